@@ -1,0 +1,77 @@
+/** Images in the Docker Engine API (v1.51), and the OCI image configuration. Types only. */
+import type { ContainerConfig } from './container.ts'
+
+/** An OCI/Docker image configuration blob (image-spec config.md), with Docker's extensions inside `config`. */
+export interface ImageConfig {
+  readonly created?: string
+  readonly author?: string
+  readonly architecture: string
+  readonly os: string
+  readonly variant?: string
+  readonly config?: ContainerConfig
+  readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly string[] }
+  readonly history?: readonly {
+    readonly created?: string
+    readonly created_by?: string
+    readonly author?: string
+    readonly comment?: string
+    readonly empty_layer?: boolean
+  }[]
+}
+
+export interface ImageSummary {
+  /** "sha256:..." */
+  readonly Id: string
+  readonly ParentId: string
+  readonly RepoTags: readonly string[]
+  readonly RepoDigests: readonly string[]
+  /** Unix seconds. */
+  readonly Created: number
+  readonly Size: number
+  readonly SharedSize: number
+  readonly Labels: Readonly<Record<string, string>> | null
+  readonly Containers: number
+}
+
+export interface ImageInspect {
+  readonly Id: string
+  readonly RepoTags: readonly string[]
+  readonly RepoDigests: readonly string[]
+  readonly Parent: string
+  readonly Comment: string
+  readonly Created: string
+  readonly Author: string
+  readonly Config: ContainerConfig
+  readonly Architecture: string
+  readonly Variant?: string
+  readonly Os: string
+  readonly Size: number
+  readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> }
+  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly string[] }
+  readonly Metadata: { readonly LastTagTime: string }
+}
+
+export type ImageDeleteResponse = readonly ({ readonly Untagged: string } | { readonly Deleted: string })[]
+
+/** One line of a progress stream (pull, import, load, bootstrap). */
+export interface ProgressMessage {
+  readonly status?: string
+  readonly id?: string
+  readonly progress?: string
+  readonly progressDetail?: { readonly current?: number; readonly total?: number }
+  readonly stream?: string
+  readonly error?: string
+  readonly errorDetail?: { readonly message: string; readonly code?: number }
+  readonly aux?: object
+}
+
+/** Body of the extension `POST /mycompose/images/bootstrap`; the answer is a stream of ProgressMessage. */
+export interface BootstrapRequest {
+  /** "debian:bookworm-slim": distribution and suite, the tag that the image gets unless `Tag` names another. */
+  readonly Reference: string
+  readonly Tag?: string
+  /** Packages to install besides; they become a layer over the shared base. */
+  readonly Include?: readonly string[]
+  /** Dockerfile instructions for the configuration: 'CMD ["nginx"]', 'ENV A=b', 'EXPOSE 80'. */
+  readonly Changes?: readonly string[]
+}

@@ -1,0 +1,6 @@
+/** The contract between client and engine, in one import. */
+export * from './container.ts'
+export * from './network.ts'
+export * from './image.ts'
+export * from './volume.ts'
+export * from './system.ts'

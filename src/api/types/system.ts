@@ -1,0 +1,65 @@
+/** System resources of the Docker Engine API (v1.51), and the engine's own status. Types only. */
+
+export const API_VERSION = '1.51'
+export const MIN_API_VERSION = '1.24'
+
+export interface ErrorResponse {
+  readonly message: string
+  /** Extension: the stable code and the hint of the MycomposeError behind the answer. */
+  readonly code?: string
+  readonly hint?: string
+}
+
+/** One line of `GET /events`. */
+export interface EventMessage {
+  readonly Type: 'container' | 'image' | 'network' | 'volume' | 'daemon'
+  readonly Action: string
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> }
+  readonly scope: 'local'
+  /** Unix seconds. */
+  readonly time: number
+  readonly timeNano: number
+  readonly status?: string
+  readonly id?: string
+  readonly from?: string
+}
+
+export interface VersionResponse {
+  readonly Platform: { readonly Name: string }
+  readonly Components: readonly {
+    readonly Name: string
+    readonly Version: string
+    readonly Details?: Readonly<Record<string, string>>
+  }[]
+  readonly Version: string
+  readonly ApiVersion: string
+  readonly MinAPIVersion: string
+  readonly GitCommit: string
+  readonly Os: string
+  readonly Arch: string
+  readonly KernelVersion: string
+  readonly BuildTime: string
+}
+
+/** Answer of the extension `GET /mycompose/status`. */
+export interface EngineStatus {
+  readonly Version: string
+  readonly Pid: number
+  readonly Root: string
+  readonly Socket: string
+  readonly StartedAt: string
+  readonly Containers: number
+  readonly Running: number
+  readonly MemoryRssBytes: number
+  readonly Runtime: string
+  readonly CgroupLayout: 'v1' | 'hybrid' | 'v2'
+}
+
+/** One finding of `doctor` (extension `GET /mycompose/doctor`, and the CLI's own checks). */
+export interface DoctorFinding {
+  readonly check: string
+  readonly status: 'ok' | 'warning' | 'failed'
+  readonly message: string
+  /** The command that mends it. */
+  readonly fix?: string
+}

@@ -1,0 +1,231 @@
+/**
+ * The services of the engine and what they promise each other. api/server calls them; containers/ uses images, layers,
+ * volumes and networks. All throw MycomposeErrors: NotFoundError (404), ConflictError (409), InvalidRequestError (400).
+ * Each service also has `recover()`, called once at engine start, in the order layers, volumes, networks, containers.
+ */
+import type { Readable, Writable } from 'node:stream'
+import type {
+  BootstrapRequest,
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerSummary,
+  EndpointSettings,
+  ExecCreateRequest,
+  ExecInspect,
+  ExecStartRequest,
+  ImageConfig,
+  ImageDeleteResponse,
+  ImageInspect,
+  ImageSummary,
+  NetworkCreateRequest,
+  NetworkInspect,
+  ProgressMessage,
+  Volume,
+  VolumeCreateRequest,
+  WaitResponse,
+} from '../api/types/index.ts'
+
+/** Parsed `filters` of a list request: name -> values; unknown names are InvalidRequestErrors. */
+export type Filters = Readonly<Record<string, readonly string[]>>
+
+export interface ResolvedImage {
+  /** "sha256:<config digest>" */
+  readonly id: string
+  readonly config: ImageConfig
+  /** Chain ids ("sha256:..."), lowest layer first. */
+  readonly chainIds: readonly string[]
+  /** Digest that names the content for `com.docker.compose.image`. */
+  readonly digest: string
+}
+
+export interface ImageService {
+  list(options: { readonly all: boolean; readonly filters: Filters }): Promise<ImageSummary[]>
+  inspect(reference: string): Promise<ImageInspect>
+  /** By name, id or unique prefix of an id. NotFoundError "No such image: x" with a hint. */
+  resolve(reference: string): Promise<ResolvedImage>
+  /** Refuses (409) while a container uses it, unless forced (then only untags). */
+  remove(
+    reference: string,
+    options: { readonly force: boolean; readonly noPrune: boolean },
+  ): Promise<ImageDeleteResponse>
+  tag(reference: string, repository: string, tag: string): Promise<void>
+  /** One layer from a tar stream (plain, gzip or zstd), configured by Dockerfile instructions. Returns the image id. */
+  import(
+    source: Readable,
+    options: { readonly reference?: string; readonly changes: readonly string[]; readonly message?: string },
+    progress: (message: ProgressMessage) => void,
+  ): Promise<string>
+  bootstrap(
+    request: BootstrapRequest,
+    progress: (message: ProgressMessage) => void,
+    signal: AbortSignal,
+  ): Promise<string>
+}
+
+export interface LayerService {
+  /** Makes containers/<id>/{upper,work,merged}; nothing is mounted. Idempotent. */
+  prepare(containerId: string, chainIds: readonly string[]): Promise<void>
+  /** Mounts (if it is not) and returns the root file system's path. */
+  mount(containerId: string): Promise<string>
+  /** Unmounts; idempotent; the write layer stays. */
+  unmount(containerId: string): Promise<void>
+  /** Unmounts and deletes the write layer. Idempotent. */
+  remove(containerId: string): Promise<void>
+  /** Bytes in the write layer. */
+  sizeBytes(containerId: string): Promise<number>
+  /** A read-only look into an image without a container, e.g. to copy a volume's first content. */
+  withImageMounted<T>(chainIds: readonly string[], work: (root: string) => Promise<T>): Promise<T>
+  recover(): Promise<void>
+}
+
+export interface VolumeService {
+  list(filters: Filters): Promise<Volume[]>
+  inspect(name: string): Promise<Volume>
+  /** Returns the existing one when name and driver agree; 409 when its options differ. Name absent: anonymous. */
+  create(request: VolumeCreateRequest): Promise<Volume>
+  /** 409 while a container (running or not) refers to it. */
+  remove(name: string, options: { readonly force: boolean }): Promise<void>
+  prune(filters: Filters): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>
+  /**
+   * Fills an empty volume with the folder `path` of the mounted root file system (content, owners, modes, xattrs; the
+   * volume's own root takes the folder's owner and mode). Nothing happens when it is not empty or the path is absent.
+   * InvalidRequestError when the path is a file.
+   */
+  copyUp(name: string, rootfs: string, path: string): Promise<void>
+  recover(): Promise<void>
+}
+
+/** What one container wants of the networks; kept with the container. */
+export interface SandboxRequest {
+  readonly containerId: string
+  /** Without "/". */
+  readonly containerName: string
+  readonly hostname: string
+  /** Network name or id -> wish. Empty for none. */
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>
+  /** HostConfig.PortBindings and Config.ExposedPorts. */
+  readonly portBindings: Readonly<Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[]>>
+  readonly publishAll: boolean
+  readonly exposedPorts: readonly string[]
+  /** User's own resolvers, asked from the container's namespace; empty: the host's. */
+  readonly dns: readonly string[]
+}
+
+/** What it got. */
+export interface Sandbox {
+  /** File that holds the namespace: goes into the OCI spec. */
+  readonly netnsPath: string
+  /** By network name, filled in (addresses, gateway, mac, ids, DNSNames). */
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>
+  /** "80/tcp" -> what it is reached at on the host. */
+  readonly ports: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>
+  /** True when the embedded resolver at 127.0.0.11 serves it (all but network none). */
+  readonly embeddedDns: boolean
+  readonly ipv6: boolean
+}
+
+export interface NetworkService {
+  list(filters: Filters): Promise<NetworkInspect[]>
+  inspect(nameOrId: string): Promise<NetworkInspect>
+  create(request: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning: string }>
+  /** 409 (403 in Docker) while endpoints exist. */
+  remove(nameOrId: string): Promise<void>
+  /** Checks names, addresses and ports without touching the kernel; used at container create. */
+  validate(request: SandboxRequest): Promise<void>
+  /** A namespace with an interface per endpoint, DNS, published ports. Undone whole when a part fails. */
+  openSandbox(request: SandboxRequest): Promise<Sandbox>
+  /** Idempotent: ports, addresses, links, resolver, namespace. */
+  closeSandbox(containerId: string): Promise<void>
+  /** The open sandbox, or undefined. */
+  sandbox(containerId: string): Sandbox | undefined
+  connect(network: string, containerId: string, endpoint: EndpointSettings): Promise<void>
+  disconnect(network: string, containerId: string, force: boolean): Promise<void>
+  /** New name after a container was renamed (the DNS zone and inspect follow). */
+  renameContainer(containerId: string, name: string): Promise<void>
+  /** Re-creates what the kernel lost, takes up what lives, removes what belongs to no container of `live`. */
+  recover(live: readonly { readonly containerId: string; readonly pid: number }[]): Promise<void>
+  /** Stops resolvers and releases sockets at engine stop; containers go on. */
+  shutdown(): Promise<void>
+}
+
+export interface LogOptions {
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly follow: boolean
+  readonly timestamps: boolean
+  /** Undefined: all. */
+  readonly tail: number | undefined
+  /** Unix milliseconds. */
+  readonly sinceMs: number | undefined
+  readonly untilMs: number | undefined
+}
+
+/** The byte streams of an exec or attach as the engine holds them; with a terminal all output is `output`. */
+export interface StdioSession {
+  readonly tty: boolean
+  /** Where the client's input goes; null when none was asked for. */
+  readonly input: Writable | null
+  /** Frames "stdout"/"stderr" when !tty; raw when tty. */
+  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void
+  /** Resolves when output has ended and the process is gone. */
+  readonly ended: Promise<void>
+  /** The client went away. */
+  hangUp(): void
+}
+
+export interface ContainerService {
+  create(
+    request: ContainerCreateRequest,
+    options: { readonly name?: string; readonly platform?: string },
+  ): Promise<ContainerCreateResponse>
+  list(options: {
+    readonly all: boolean
+    readonly limit?: number
+    readonly size: boolean
+    readonly filters: Filters
+  }): Promise<ContainerSummary[]>
+  /** By id, unique prefix, or name. */
+  inspect(idOrName: string, options?: { readonly size?: boolean }): Promise<ContainerInspect>
+  /** False when it runs already (304). Exit code 126/127 texts as the API has them. */
+  start(idOrName: string): Promise<boolean>
+  /** False when it was stopped already (304). */
+  stop(idOrName: string, options: { readonly timeoutSeconds?: number; readonly signal?: string }): Promise<boolean>
+  restart(idOrName: string, options: { readonly timeoutSeconds?: number }): Promise<void>
+  kill(idOrName: string, signal: string): Promise<void>
+  pause(idOrName: string): Promise<void>
+  unpause(idOrName: string): Promise<void>
+  rename(idOrName: string, name: string): Promise<void>
+  /** 409 when running and not forced. `volumes`: anonymous ones go too. */
+  remove(idOrName: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>
+  wait(idOrName: string, condition: 'not-running' | 'next-exit' | 'removed', signal: AbortSignal): Promise<WaitResponse>
+  /**
+   * Writes the log to `sink` as the API has it: frames of 8-byte headers, or raw with a terminal. Honours
+   * back-pressure; ends when the log ends (or, following, when the container is removed or `signal` fires).
+   */
+  logs(idOrName: string, options: LogOptions, sink: Writable, signal: AbortSignal): Promise<void>
+  /** Whether the container has a terminal (decides the content type of logs and attach). */
+  hasTty(idOrName: string): Promise<boolean>
+  /** True while it runs. */
+  isRunning(containerId: string): boolean
+  createExec(idOrName: string, request: ExecCreateRequest): Promise<{ readonly Id: string }>
+  startExec(execId: string, request: ExecStartRequest): Promise<StdioSession | undefined>
+  inspectExec(execId: string): Promise<ExecInspect>
+  resizeExec(execId: string, rows: number, columns: number): Promise<void>
+  /** `tar` is unpacked into the container's `path` (before or after start), resolved inside its root. */
+  putArchive(idOrName: string, path: string, tar: Readable): Promise<void>
+  getArchive(idOrName: string, path: string): Promise<{ readonly stat: string; readonly tar: Readable }>
+  top(
+    idOrName: string,
+    psArgs: string,
+  ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
+  /** Container ids that refer to the volume, image id or network id, running or not. */
+  usersOf(what: {
+    readonly volume?: string
+    readonly imageId?: string
+    readonly networkId?: string
+  }): readonly { readonly id: string; readonly name: string; readonly running: boolean }[]
+  recover(): Promise<void>
+  /** Stops watching; containers go on. */
+  shutdown(): Promise<void>
+}

@@ -1,0 +1,55 @@
+/** Files of the real host: Node's promise API plus atomic writes and the few synchronous reads for /proc and /sys. */
+import * as fs from 'node:fs'
+import * as fsPromises from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { errnoOf } from '../errors.ts'
+import type { Files } from './host.ts'
+
+let temporaryCount = 0
+
+async function writeAtomic(path: string, data: string | Uint8Array, options: { mode?: number } = {}): Promise<void> {
+  temporaryCount += 1
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaryCount}.tmp`)
+  try {
+    const file = await fsPromises.open(temporary, 'wx', options.mode ?? 0o644)
+    try {
+      await file.writeFile(data)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await fsPromises.rename(temporary, path)
+  } catch (error) {
+    await fsPromises.rm(temporary, { force: true })
+    throw error
+  }
+}
+
+export function createFiles(): Files {
+  return {
+    ...fsPromises,
+    writeAtomic,
+    async readTextIfExists(path) {
+      try {
+        return await fsPromises.readFile(path, 'utf8')
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return undefined
+        throw error
+      }
+    },
+    readTextSync(path) {
+      try {
+        return fs.readFileSync(path, 'utf8')
+      } catch (error) {
+        const code = errnoOf(error)
+        if (code === 'ENOENT' || code === 'ESRCH' || code === 'ENOTDIR') return undefined
+        throw error
+      }
+    },
+    writeTextSync: (path, text) => fs.writeFileSync(path, text),
+    existsSync: (path) => fs.existsSync(path),
+    readdirSync: (path) => fs.readdirSync(path),
+    readlinkSync: (path) => fs.readlinkSync(path),
+    watch: (path, onChange) => fs.watch(path, { persistent: false }, onChange),
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The one door to the operating system. Everything above host/ gets a Host as a parameter; tests pass a fake.
+ * node-host.ts makes the real one. Calls marked "sync" run in the engine's own thread and take microseconds.
+ */
+import type * as fsPromises from 'node:fs/promises'
+import type { Readable, Writable } from 'node:stream'
+import type { FSWatcher } from 'node:fs'
+import type { Mounts } from './mounts.ts'
+import type { Xattrs } from './xattrs.ts'
+import type { Netns } from './netns.ts'
+import type { Links } from './links.ts'
+import type { Nft } from './nft.ts'
+import type { Pty } from './pty.ts'
+
+/** Files: Node's own promise API, narrowed to what we use, with two additions. */
+export type Files = Pick<
+  typeof fsPromises,
+  | 'access'
+  | 'appendFile'
+  | 'chmod'
+  | 'chown'
+  | 'copyFile'
+  | 'cp'
+  | 'lchown'
+  | 'link'
+  | 'lstat'
+  | 'lutimes'
+  | 'mkdir'
+  | 'mkdtemp'
+  | 'open'
+  | 'readFile'
+  | 'readdir'
+  | 'readlink'
+  | 'realpath'
+  | 'rename'
+  | 'rm'
+  | 'rmdir'
+  | 'stat'
+  | 'statfs'
+  | 'symlink'
+  | 'truncate'
+  | 'unlink'
+  | 'utimes'
+  | 'writeFile'
+> & {
+  /** Writes to a temporary file in the same folder, syncs it, renames it over `path`. */
+  writeAtomic(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
+  /** The text, or undefined when there is no such file. */
+  readTextIfExists(path: string): Promise<string | undefined>
+  /** sync; for /proc and /sys, where asynchronous reads cost more than they save. Undefined when absent. */
+  readTextSync(path: string): string | undefined
+  /** sync; for /proc/sys and cgroup files. */
+  writeTextSync(path: string, text: string): void
+  existsSync(path: string): boolean
+  readdirSync(path: string): string[]
+  readlinkSync(path: string): string
+  watch(path: string, onChange: (event: string, name: string | null) => void): FSWatcher
+}
+
+export interface ExecResult {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface ExecOptions {
+  /** Written to the program's standard input, which is then closed. */
+  readonly input?: string | Uint8Array | Readable
+  /** The whole environment; absent: PATH and LC_ALL=C only, nothing of ours leaks. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly signal?: AbortSignal
+  /** Past it the program is killed and the result says so. */
+  readonly timeoutMs?: number
+  /** Exit codes that are no error (default [0]); "any" never throws for a code. */
+  readonly okCodes?: readonly number[] | 'any'
+}
+
+export interface SpawnOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** A new session, so that it outlives us. */
+  readonly detached?: boolean
+  /** As Node's stdio: 'pipe', 'ignore' or a descriptor, per index. Absent: all pipes. */
+  readonly stdio?: readonly ('pipe' | 'ignore' | number)[]
+}
+
+/** A running child. `exited` never rejects for an exit code. */
+export interface Spawned {
+  readonly pid: number
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>
+  kill(signal: NodeJS.Signals | number): void
+}
+
+/** Programs, always an argv array, never a shell. */
+export interface Exec {
+  /** Runs to the end. Throws ToolError (argv, exit code, tail of stderr) for a code not in okCodes, or ENOENT. */
+  run(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  /** Starts and returns at once. Throws ToolError when the program is not there. */
+  spawn(argv: readonly string[], options?: SpawnOptions): Spawned
+}
+
+export interface Clock {
+  nowMs(): number
+  /** RFC 3339 UTC with nanoseconds: "2026-11-21T12:00:00.123456789Z". */
+  nowRfc3339(): string
+  /** Rejects with CanceledError when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Processes by number; guarded against reuse of a number by the start time. */
+export interface Processes {
+  /** Field 22 of /proc/PID/stat as text, or undefined when there is no such process (or it is a zombie). sync */
+  startTime(pid: number): string | undefined
+  /** True when the signal was sent; false when the process is gone or `startTime` differs. sync */
+  signal(pid: number, signal: number, startTime?: string): boolean
+}
+
+export interface Host {
+  readonly files: Files
+  readonly exec: Exec
+  readonly clock: Clock
+  readonly processes: Processes
+  readonly mounts: Mounts
+  readonly xattrs: Xattrs
+  readonly netns: Netns
+  readonly links: Links
+  readonly nft: Nft
+  readonly pty: Pty
+  /** `bytes` random bytes as hex. */
+  randomHex(bytes: number): string
+}

@@ -1,0 +1,34 @@
+/** The real Host, for the engine: loads libc and the rest of the native side. The CLI uses cli-host.ts instead. */
+import { randomBytes } from 'node:crypto'
+import type { Host } from './host.ts'
+import { createClock } from './clock.ts'
+import { createExec } from './exec.ts'
+import { createFiles } from './files.ts'
+import { loadLibc } from './libc.ts'
+import { createLinks } from './links.ts'
+import { createMounts } from './mounts.ts'
+import { createNetns } from './netns.ts'
+import { createNft } from './nft.ts'
+import { createProcesses } from './processes.ts'
+import { createPty } from './pty.ts'
+import { createXattrs } from './xattrs.ts'
+
+/** Opens nothing yet; each part opens what it needs when it is called. */
+export function createNodeHost(): Host {
+  const libc = loadLibc()
+  const exec = createExec()
+  const netns = createNetns(libc)
+  return {
+    files: createFiles(),
+    exec,
+    clock: createClock(),
+    processes: createProcesses(),
+    mounts: createMounts(libc),
+    xattrs: createXattrs(libc),
+    netns,
+    links: createLinks(libc),
+    nft: createNft(exec),
+    pty: createPty(libc),
+    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+  }
+}
