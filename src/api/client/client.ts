@@ -1,0 +1,153 @@
+/**
+ * The client side of the contract, as project/ and cli/ use it: the Docker Engine API over a unix socket (ours, or a
+ * dockerd's or Podman's through DOCKER_HOST). Failures are ApiErrors with the status, except NotFoundError (404) and
+ * ConflictError (409); an engine that cannot be reached is a MycomposeError ENGINE_UNREACHABLE. Types only;
+ * connect.ts makes one.
+ */
+import type { Readable, Writable } from 'node:stream'
+import type {
+  BootstrapRequest,
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerSummary,
+  DoctorFinding,
+  EndpointSettings,
+  EngineStatus,
+  EventMessage,
+  ExecCreateRequest,
+  ExecInspect,
+  ImageDeleteResponse,
+  ImageInspect,
+  ImageSummary,
+  NetworkCreateRequest,
+  NetworkInspect,
+  ProgressMessage,
+  VersionResponse,
+  Volume,
+  VolumeCreateRequest,
+  WaitResponse,
+} from '../types/index.ts'
+
+/** name -> values, e.g. { label: ["com.docker.compose.project=p"] }. */
+export type ListFilters = Readonly<Record<string, readonly string[]>>
+
+export interface LogRequest {
+  readonly stdout?: boolean
+  readonly stderr?: boolean
+  readonly follow?: boolean
+  readonly timestamps?: boolean
+  /** A number of lines or "all". */
+  readonly tail?: string
+  /** As the API takes them: RFC 3339, unix seconds[.nanoseconds]. */
+  readonly since?: string
+  readonly until?: string
+}
+
+/** Output of a container: whole chunks as they arrive, not lines. With a terminal everything is "stdout". */
+export interface OutputChunk {
+  readonly stream: 'stdout' | 'stderr'
+  readonly data: Buffer
+}
+
+/** A started exec or attach. */
+export interface StreamSession {
+  /** Closing it (end) is end of file for the process, output goes on. */
+  readonly input: Writable
+  readonly output: AsyncIterable<OutputChunk>
+  /** Drops the connection. */
+  close(): void
+}
+
+export interface ContainersApi {
+  list(options?: {
+    readonly all?: boolean
+    readonly size?: boolean
+    readonly filters?: ListFilters
+  }): Promise<ContainerSummary[]>
+  inspect(id: string): Promise<ContainerInspect>
+  create(
+    name: string,
+    body: ContainerCreateRequest,
+    options?: { readonly platform?: string },
+  ): Promise<ContainerCreateResponse>
+  /** False when it was running already. */
+  start(id: string): Promise<boolean>
+  /** False when it was stopped already. */
+  stop(
+    id: string,
+    options?: { readonly timeoutSeconds?: number; readonly signal?: string; readonly abort?: AbortSignal },
+  ): Promise<boolean>
+  restart(id: string, options?: { readonly timeoutSeconds?: number }): Promise<void>
+  kill(id: string, signal: string): Promise<void>
+  pause(id: string): Promise<void>
+  unpause(id: string): Promise<void>
+  rename(id: string, name: string): Promise<void>
+  remove(id: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>
+  wait(id: string, condition: 'not-running' | 'next-exit' | 'removed', abort?: AbortSignal): Promise<WaitResponse>
+  logs(id: string, request: LogRequest, abort?: AbortSignal): AsyncIterable<OutputChunk>
+  top(id: string): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
+  /** `tar` is unpacked into the folder `path` of the container. */
+  putArchive(id: string, path: string, tar: Uint8Array | Readable): Promise<void>
+  createExec(id: string, request: ExecCreateRequest): Promise<string>
+  startExec(
+    execId: string,
+    options: { readonly tty: boolean; readonly consoleSize?: readonly [number, number] },
+  ): Promise<StreamSession>
+  startExecDetached(execId: string): Promise<void>
+  resizeExec(execId: string, rows: number, columns: number): Promise<void>
+  inspectExec(execId: string): Promise<ExecInspect>
+}
+
+export interface NetworksApi {
+  list(filters?: ListFilters): Promise<NetworkInspect[]>
+  inspect(nameOrId: string): Promise<NetworkInspect>
+  create(body: NetworkCreateRequest): Promise<{ readonly Id: string; readonly Warning?: string }>
+  remove(nameOrId: string): Promise<void>
+  connect(network: string, container: string, endpoint: EndpointSettings): Promise<void>
+  disconnect(network: string, container: string, options?: { readonly force?: boolean }): Promise<void>
+}
+
+export interface VolumesApi {
+  list(filters?: ListFilters): Promise<Volume[]>
+  inspect(name: string): Promise<Volume>
+  create(body: VolumeCreateRequest): Promise<Volume>
+  remove(name: string, options?: { readonly force?: boolean }): Promise<void>
+}
+
+export interface ImagesApi {
+  list(options?: { readonly filters?: ListFilters }): Promise<ImageSummary[]>
+  inspect(reference: string): Promise<ImageInspect>
+  remove(
+    reference: string,
+    options?: { readonly force?: boolean; readonly noPrune?: boolean },
+  ): Promise<ImageDeleteResponse>
+  tag(reference: string, repository: string, tag: string): Promise<void>
+  /** From a tar; yields progress, the last message's status is the image id. */
+  import(
+    tar: Readable,
+    options: { readonly reference?: string; readonly changes?: readonly string[]; readonly message?: string },
+  ): AsyncIterable<ProgressMessage>
+  /** Extension of our engine. */
+  bootstrap(request: BootstrapRequest, abort?: AbortSignal): AsyncIterable<ProgressMessage>
+}
+
+export interface EngineClient {
+  readonly containers: ContainersApi
+  readonly networks: NetworksApi
+  readonly volumes: VolumesApi
+  readonly images: ImagesApi
+  version(): Promise<VersionResponse>
+  events(options: {
+    readonly filters?: ListFilters
+    readonly since?: string
+    readonly abort?: AbortSignal
+  }): AsyncIterable<EventMessage>
+  /** Extensions of our engine; NotFoundError on another one. */
+  status(): Promise<EngineStatus>
+  doctor(): Promise<DoctorFinding[]>
+  /** Asks the engine to end; containers go on unless `all`. */
+  shutdown(options?: { readonly all?: boolean }): Promise<void>
+  /** Closes kept connections, so that the process can end. */
+  close(): void
+}
