@@ -1,0 +1,32 @@
+/**
+ * What every use case of project/ gets first: the engine, where progress goes, and the injected world (clock, signal,
+ * files). cli/ builds one per command. No use case reads the environment, prints, or knows a terminal.
+ */
+import type { EngineClient } from '../api/client/client.ts'
+import type { ProgressSink } from '../events.ts'
+import type { Project } from '../compose/model.ts'
+
+export interface ProjectClock {
+  /** Unix milliseconds. */
+  nowMs(): number
+  /** Rejects with CanceledError when `signal` fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export interface ProjectContext {
+  readonly client: EngineClient
+  readonly sink: ProgressSink
+  /** Fires when the user interrupts; the use case ends with CanceledError. */
+  readonly signal: AbortSignal
+  readonly clock: ProjectClock
+  /** Engine calls at the same time; Infinity: no limit. */
+  readonly parallel: number
+  /** Content of a file on this machine (seccomp profiles). */
+  readFile(path: string): Promise<Buffer>
+}
+
+/** What a command works on: a loaded project, or only a name whose resources are found by their labels. */
+export interface ProjectTarget {
+  readonly name: string
+  readonly project?: Project
+}
