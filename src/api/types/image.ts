@@ -61,7 +61,13 @@ export interface ProgressMessage {
   readonly progressDetail?: { readonly current?: number; readonly total?: number }
   readonly stream?: string
   readonly error?: string
-  readonly errorDetail?: { readonly message: string; readonly code?: number }
+  /** `reason` and `hint` are an extension: the stable code and the hint of the MycomposeError behind it. */
+  readonly errorDetail?: {
+    readonly message: string
+    readonly code?: number
+    readonly reason?: string
+    readonly hint?: string
+  }
   readonly aux?: object
 }
 

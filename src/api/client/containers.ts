@@ -1,0 +1,71 @@
+/** Containers and execs of the Engine API, client side. */
+import type { ContainersApi, ListFilters, LogRequest, OutputChunk } from './client.ts'
+import type { Caller } from './call.ts'
+import { readOutput } from './streams.ts'
+
+/** The value of the `filters` query parameter; undefined without any. */
+export function formatFilters(filters: ListFilters | undefined): string | undefined {
+  if (filters === undefined || Object.keys(filters).length === 0) return undefined
+  return JSON.stringify(
+    Object.fromEntries(
+      Object.entries(filters).map(([name, values]) => [name, Object.fromEntries(values.map((value) => [value, true]))]),
+    ),
+  )
+}
+
+async function* streamLogs(
+  call: Caller,
+  id: string,
+  request: LogRequest,
+  abort: AbortSignal | undefined,
+): AsyncGenerator<OutputChunk, void> {
+  const { stdout, stderr, follow, timestamps, tail, since, until } = request
+  const answer = await call.request('GET', `/containers/${encodeURIComponent(id)}/logs`, {
+    query: { stdout: stdout ?? true, stderr: stderr ?? true, follow, timestamps, tail, since, until },
+    abort,
+  })
+  // only since API 1.42 does the content type tell a terminal's raw stream from frames
+  const tty = answer.headers.get('content-type')?.includes('raw-stream') ?? false
+  yield* readOutput(answer.body, tty)
+}
+
+export function containersApi(call: Caller): ContainersApi {
+  const at = (id: string, action: string): string => `/containers/${encodeURIComponent(id)}${action}`
+  const execAt = (id: string, action: string): string => `/exec/${encodeURIComponent(id)}${action}`
+  const post = async (path: string, query: Parameters<Caller['request']>[2] = {}): Promise<void> => {
+    await call.status('POST', path, query)
+  }
+  return {
+    list: ({ all, size, filters } = {}) =>
+      call.json('GET', '/containers/json', { query: { all, size, filters: formatFilters(filters) } }),
+    inspect: (id) => call.json('GET', at(id, '/json')),
+    create: (name, body, { platform } = {}) =>
+      call.json('POST', '/containers/create', { query: { name, platform }, json: body }),
+    start: async (id) => (await call.status('POST', at(id, '/start'))) !== 304,
+    stop: async (id, { timeoutSeconds, signal, abort } = {}) =>
+      (await call.status('POST', at(id, '/stop'), { query: { t: timeoutSeconds, signal }, abort })) !== 304,
+    restart: (id, { timeoutSeconds } = {}) => post(at(id, '/restart'), { query: { t: timeoutSeconds } }),
+    kill: (id, signal) => post(at(id, '/kill'), { query: { signal } }),
+    pause: (id) => post(at(id, '/pause')),
+    unpause: (id) => post(at(id, '/unpause')),
+    rename: (id, name) => post(at(id, '/rename'), { query: { name } }),
+    async remove(id, { force, volumes } = {}) {
+      await call.status('DELETE', at(id, ''), { query: { force, v: volumes } })
+    },
+    wait: (id, condition, abort) => call.json('POST', at(id, '/wait'), { query: { condition }, abort }),
+    logs: (id, request, abort) => streamLogs(call, id, request, abort),
+    top: (id) => call.json('GET', at(id, '/top')),
+    async putArchive(id, path, tar) {
+      await call.status('PUT', at(id, '/archive'), { query: { path }, body: tar, contentType: 'application/x-tar' })
+    },
+    createExec: async (id, request) => (await call.json<{ Id: string }>('POST', at(id, '/exec'), { json: request })).Id,
+    async startExec(execId, { tty, consoleSize }) {
+      const json = { Detach: false, Tty: tty, ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }) }
+      const { socket, bytes } = await call.upgrade(execAt(execId, '/start'), { json })
+      return { input: socket, output: readOutput(bytes, tty), close: () => void socket.destroy() }
+    },
+    startExecDetached: (execId) => post(execAt(execId, '/start'), { json: { Detach: true } }),
+    resizeExec: (execId, rows, columns) => post(execAt(execId, '/resize'), { query: { h: rows, w: columns } }),
+    inspectExec: (execId) => call.json('GET', execAt(execId, '/json')),
+  }
+}
