@@ -1,0 +1,141 @@
+/**
+ * The tree that all phases before the model work on: a YAML document whose every key and value knows where it
+ * stands. Nodes are never changed, so aliases and merges may share them.
+ */
+import type { Origin } from './source-file.ts'
+
+export type ScalarValue = string | number | boolean | null
+
+/** `!reset` removes the attribute of the base, `!override` replaces it instead of merging. */
+export type MergeTag = 'reset' | 'override'
+
+interface NodeCommon {
+  readonly origin: Origin
+  readonly tag?: MergeTag
+}
+
+export interface ScalarNode extends NodeCommon {
+  readonly kind: 'scalar'
+  readonly value: ScalarValue
+}
+
+export interface Entry {
+  readonly key: Origin
+  readonly value: Node
+}
+
+export interface MapNode extends NodeCommon {
+  readonly kind: 'map'
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+export interface SeqNode extends NodeCommon {
+  readonly kind: 'seq'
+  readonly items: readonly Node[]
+}
+
+export type Node = ScalarNode | MapNode | SeqNode
+
+export function scalarNode(value: ScalarValue, origin: Origin): ScalarNode {
+  return { kind: 'scalar', value, origin }
+}
+
+export function mapNode(entries: ReadonlyMap<string, Entry>, origin: Origin): MapNode {
+  return { kind: 'map', entries, origin }
+}
+
+export function seqNode(items: readonly Node[], origin: Origin): SeqNode {
+  return { kind: 'seq', items, origin }
+}
+
+/** A mapping from plain values and nodes; undefined values are left out, plain ones stand at `origin`. */
+export function mapOf(values: Readonly<Record<string, ScalarValue | Node | undefined>>, origin: Origin): MapNode {
+  const entries = new Map<string, Entry>()
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue
+    const node = typeof value === 'object' && value !== null ? value : scalarNode(value, origin)
+    entries.set(key, { key: node.origin, value: node })
+  }
+  return mapNode(entries, origin)
+}
+
+/** The value of a key, if the node is a mapping and has it. */
+export function child(node: Node | undefined, key: string): Node | undefined {
+  return node?.kind === 'map' ? node.entries.get(key)?.value : undefined
+}
+
+export function scalarOf(node: Node | undefined): ScalarValue | undefined {
+  return node?.kind === 'scalar' ? node.value : undefined
+}
+
+/** The text of a scalar as Compose casts it to a string; "" for null; undefined for other nodes. */
+export function textOf(node: Node | undefined): string | undefined {
+  if (node?.kind !== 'scalar') return undefined
+  return node.value === null ? '' : String(node.value)
+}
+
+export function isNull(node: Node | undefined): boolean {
+  return node?.kind === 'scalar' && node.value === null
+}
+
+export function withEntry(node: MapNode, key: string, value: Node): MapNode {
+  const entries = new Map(node.entries)
+  entries.set(key, { key: node.entries.get(key)?.key ?? value.origin, value })
+  return { ...node, entries }
+}
+
+export function withoutEntry(node: MapNode, key: string): MapNode {
+  if (!node.entries.has(key)) return node
+  const entries = new Map(node.entries)
+  entries.delete(key)
+  return { ...node, entries }
+}
+
+/** `change` on every value; undefined drops the entry. */
+export function mapEntries(node: MapNode, change: (value: Node, key: string) => Node | undefined): MapNode {
+  const entries = new Map<string, Entry>()
+  for (const [key, entry] of node.entries) {
+    const value = change(entry.value, key)
+    if (value !== undefined) entries.set(key, value === entry.value ? entry : { key: entry.key, value })
+  }
+  return { ...node, entries }
+}
+
+/** As JSON data. What `!reset` marks is left out. */
+export function toPlain(node: Node): unknown {
+  switch (node.kind) {
+    case 'scalar':
+      return node.value
+    case 'seq':
+      return node.items.map(toPlain)
+    case 'map': {
+      // No prototype: a key "__proto__" is data like any other.
+      const plain = Object.create(null) as Record<string, unknown>
+      for (const [key, { value }] of node.entries) if (value.tag !== 'reset') plain[key] = toPlain(value)
+      return plain
+    }
+    default:
+      return node satisfies never
+  }
+}
+
+/** The place of the value at a path, or of the deepest part of the path that exists. */
+export function originAt(root: Node, path: readonly string[], want: 'key' | 'value' = 'value'): Origin {
+  let node = root
+  let origin = root.origin
+  for (const step of path) {
+    if (node.kind === 'map') {
+      const entry = node.entries.get(step)
+      if (entry === undefined) return origin
+      node = entry.value
+      // A value that begins on a later line is better shown by its key.
+      origin = want === 'key' || node.kind !== 'scalar' ? entry.key : node.origin
+    } else if (node.kind === 'seq') {
+      const item = node.items[Number(step)]
+      if (item === undefined) return origin
+      node = item
+      origin = item.origin
+    } else return origin
+  }
+  return origin
+}

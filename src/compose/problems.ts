@@ -1,0 +1,54 @@
+/**
+ * Collects what the phases find, so that a user sees all problems of a load at once.
+ */
+import { ConfigErrors, type ConfigProblem } from '../errors.ts'
+import { problemAt, type Origin, type ProblemText } from './source-file.ts'
+
+export interface Problems {
+  error(origin: Origin | undefined, text: ProblemText): void
+  warn(origin: Origin | undefined, text: ProblemText): void
+  readonly errors: readonly ConfigProblem[]
+  readonly warnings: readonly ConfigProblem[]
+  /** @throws ConfigErrors when there is any error. */
+  throwIfAny(): void
+}
+
+export function createProblems(): Problems {
+  const errors: ConfigProblem[] = []
+  const warnings: ConfigProblem[] = []
+  const seen = new Set<string>()
+  const add = (list: ConfigProblem[], origin: Origin | undefined, text: ProblemText): void => {
+    const problem = problemAt(origin, text)
+    const { file, line, column } = problem.location ?? {}
+    const key = [problem.code, problem.message, file, line, column].join('\0')
+    // An alias or an extended service leads to the same place twice.
+    if (seen.has(key)) return
+    seen.add(key)
+    list.push(problem)
+  }
+  return {
+    errors,
+    warnings,
+    error: (origin, text) => add(errors, origin, text),
+    warn: (origin, text) => add(warnings, origin, text),
+    throwIfAny() {
+      if (errors.length > 0) throw new ConfigErrors(inFileOrder(errors))
+    },
+  }
+}
+
+/** By line and column within a file; files in the order in which they first appear; problems without a place last. */
+export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const files = new Map<string, number>()
+  for (const { location } of problems)
+    if (location !== undefined && !files.has(location.file)) files.set(location.file, files.size)
+  const rank = ({ location }: ConfigProblem): [number, number, number] =>
+    location === undefined
+      ? [files.size, 0, 0]
+      : [files.get(location.file) ?? files.size, location.line, location.column]
+  return problems.toSorted((a, b) => {
+    const [fileA, lineA, columnA] = rank(a)
+    const [fileB, lineB, columnB] = rank(b)
+    return fileA - fileB || lineA - lineB || columnA - columnB
+  })
+}
