@@ -22,8 +22,10 @@ function runNode(repository, node, args, { what, hint }) {
     env: environmentWith(node),
   })
   if (result.status === 0) return
-  const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-20).join('\n')
-  throw new SetupError(`${what} failed:\n${output}`, hint)
+  const lines = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n')
+  // npm says the cause first and its usage last, a build the other way round
+  const output = lines.length <= 24 ? lines : [...lines.slice(0, 12), '...', ...lines.slice(-12)]
+  throw new SetupError(`${what} failed:\n${output.join('\n')}`, hint)
 }
 
 /** Inside node_modules, so that deleting that folder deletes the stamp with it. */
@@ -36,9 +38,13 @@ export function ensureDependencies(repository, node, report) {
     .digest('hex')
   const stampFile = join(repository, STAMP)
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
-  const done = report.step('npm ci')
-  runNode(repository, node, [findNpmCli(), 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    what: 'npm ci',
+  const done = report.step('npm dependencies')
+  // not `npm ci`: it refuses a lock file without the optional binaries of every platform, and some registries lack
+  // those of foreign ones. --no-save installs what the lock file says, checks the digests, and leaves the file alone.
+  // No dependency needs its install script: their binaries come as packages.
+  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund']
+  runNode(repository, node, [findNpmCli(), 'install', ...options], {
+    what: 'npm install',
     hint: 'check that this machine reaches the npm registry, then run again',
   })
   writeFileSync(stampFile, stamp)
