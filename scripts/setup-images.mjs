@@ -1,0 +1,34 @@
+/**
+ * The images of the examples: made by `mycompose image bootstrap` from Debian packages as examples/images.json says.
+ * The demo, the tests and the benchmarks ask here. Plain JavaScript for Node >= 20.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Names of the images in `recipes` that the text of a Compose file uses, sorted.
+ * @param {string} composeText
+ * @param {Record<string, unknown>} recipes
+ */
+export function imagesOf(composeText, recipes) {
+  const used = new Set()
+  for (const [, name] of composeText.matchAll(/^\s*image:\s*["']?([^\s"'#]+)/gm)) used.add(name)
+  return Object.keys(recipes)
+    .filter((name) => used.has(name))
+    .sort()
+}
+
+/** examples/images.json: name -> recipe. */
+export function readRecipes(repository) {
+  return JSON.parse(readFileSync(join(repository, 'examples/images.json'), 'utf8'))
+}
+
+/**
+ * Arguments of mycompose that make the image.
+ * @param {string} name
+ * @param {{ from: string, include: string[], changes: string[] }} recipe
+ */
+export function bootstrapArguments(name, { from, include, changes }) {
+  const options = changes.flatMap((change) => ['--change', change])
+  return ['image', 'bootstrap', from, '--tag', name, '--include', include.join(','), ...options]
+}
