@@ -15,7 +15,7 @@ export function imagesOf(composeText, recipes) {
   for (const [, name] of composeText.matchAll(/^\s*image:\s*["']?([^\s"'#]+)/gm)) used.add(name)
   return Object.keys(recipes)
     .filter((name) => used.has(name))
-    .sort()
+    .toSorted()
 }
 
 /** examples/images.json: name -> recipe. */
