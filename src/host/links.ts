@@ -2,6 +2,12 @@
  * Links, addresses and routes by rtnetlink, in-process. A socket works in the namespace it was opened in, so each
  * call opens its own in the present one (see Netns.inside). Source: man 7 rtnetlink, include/uapi/linux/if_link.h.
  */
+import { closeSync, openSync } from 'node:fs'
+import { KernelError, errnoOf } from '../errors.ts'
+import type { Libc } from './libc.ts'
+import { NLM_F_CREATE, NLM_F_EXCL } from './netlink.ts'
+import * as route from './netlink-route.ts'
+import { NETLINK_ROUTE, createNetlink, type NetlinkRequest } from './netlink-socket.ts'
 
 export interface LinkInfo {
   readonly index: number
@@ -11,6 +17,8 @@ export interface LinkInfo {
   readonly mtu: number
   readonly kind: string | undefined
   readonly masterIndex: number | undefined
+  /** Free text kept by the kernel; ours names the engine that made the link. */
+  readonly alias: string | undefined
 }
 
 export interface RouteInfo {
@@ -18,12 +26,16 @@ export interface RouteInfo {
   readonly destination: string
   readonly device: string | undefined
   readonly gateway: string | undefined
+  readonly metric: number | undefined
 }
 
 export interface Links {
   list(): LinkInfo[]
-  createBridge(name: string, options: { readonly mac?: string; readonly mtu?: number }): void
-  /** A pair; `peer` ends in the namespace of the file `peerNetns`. */
+  /** Undefined when there is no such link. */
+  find(name: string): LinkInfo | undefined
+  /** Comes up at once. */
+  createBridge(name: string, options: { readonly mac?: string; readonly mtu?: number; readonly alias?: string }): void
+  /** A pair; `peer` ends (down) in the namespace of the file `peerNetns`, the near end is up. */
   createVeth(options: {
     readonly name: string
     readonly peer: string
@@ -31,6 +43,9 @@ export interface Links {
     readonly mtu?: number
     readonly peerMac?: string
     readonly master?: string
+    readonly alias?: string
+    /** As a port of `master`: no traffic to other isolated ports; frames may leave where they came in. */
+    readonly port?: { readonly isolated: boolean; readonly hairpin: boolean }
   }): void
   /** True when it was there. */
   remove(name: string): boolean
@@ -38,10 +53,161 @@ export interface Links {
   rename(name: string, newName: string): void
   /** `address` with prefix: "172.18.0.1/16". */
   addAddress(name: string, address: string): void
+  /** What a fresh interface needs, in one exchange: addresses, then up. */
+  configure(name: string, addresses: readonly string[]): void
   addresses(): { readonly device: string; readonly address: string }[]
   /** `destination` undefined: the default route. */
   addRoute(route: { readonly destination?: string; readonly gateway?: string; readonly device: string }): void
+  /** Of both families; nothing happens when there is none. */
   removeDefaultRoute(): void
   /** All routes of the main table. */
   routes(): RouteInfo[]
+}
+
+const NEW = NLM_F_CREATE | NLM_F_EXCL
+
+export function createLinks(libc: Libc): Links {
+  const netlink = createNetlink(libc)
+  const nameToIndex = libc.func('uint32_t if_nametoindex(const char *name)')
+
+  const send = (...requests: NetlinkRequest[]): void => {
+    netlink.use(NETLINK_ROUTE, (socket) => socket.request(requests))
+  }
+
+  function indexOf(name: string, action: string): number {
+    const index = Number(nameToIndex(name))
+    if (index === 0) throw new KernelError(`${action}: no link "${name}"`, { errno: 'ENODEV' })
+    return index
+  }
+
+  function list(): LinkInfo[] {
+    const request = { type: route.RTM_GETLINK, body: route.dumpBody(), action: 'cannot list the links' }
+    return netlink.use(NETLINK_ROUTE, (socket) => socket.dump(request)).map(route.decodeLink)
+  }
+
+  function find(name: string): LinkInfo | undefined {
+    const request = { type: route.RTM_GETLINK, body: route.linkBody(0, { name }), action: `cannot look up "${name}"` }
+    try {
+      const [answer] = netlink.use(NETLINK_ROUTE, (socket) => socket.request([request]))
+      return answer === undefined ? undefined : route.decodeLink(answer)
+    } catch (error) {
+      if (errnoOf(error) === 'ENODEV') return undefined
+      throw error
+    }
+  }
+
+  const addressRequest = (name: string, index: number, address: string): NetlinkRequest => ({
+    type: route.RTM_NEWADDR,
+    flags: NEW,
+    body: route.addressBody(index, address),
+    action: `cannot give "${name}" the address ${address}`,
+  })
+
+  const upRequest = (name: string, index: number): NetlinkRequest => ({
+    type: route.RTM_NEWLINK,
+    body: route.linkBody(index, { up: true }),
+    action: `cannot bring up "${name}"`,
+  })
+
+  return {
+    list,
+    find,
+    createBridge(name, { alias, ...options }) {
+      send(
+        {
+          type: route.RTM_NEWLINK,
+          flags: NEW,
+          body: route.bridgeBody({ name, ...options }),
+          action: `cannot create the bridge "${name}"`,
+        },
+        ...aliasRequests(name, alias),
+      )
+    },
+    createVeth({ name, peer, peerNetns, mtu, peerMac, master, alias, port }) {
+      const action = `cannot create the veth pair "${name}"`
+      const masterIndex = master === undefined ? undefined : indexOf(master, `cannot attach "${name}" to "${master}"`)
+      const netnsFd = openSync(peerNetns, 'r')
+      try {
+        send(
+          {
+            type: route.RTM_NEWLINK,
+            flags: NEW,
+            body: route.vethBody({ name, mtu, master: masterIndex }, { name: peer, mac: peerMac, mtu, netnsFd }),
+            action,
+          },
+          ...aliasRequests(name, alias),
+          ...(port === undefined || (!port.isolated && !port.hairpin) ? [] : [portRequest(name, port)]),
+        )
+      } finally {
+        closeSync(netnsFd)
+      }
+    },
+    remove(name) {
+      try {
+        send({ type: route.RTM_DELLINK, body: route.linkBody(0, { name }), action: `cannot delete the link "${name}"` })
+        return true
+      } catch (error) {
+        if (errnoOf(error) === 'ENODEV') return false
+        throw error
+      }
+    },
+    setUp: (name) => send(upRequest(name, indexOf(name, `cannot bring up "${name}"`))),
+    rename(name, newName) {
+      const action = `cannot rename the link "${name}" to "${newName}"`
+      send({ type: route.RTM_SETLINK, body: route.linkBody(indexOf(name, action), { name: newName }), action })
+    },
+    addAddress: (name, address) =>
+      send(addressRequest(name, indexOf(name, `cannot give "${name}" the address ${address}`), address)),
+    configure(name, addresses) {
+      const index = indexOf(name, `cannot configure "${name}"`)
+      send(...addresses.map((address) => addressRequest(name, index, address)), upRequest(name, index))
+    },
+    addresses() {
+      const names = new Map(list().map((link) => [link.index, link.name]))
+      const request = { type: route.RTM_GETADDR, body: route.dumpBody(), action: 'cannot list the addresses' }
+      return netlink
+        .use(NETLINK_ROUTE, (socket) => socket.dump(request))
+        .map(route.decodeAddress)
+        .filter((entry) => entry !== undefined)
+        .map(({ index, address }) => ({ device: names.get(index) ?? '', address }))
+    },
+    addRoute({ destination, gateway, device }) {
+      const action = `cannot add the route to ${destination ?? 'default'} by "${device}"`
+      const body = route.routeBody({ destination, gateway, index: indexOf(device, action) })
+      send({ type: route.RTM_NEWROUTE, flags: NEW, body, action })
+    },
+    removeDefaultRoute() {
+      for (const family of [route.AF_INET, route.AF_INET6]) {
+        const action = 'cannot delete the default route'
+        try {
+          send({ type: route.RTM_DELROUTE, body: route.deleteDefaultRouteBody(family), action })
+        } catch (error) {
+          if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'ENOENT') throw error
+        }
+      }
+    },
+    routes() {
+      const names = new Map(list().map((link) => [link.index, link.name]))
+      const request = { type: route.RTM_GETROUTE, body: route.dumpBody(), action: 'cannot list the routes' }
+      return netlink
+        .use(NETLINK_ROUTE, (socket) => socket.dump(request))
+        .map((message) => route.decodeRoute(message, (index) => names.get(index)))
+        .filter((entry) => entry !== undefined)
+    },
+  }
+}
+
+// the kernel takes an alias only for a link that exists
+function aliasRequests(name: string, alias: string | undefined): NetlinkRequest[] {
+  if (alias === undefined) return []
+  const body = route.linkBody(0, { name, alias })
+  return [{ type: route.RTM_SETLINK, body, action: `cannot label the link "${name}"` }]
+}
+
+function portRequest(name: string, port: { isolated: boolean; hairpin: boolean }): NetlinkRequest {
+  return {
+    type: route.RTM_NEWLINK,
+    body: route.bridgePortBody(name, port),
+    action: `cannot set the bridge port "${name}"`,
+  }
 }
