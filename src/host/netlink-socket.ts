@@ -65,8 +65,8 @@ function refusal(request: NetlinkRequest, errno: number, detail: string | undefi
 export function createNetlink(libc: Libc): Netlink {
   const socketCall = libc.func('int socket(int domain, int type, int protocol)')
   const setOption = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t size)')
-  const sendCall = libc.func('ssize_t send(int fd, const uint8_t *data, size_t size, int flags)')
-  const recvCall = libc.func('ssize_t recv(int fd, uint8_t *data, size_t size, int flags)')
+  const sendCall = libc.func('long send(int fd, const uint8_t *data, unsigned long size, int flags)')
+  const recvCall = libc.func('long recv(int fd, uint8_t *data, unsigned long size, int flags)')
   const buffer = Buffer.alloc(RECEIVE_BYTES)
   const one = Buffer.from([1, 0, 0, 0])
   let sequence = 0
