@@ -6,7 +6,7 @@ import { closure, createGraph, reverseGraph } from '../../../src/graph/graph.ts'
 import type { Graph } from '../../../src/graph/graph.ts'
 import { topologicalOrder } from '../../../src/graph/order.ts'
 
-const stack = createGraph([
+const stack = createGraph<string>([
   ['web', ['db', 'cache', 'db', 'absent']],
   ['db', ['migrate']],
   ['cache', []],

@@ -5,7 +5,7 @@ import { CanceledError } from '../../../src/errors.ts'
 import { createGraph } from '../../../src/graph/graph.ts'
 import { walk } from '../../../src/graph/walk.ts'
 
-const stack = createGraph([
+const stack = createGraph<string>([
   ['web', ['db', 'cache']],
   ['db', ['migrate']],
   ['cache', []],

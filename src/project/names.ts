@@ -1,0 +1,34 @@
+/** The names that docker compose gives, which scripts rely on. Pure. */
+import type { Service } from '../compose/model.ts'
+
+/** @example containerName("p", web, 2) === "p-web-2"; `container_name` verbatim */
+export function containerName(projectName: string, service: Service, number: number): string {
+  return service.containerName ?? `${projectName}-${service.name}-${number}`
+}
+
+/** While a container is being replaced, its successor is called so until the name is free. */
+export function temporaryName(oldId: string, name: string): string {
+  return `${oldId.slice(0, 12)}_${name}`
+}
+
+/** What log prefixes show: without the project, unless the name was chosen by the user. */
+export function shortName(projectName: string, name: string): string {
+  return name.startsWith(`${projectName}-`) ? name.slice(projectName.length + 1) : name
+}
+
+/** The image of a service: named, or as `build` would name it. */
+export function imageReference(projectName: string, service: Service): string {
+  return service.image ?? `${projectName}-${service.name}`
+}
+
+export function containerResource(name: string): string {
+  return `Container ${name}`
+}
+
+export function networkResource(name: string): string {
+  return `Network ${name}`
+}
+
+export function volumeResource(name: string): string {
+  return `Volume ${name}`
+}
