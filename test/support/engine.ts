@@ -1,0 +1,154 @@
+/**
+ * A private engine for kernel and end-to-end tests: a root of its own, driven by the command line as a user would, and
+ * checked for leaks after every test. Call useEngine() inside describe(); it registers the hooks.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, afterEach, before, type TestContext } from 'node:test'
+import assert from 'node:assert/strict'
+import { connectEngine } from '../../src/api/client/connect.ts'
+import type { EngineClient } from '../../src/api/client/client.ts'
+import { engineConfig, type EngineConfig } from '../../src/engine/config.ts'
+import { BUSYBOX_IMAGE, busyboxTar } from './busybox.ts'
+import { describeResult, runCommand, startCommand } from './command.ts'
+import type { CommandOptions, CommandResult, RunningCommand } from './command.ts'
+import { describeTraces, findTraces, idleLeaks, sweep } from './leaks.ts'
+
+const REPOSITORY = dirname(dirname(import.meta.dirname))
+const LAUNCHER = join(REPOSITORY, 'bin/mycompose')
+/** Of ours, what bootstrapping an image may need. */
+const PASSED_ON = /^(?:\w*_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i
+
+export interface EngineUnderTest {
+  readonly config: EngineConfig
+  /** The CLI on this engine; any exit code. */
+  run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>
+  /** The CLI, which must end with 0; its standard output. */
+  ok(args: readonly string[], options?: CommandOptions): Promise<string>
+  /** The CLI, still running. */
+  start(args: readonly string[], options?: CommandOptions): RunningCommand
+  /** A client of its API; closed with the engine. */
+  client(): EngineClient
+  /** The engine's process, or undefined while it does not run. */
+  pid(): number | undefined
+  /** A folder with these files and, when it goes out of scope, `down -v` in it. */
+  project(files: Readonly<Record<string, string>>, options?: ProjectOptions): ProjectUnderTest
+}
+
+export interface ProjectOptions {
+  /** Variables for the CLI. */
+  readonly env?: Readonly<Record<string, string>>
+  /** An existing folder instead of a new one; nothing is written or deleted there. */
+  readonly folder?: string
+}
+
+/** As EngineUnderTest, with the CLI working in the project's folder. */
+export interface ProjectUnderTest extends AsyncDisposable {
+  readonly folder: string
+  run(...args: readonly string[]): Promise<CommandResult>
+  ok(...args: readonly string[]): Promise<string>
+  start(...args: readonly string[]): RunningCommand
+  /** Writes a file of the project anew. */
+  write(path: string, text: string): void
+}
+
+function environment(root: string): Record<string, string> {
+  const passed = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name))
+  const path = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
+  const own = { PATH: path, HOME: '/root', LC_ALL: 'C.UTF-8', TERM: 'dumb', MYCOMPOSE_ROOT: root }
+  return { ...(Object.fromEntries(passed) as Record<string, string>), ...own }
+}
+
+function createProject(
+  engine: EngineUnderTest,
+  files: Readonly<Record<string, string>>,
+  { env = {}, folder: existing }: ProjectOptions,
+): ProjectUnderTest {
+  const folder = existing ?? mkdtempSync(join(tmpdir(), 'mycompose-project-'))
+  const write = (path: string, text: string): void => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  for (const [path, text] of Object.entries(files)) write(path, text)
+  const options = { cwd: folder, env }
+  return {
+    folder,
+    write,
+    run: (...args) => engine.run(args, options),
+    ok: (...args) => engine.ok(args, options),
+    start: (...args) => engine.start(args, options),
+    async [Symbol.asyncDispose]() {
+      // a failure of the test itself must not hide behind this one; what stays is found by the leak check
+      await engine.run(['down', '-v', '-t', '0', '--remove-orphans'], options).catch(() => {})
+      if (existing === undefined) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The engine of that root; nothing is started before the first command that needs it. */
+export function createEngine(root: string): EngineUnderTest & { close(): void } {
+  const config = engineConfig(root, 'test')
+  const env = environment(root)
+  const withEnv = (options: CommandOptions): CommandOptions => ({ ...options, env: { ...env, ...options.env } })
+  let connected: EngineClient | undefined
+  const engine: EngineUnderTest & { close(): void } = {
+    config,
+    run: (args, options = {}) => runCommand([LAUNCHER, ...args], withEnv(options)),
+    async ok(args, options = {}) {
+      const result = await engine.run(args, options)
+      assert.equal(result.exitCode, 0, describeResult(result))
+      return result.stdout
+    },
+    start: (args, options = {}) => startCommand([LAUNCHER, ...args], withEnv(options)),
+    client: () => (connected ??= connectEngine({ socketPath: config.paths.socket })),
+    pid() {
+      if (!existsSync(config.paths.pidFile)) return undefined
+      return Number.parseInt(readFileSync(config.paths.pidFile, 'utf8'), 10)
+    },
+    project: (files, options = {}) => createProject(engine, files, options),
+    close() {
+      connected?.close()
+      connected = undefined
+    },
+  }
+  return engine
+}
+
+/** The last lines of the engine's log, for a test that failed. */
+function tellLog(t: TestContext, { config }: EngineUnderTest): void {
+  if (!existsSync(config.paths.log)) return
+  const tail = readFileSync(config.paths.log, 'utf8').split('\n').slice(-40)
+  t.diagnostic(`end of ${config.paths.log}:\n${tail.join('\n')}`)
+}
+
+/** Registers start, leak checks and stop around the tests of the present describe(). */
+export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {}): EngineUnderTest {
+  const root = mkdtempSync(join(tmpdir(), 'mycompose-test-'))
+  const engine = createEngine(root)
+  let hasFailed = false
+  before(async () => {
+    if (busybox) await engine.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
+  })
+  afterEach(async (t) => {
+    // `error` is not in @types/node yet; it is null for a test that passed
+    const context = t as TestContext & { readonly error: unknown }
+    if (context.error !== null) {
+      hasFailed = true
+      tellLog(context, engine)
+      return
+    }
+    // leftovers of an earlier test that failed are no leak of this one
+    if (!hasFailed) assert.deepEqual(idleLeaks(await findTraces(engine.config), engine.pid()), [])
+  })
+  after(async () => {
+    engine.close()
+    const stopped = await engine.run(['engine', 'stop'])
+    const traces = await findTraces(engine.config)
+    await sweep(engine.config)
+    if (hasFailed) return
+    assert.equal(stopped.exitCode, 0, describeResult(stopped))
+    assert.deepEqual(describeTraces(traces), [], 'left behind by an engine that was stopped')
+  })
+  return engine
+}
