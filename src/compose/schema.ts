@@ -1,0 +1,83 @@
+/**
+ * Checks one file against schemas/compose.schema.json (compiled ahead of time) and turns what the check says into
+ * problems with a place. What is wrong is cut out of the tree, so that the later phases can look for more problems
+ * in the rest.
+ */
+import { validate, type SchemaError } from '../../schemas/compose.validate.js'
+import {
+  child,
+  mapEntries,
+  originAt,
+  scalarOf,
+  toPlain,
+  withEntry,
+  withoutEntry,
+  type MapNode,
+  type Node,
+} from './node.ts'
+import type { Problems } from './problems.ts'
+import { explainSchemaError } from './schema-errors.ts'
+
+export interface Checked {
+  readonly tree: MapNode
+  /** Paths of what was cut out: later phases must not complain that it is missing. */
+  readonly removed: readonly (readonly string[])[]
+}
+
+export async function checkSchema(tree: MapNode, problems: Problems): Promise<Checked> {
+  const plain = toPlain(withoutNulls(tree))
+  if (validate(plain)) return { tree, removed: [] }
+  // Only wanted for the words of an error: the good path does not pay for reading it.
+  const { default: schema } = await import('../../schemas/compose.schema.json', { with: { type: 'json' } })
+  const removed: string[][] = []
+  for (const error of causes(validate.errors ?? [])) {
+    const path = pathOf(error)
+    const { text, want } = explainSchemaError(error, path, schema, plain)
+    problems.error(originAt(tree, path, want), { ...text, path })
+    removed.push(path)
+  }
+  let rest: MapNode = tree
+  for (const path of removed) rest = cut(rest, path)
+  return { tree: rest, removed }
+}
+
+/** A wrong name is reported twice: by its own rule and by the mapping that holds it. */
+function causes(errors: readonly SchemaError[]): SchemaError[] {
+  return errors.filter((error) => error.propertyName === undefined)
+}
+
+/** The path of the offending key or value. */
+function pathOf({ instancePath, params }: SchemaError): string[] {
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  for (const name of ['additionalProperty', 'propertyName'] as const) {
+    const key = params[name]
+    if (typeof key === 'string') path.push(key)
+  }
+  return path
+}
+
+/** A null means "not set", whatever the attribute; in a list it is an error, so it stays there. */
+function withoutNulls(node: MapNode): MapNode {
+  return mapEntries(node, (value) => {
+    if (scalarOf(value) === null) return undefined
+    return value.kind === 'map' ? withoutNulls(value) : value.kind === 'seq' ? withoutNullsInside(value) : value
+  })
+}
+
+function withoutNullsInside(node: Node): Node {
+  if (node.kind === 'map') return withoutNulls(node)
+  return node.kind === 'seq' ? { ...node, items: node.items.map(withoutNullsInside) } : node
+}
+
+/** Without the attribute that holds the error: services.web.ports as a whole for services.web.ports[0].target. */
+function cut(tree: MapNode, path: readonly string[]): MapNode {
+  const [key, ...rest] = path.slice(0, 3)
+  if (key === undefined) return tree
+  if (rest.length === 0) return withoutEntry(tree, key)
+  const inner = child(tree, key)
+  if (inner?.kind !== 'map') return withoutEntry(tree, key)
+  return withEntry(tree, key, cut(inner, rest))
+}
