@@ -159,6 +159,8 @@ export interface LogOptions {
   /** Unix milliseconds. */
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
+  /** Following: ends at the container's next exit with all of its output written (attach). */
+  readonly untilExit?: boolean
 }
 
 /** The byte streams of an exec or attach as the engine holds them; with a terminal all output is `output`. */
@@ -170,6 +172,8 @@ export interface StdioSession {
   onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void
   /** Resolves when output has ended and the process is gone. */
   readonly ended: Promise<void>
+  /** False: the client reads slower than the process writes; stop reading its output until true. */
+  setFlowing?(flowing: boolean): void
   /** The client went away. */
   hangUp(): void
 }

@@ -1,0 +1,143 @@
+/** Resource: containers, what streams. logs, attach, wait, archive. */
+import { pipeline } from 'node:stream/promises'
+import type { Writable } from 'node:stream'
+import { MULTIPLEXED_STREAM, RAW_STREAM, type Answer, type ApiRequest } from './answer.ts'
+import { bodyStream } from './body.ts'
+import type { ApiContext } from './context.ts'
+import { parseTimeMs } from './query.ts'
+import { atLeast, type Routes } from './router.ts'
+import type { LogOptions } from '../../engine/services.ts'
+import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
+
+const WAIT_CONDITIONS = ['not-running', 'next-exit', 'removed'] as const
+
+function idOf(request: ApiRequest): string {
+  return request.params['id'] ?? ''
+}
+
+/** Frames are announced to clients that know the word (1.42) and, in a hijack, asked to upgrade. */
+export function outputType(request: ApiRequest, tty: boolean, isHijack: boolean): string {
+  const announce = atLeast(request.version, '1.42') && (!isHijack || request.headers.has('upgrade'))
+  return announce && !tty ? MULTIPLEXED_STREAM : RAW_STREAM
+}
+
+function toLogOptions({ query }: ApiRequest, nowMs: number): LogOptions {
+  const stdout = query.flag('stdout')
+  const stderr = query.flag('stderr')
+  if (!stdout && !stderr) throw new InvalidRequestError('Bad parameters: you must choose at least one stream')
+  const tail = query.text('tail')
+  const since = query.text('since')
+  const until = query.text('until')
+  return {
+    stdout,
+    stderr,
+    follow: query.flag('follow'),
+    timestamps: query.flag('timestamps'),
+    // as dockerd: what is no number of lines means all
+    tail: tail !== undefined && /^\d{1,12}$/.test(tail) ? Number(tail) : undefined,
+    sinceMs: since === undefined || since === '0' ? undefined : parseTimeMs(since, nowMs),
+    untilMs: until === undefined || until === '0' ? undefined : parseTimeMs(until, nowMs),
+  }
+}
+
+async function logs({ engine }: ApiContext, request: ApiRequest): Promise<Answer> {
+  const id = idOf(request)
+  const options = toLogOptions(request, engine.host.clock.nowMs())
+  const tty = await engine.containers.hasTty(id)
+  return {
+    kind: 'stream',
+    contentType: outputType(request, tty, false),
+    write: (sink) => engine.containers.logs(id, options, sink, request.signal),
+  }
+}
+
+/** The head goes out before the answer is known: `docker run` waits for it before it starts the container. */
+async function wait({ engine }: ApiContext, request: ApiRequest): Promise<Answer> {
+  const id = idOf(request)
+  const asked = request.query.text('condition') ?? 'not-running'
+  const condition = WAIT_CONDITIONS.find((known) => known === asked)
+  if (condition === undefined) throw new InvalidRequestError(`invalid condition "${asked}"`)
+  const { Id } = await engine.containers.inspect(id)
+  const exit = engine.containers.wait(Id, condition, request.signal)
+  exit.catch(() => {}) // told below
+  return {
+    kind: 'stream',
+    contentType: 'application/json',
+    async write(sink) {
+      sink.write(Buffer.from(`${JSON.stringify(await exit)}\n`))
+    },
+  }
+}
+
+/**
+ * Output only, from the log: from its beginning for a container that is yet to start, from now on for one that runs.
+ * Ends when the container does.
+ */
+async function followUntilExit({ engine }: ApiContext, request: ApiRequest, sink: Writable): Promise<void> {
+  const { containers } = engine
+  const { Id, State } = await containers.inspect(idOf(request))
+  const options: LogOptions = {
+    stdout: request.query.flag('stdout'),
+    stderr: request.query.flag('stderr'),
+    follow: true,
+    timestamps: false,
+    tail: State.Running && !request.query.flag('logs') ? 0 : undefined,
+    sinceMs: undefined,
+    untilMs: undefined,
+    untilExit: true,
+  }
+  await containers.logs(Id, options, sink, request.signal)
+}
+
+async function attach(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { query } = request
+  if (query.flag('stdin'))
+    throw new UnsupportedError('attaching standard input to a container is not supported yet', {
+      hint: 'start it without -i, or use "exec -i" in a running container',
+    })
+  const tty = await context.engine.containers.hasTty(idOf(request))
+  return {
+    kind: 'hijack',
+    contentType: outputType(request, tty, true),
+    async run({ output }) {
+      if (query.flag('stream') && (query.flag('stdout') || query.flag('stderr')))
+        await followUntilExit(context, request, output)
+    },
+  }
+}
+
+function pathOf({ query }: ApiRequest): string {
+  const path = query.text('path')
+  if (path === undefined) throw new InvalidRequestError('the parameter "path" is missing')
+  return path
+}
+
+async function getArchive({ engine }: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { stat, tar } = await engine.containers.getArchive(idOf(request), pathOf(request))
+  const headers = { 'X-Docker-Container-Path-Stat': stat }
+  if (request.method === 'HEAD') {
+    tar.destroy()
+    return { kind: 'empty', status: 200, headers }
+  }
+  return {
+    kind: 'stream',
+    contentType: 'application/x-tar',
+    headers,
+    write: (sink) => pipeline(tar, sink, { end: false, signal: request.signal }),
+  }
+}
+
+export function containerStreamRoutes(context: ApiContext): Routes {
+  const archive = (request: ApiRequest): Promise<Answer> => getArchive(context, request)
+  return {
+    'GET /containers/{id}/logs': (request) => logs(context, request),
+    'POST /containers/{id}/wait': (request) => wait(context, request),
+    'POST /containers/{id}/attach': (request) => attach(context, request),
+    'HEAD /containers/{id}/archive': archive,
+    'GET /containers/{id}/archive': archive,
+    'PUT /containers/{id}/archive': async (request) => {
+      await context.engine.containers.putArchive(idOf(request), pathOf(request), bodyStream(request))
+      return { kind: 'empty', status: 200 }
+    },
+  }
+}

@@ -1,0 +1,96 @@
+/** Resource: images. Pulling, pushing and building are later issues and say so. */
+import type { Writable } from 'node:stream'
+import { ok, type Answer, type ApiRequest } from './answer.ts'
+import { bodyStream, readJson } from './body.ts'
+import type { ApiContext } from './context.ts'
+import { toFailure } from './errors.ts'
+import type { Routes } from './router.ts'
+import type { BootstrapRequest, ProgressMessage } from '../types/index.ts'
+import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
+
+function nameOf(request: ApiRequest): string {
+  return request.params['name'] ?? ''
+}
+
+/** Runs `work` with its progress as lines of JSON; a failure is the last line, as the status is out by then. */
+function progressAnswer(
+  context: ApiContext,
+  work: (progress: (message: ProgressMessage) => void) => Promise<string>,
+): Answer {
+  return {
+    kind: 'stream',
+    contentType: 'application/json',
+    async write(sink: Writable) {
+      const tell = (message: ProgressMessage): void => void sink.write(Buffer.from(`${JSON.stringify(message)}\r\n`))
+      try {
+        tell({ status: await work(tell) })
+      } catch (error) {
+        const { status, body, bug } = toFailure(error)
+        if (bug !== undefined) context.engine.log('error', 'bug in an image request', { stack: bug.stack })
+        const { message, code: reason, hint } = body
+        tell({
+          error: message,
+          errorDetail: {
+            message,
+            code: status,
+            ...(reason === undefined ? {} : { reason }),
+            ...(hint === undefined ? {} : { hint }),
+          },
+        })
+      }
+    },
+  }
+}
+
+function importImage(context: ApiContext, request: ApiRequest): Answer {
+  const { query } = request
+  const image = query.text('fromImage')
+  if (image !== undefined)
+    throw new UnsupportedError(`pulling images from a registry is not supported yet: cannot pull "${image}"`, {
+      hint: 'make it with "mycompose image bootstrap debian:bookworm-slim", or load a tar with "mycompose image import"',
+    })
+  if (query.text('fromSrc') !== '-')
+    throw new UnsupportedError('images are imported from the request body only (fromSrc=-)')
+  const repository = query.text('repo')
+  const tag = query.text('tag')
+  const message = query.text('message')
+  const reference = repository === undefined ? undefined : `${repository}${tag === undefined ? '' : `:${tag}`}`
+  return progressAnswer(context, (progress) =>
+    context.engine.images.import(
+      bodyStream(request),
+      {
+        changes: query.list('changes'),
+        ...(reference === undefined ? {} : { reference }),
+        ...(message === undefined ? {} : { message }),
+      },
+      progress,
+    ),
+  )
+}
+
+export function imageRoutes(context: ApiContext): Routes {
+  const { images } = context.engine
+  return {
+    'GET /images/json': async ({ query }) => {
+      const filters = query.filters()
+      return ok(await images.list({ all: query.flag('all'), filters }))
+    },
+    'POST /images/create': (request) => Promise.resolve().then(() => importImage(context, request)),
+    'GET /images/{name+}/json': async (request) => ok(await images.inspect(nameOf(request))),
+    'POST /images/{name+}/tag': async (request) => {
+      const repository = request.query.text('repo')
+      if (repository === undefined) throw new InvalidRequestError('the parameter "repo" is missing')
+      await images.tag(nameOf(request), repository, request.query.text('tag') ?? 'latest')
+      return { kind: 'empty', status: 201 }
+    },
+    'DELETE /images/{name+}': async (request) => {
+      const { query } = request
+      return ok(await images.remove(nameOf(request), { force: query.flag('force'), noPrune: query.flag('noprune') }))
+    },
+    'POST /mycompose/images/bootstrap': async (request) => {
+      const body = await readJson<BootstrapRequest>(request)
+      if (typeof body.Reference !== 'string') throw new InvalidRequestError('the field "Reference" is missing')
+      return progressAnswer(context, (progress) => images.bootstrap(body, progress, request.signal))
+    },
+  }
+}

@@ -1,0 +1,45 @@
+/** What the Docker API has and this engine does not, or not yet: each says so by name. */
+import type { Handler } from './answer.ts'
+import type { Routes } from './router.ts'
+import { ApiError, UnsupportedError } from '../../errors.ts'
+
+const NOT_YET: Readonly<Record<string, string>> = {
+  'GET /containers/{id}/stats': 'statistics of containers',
+  'GET /containers/{id}/changes': 'listing changes of a container',
+  'GET /containers/{id}/export': 'exporting a container',
+  'POST /containers/{id}/update': 'updating a container',
+  'POST /containers/{id}/resize': 'resizing the terminal of a container',
+  'POST /commit': 'committing a container',
+  'POST /build': 'building images',
+  'POST /build/prune': 'building images',
+  'GET /images/search': 'searching a registry',
+  'GET /images/get': 'saving images',
+  'GET /images/{name+}/get': 'saving images',
+  'POST /images/load': 'loading images',
+  'GET /images/{name+}/history': 'the history of an image',
+  'POST /images/{name+}/push': 'pushing images',
+  'POST /images/prune': 'pruning images',
+  'POST /auth': 'logging in to a registry',
+  'GET /system/df': 'disk usage',
+}
+
+const SWARM = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']
+
+export function unsupportedRoutes(): Routes {
+  const routes: Record<string, Handler> = {}
+  for (const [route, what] of Object.entries(NOT_YET))
+    routes[route] = () => Promise.reject(new UnsupportedError(`not supported yet: ${what}`))
+  const noSwarm: Handler = () =>
+    Promise.reject(
+      new ApiError('This node is not a swarm manager. There is no swarm mode in this engine.', {
+        status: 503,
+        code: 'NO_SWARM',
+      }),
+    )
+  for (const name of SWARM)
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      routes[`${method} /${name}`] = noSwarm
+      routes[`${method} /${name}/{rest+}`] = noSwarm
+    }
+  return routes
+}
