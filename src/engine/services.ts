@@ -229,6 +229,8 @@ export interface ContainerService {
     readonly imageId?: string
     readonly networkId?: string
   }): readonly { readonly id: string; readonly name: string; readonly running: boolean }[]
+  /** Containers whose process lives, as state and kernel (pid, start time) agree; before recover() too. */
+  live(): readonly { readonly containerId: string; readonly pid: number }[]
   recover(): Promise<void>
   /** Stops watching; containers go on. */
   shutdown(): Promise<void>

@@ -1,0 +1,59 @@
+/**
+ * Puts the engine together: folders, state, services in the order in which they need each other; then lets each bring
+ * its records in line with the kernel. No socket and no process matters here (main.ts), so a test can open one.
+ */
+import type { EngineConfig } from './config.ts'
+import { createContainerService } from './containers/service.ts'
+import type { EngineBase, EngineContext } from './context.ts'
+import { createEvents } from './events.ts'
+import { prepareFolders } from './folders.ts'
+import { createImageService } from './images/service.ts'
+import { createLayerService } from './layers/service.ts'
+import { createKeyedMutex } from './locks.ts'
+import type { ContainerService } from './services.ts'
+import { createVolumeService } from './volumes/service.ts'
+import type { Host } from '../host/host.ts'
+import { createNetworkService } from '../network/service.ts'
+import { openStateDatabase } from '../state/database.ts'
+
+export interface Engine {
+  readonly context: EngineContext
+  /** Stops watching and closes the state; containers go on. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Containers stand on the other services, and those ask who uses what: the circle is closed here. */
+function createServices(base: EngineBase): EngineContext {
+  let containers: ContainerService | undefined
+  const usersOf: ContainerService['usersOf'] = (what) => containers?.usersOf(what) ?? []
+  const layers = createLayerService(base)
+  const images = createImageService(base, { layers, usersOf })
+  const volumes = createVolumeService(base, { usersOf })
+  const networks = createNetworkService(base, { usersOf })
+  containers = createContainerService(base, { images, layers, volumes, networks })
+  return { ...base, layers, images, volumes, networks, containers }
+}
+
+/** In the order of the layers; what lives must be known before the networks let go of what nobody uses. */
+async function recover(context: EngineContext): Promise<void> {
+  const { layers, volumes, networks, containers } = context
+  await layers.recover()
+  await volumes.recover()
+  await networks.recover(containers.live())
+  await containers.recover()
+}
+
+/** Throws ROOT_UNSAFE, STATE_VERSION, STATE_CORRUPT. */
+export async function openEngine(config: EngineConfig, host: Host, log: EngineBase['log'] = () => {}): Promise<Engine> {
+  await using undo = new AsyncDisposableStack()
+  await prepareFolders(host.files, config)
+  const state = openStateDatabase(config.paths.database)
+  undo.defer(() => state.close())
+  const events = createEvents(host.clock, (error) => log('error', 'an event listener failed', { error }))
+  const context = createServices({ config, host, state, events, locks: createKeyedMutex(), log })
+  undo.defer(() => context.networks.shutdown())
+  undo.defer(() => context.containers.shutdown())
+  await recover(context)
+  const parts = undo.move()
+  return { context, close: () => parts.disposeAsync() }
+}
