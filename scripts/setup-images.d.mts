@@ -1,0 +1,11 @@
+/** Types of setup-images.mjs for the tests and benchmarks, which are TypeScript. */
+
+export interface ImageRecipe {
+  readonly from: string
+  readonly include: readonly string[]
+  readonly changes: readonly string[]
+}
+
+export function imagesOf(composeText: string, recipes: Readonly<Record<string, ImageRecipe>>): string[]
+export function readRecipes(repository: string): Readonly<Record<string, ImageRecipe>>
+export function bootstrapArguments(name: string, recipe: ImageRecipe): string[]

@@ -1,0 +1,154 @@
+/** Names, addresses, isolation and published ports, as containers and the host see them. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { describe, test } from 'node:test'
+import { composeFile, freePort, httpServer, httpText, idle } from '../support/compose.ts'
+import { useEngine } from '../support/engine.ts'
+import type { ProjectUnderTest } from '../support/engine.ts'
+import { until } from '../support/poll.ts'
+
+/** An IPv4 address of this machine that is not loopback. */
+function hostAddress(): string {
+  const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+    /^(?:mc|mv|veth|docker)/.test(name) ? [] : (list ?? []),
+  )
+  const found = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)
+  assert.ok(found !== undefined, 'this machine has an address of its own')
+  return found.address
+}
+
+/** What `service` gets from the URL, or its exit code. */
+async function wget(project: ProjectUnderTest, service: string, url: string): Promise<string> {
+  const { exitCode, stdout } = await project.run('exec', '-T', service, 'wget', '-q', '-T', '2', '-O', '-', url)
+  return exitCode === 0 ? stdout.trimEnd() : `exit code ${exitCode}`
+}
+
+async function lookUp(project: ProjectUnderTest, service: string, name: string): Promise<string[]> {
+  const { stdout } = await project.run('exec', '-T', service, 'nslookup', '-type=a', name, '127.0.0.11')
+  const answers = stdout.split('\n\n').slice(1).join('\n')
+  return [...answers.matchAll(/^Address(?: \d+)?: ([\d.]+)/gm)].map(([, address = '']) => address).toSorted()
+}
+
+describe('names', () => {
+  const engine = useEngine()
+
+  test('service, container and alias answer at 127.0.0.11; replicas all of them', async () => {
+    const services = {
+      web: httpServer('hello', { deploy: { replicas: 3 }, networks: { default: { aliases: ['shop'] } } }),
+      client: idle(),
+    }
+    await using project = engine.project(composeFile('names', services))
+    await project.ok('up', '-d')
+    const addresses = await lookUp(project, 'client', 'web')
+    assert.equal(addresses.length, 3)
+    assert.deepEqual(await lookUp(project, 'client', 'shop'), addresses)
+    const [first] = await lookUp(project, 'client', 'names-web-1')
+    assert.ok(first !== undefined && addresses.includes(first))
+    await until(async () => (await wget(project, 'client', 'http://web/')) === 'hello', { what: 'the answer of web' })
+    await project.ok('up', '-d', '--scale', 'web=2')
+    assert.equal((await lookUp(project, 'client', 'web')).length, 2)
+  })
+
+  test('services on different networks neither find nor reach each other', async () => {
+    const services = {
+      left: httpServer('left', { networks: ['one'] }),
+      right: idle({ networks: ['two'] }),
+      both: idle({ networks: ['one', 'two'] }),
+    }
+    await using project = engine.project(composeFile('apart', services, { networks: { one: {}, two: {} } }))
+    await project.ok('up', '-d')
+    await until(async () => (await wget(project, 'both', 'http://left/')) === 'left', { what: 'left, from both' })
+    const [address] = await lookUp(project, 'both', 'left')
+    assert.deepEqual(await lookUp(project, 'right', 'left'), [])
+    assert.match(await wget(project, 'right', `http://${address}/`), /exit code/)
+  })
+
+  test('network_mode none, host and service:', async () => {
+    const services = {
+      none: idle({ network_mode: 'none' }),
+      host: idle({ network_mode: 'host' }),
+      web: httpServer('shared'),
+      beside: idle({ network_mode: 'service:web' }),
+    }
+    await using project = engine.project(composeFile('modes', services))
+    await project.ok('up', '-d')
+    assert.equal(await project.ok('exec', '-T', 'none', 'ls', '/sys/class/net'), 'lo\n')
+    const own = await project.ok('exec', '-T', 'host', 'readlink', '/proc/1/ns/net')
+    const { readlinkSync } = await import('node:fs')
+    assert.equal(own.trim(), readlinkSync('/proc/self/ns/net'))
+    await until(async () => (await wget(project, 'beside', 'http://127.0.0.1/')) === 'shared', {
+      what: 'web at 127.0.0.1 beside it',
+    })
+  })
+
+  test('an internal network has no way out', async () => {
+    const services = { inside: idle({ networks: ['closed'] }) }
+    const networks = { closed: { internal: true } }
+    await using project = engine.project(composeFile('closed', services, { networks }))
+    await project.ok('up', '-d')
+    const routes = await project.ok('exec', '-T', 'inside', 'ip', 'route')
+    assert.doesNotMatch(routes, /default/)
+  })
+})
+
+describe('published ports', () => {
+  const engine = useEngine()
+
+  test('are reached by loopback, by the own address, and by the container itself', async () => {
+    const port = await freePort()
+    await using project = engine.project(composeFile('open', { web: httpServer('open', { ports: [`${port}:80`] }) }))
+    await project.ok('up', '-d')
+    const own = hostAddress()
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'open', { what: 'loopback' })
+    assert.equal(await httpText(`http://${own}:${port}/`), 'open')
+    assert.equal(await wget(project, 'web', `http://${own}:${port}/`), 'open')
+  })
+
+  test('bound to 127.0.0.1 are closed on other addresses', async () => {
+    const port = await freePort()
+    const services = { web: httpServer('local', { ports: [`127.0.0.1:${port}:80`] }) }
+    await using project = engine.project(composeFile('local', services))
+    await project.ok('up', '-d')
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'local', { what: 'loopback' })
+    await assert.rejects(httpText(`http://${hostAddress()}:${port}/`))
+  })
+
+  test('without a host port get a free one, which ps shows', async () => {
+    await using project = engine.project(composeFile('random', { web: httpServer('random', { ports: ['80'] }) }))
+    await project.ok('up', '-d')
+    const port = /0\.0\.0\.0:(\d+)->80\/tcp/.exec(await project.ok('ps'))?.[1]
+    assert.ok(port !== undefined)
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'random', { what: 'the random port' })
+  })
+
+  test('a port that another program holds is one error that names it', async () => {
+    const server = createServer()
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, '0.0.0.0', () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+    try {
+      const services = { web: httpServer('never', { ports: [`${port}:80`] }) }
+      await using project = engine.project(composeFile('taken', services))
+      const { exitCode, stderr } = await project.run('up', '-d')
+      assert.equal(exitCode, 1)
+      assert.match(stderr, new RegExp(`${port}.*\\b(?:${process.pid}|node)\\b`))
+    } finally {
+      server.close()
+    }
+  })
+
+  test('a port that another project publishes is one error that names the container', async () => {
+    const port = await freePort()
+    const files = (name: string) => composeFile(name, { web: httpServer(name, { ports: [`${port}:80`] }) })
+    await using first = engine.project(files('first'))
+    await using second = engine.project(files('second'))
+    await first.ok('up', '-d')
+    const { exitCode, stderr } = await second.run('up', '-d')
+    assert.equal(exitCode, 1)
+    assert.match(stderr, new RegExp(`${port}.*first-web-1`))
+  })
+})

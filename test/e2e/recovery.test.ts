@@ -1,0 +1,102 @@
+/** The engine may die at any time; several engines live side by side. */
+import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { BUSYBOX_IMAGE, busyboxTar } from '../support/busybox.ts'
+import { composeFile, containersOf, freePort, httpServer, httpText, idle, shell } from '../support/compose.ts'
+import { createEngine, useEngine } from '../support/engine.ts'
+import type { EngineUnderTest } from '../support/engine.ts'
+import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
+import { until } from '../support/poll.ts'
+
+function killEngine(engine: EngineUnderTest): void {
+  const pid = engine.pid()
+  assert.ok(pid !== undefined, 'the engine runs')
+  process.kill(pid, 'SIGKILL')
+}
+
+describe('recovery', () => {
+  const engine = useEngine()
+
+  test('a killed engine stops nothing: containers, names, ports and logs go on, and the next command finds them', async () => {
+    const port = await freePort()
+    const services = {
+      web: httpServer('alive', { ports: [`${port}:80`] }),
+      clock: shell('while true; do date; sleep 0.1; done', { stop_signal: 'SIGKILL' }),
+      client: idle(),
+    }
+    await using project = engine.project(composeFile('survivor', services))
+    await project.ok('up', '-d')
+    const before = await containersOf(engine.client(), 'survivor')
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'alive', { what: 'web' })
+    killEngine(engine)
+    assert.equal(await httpText(`http://127.0.0.1:${port}/`), 'alive')
+    assert.match(await project.ok('ps'), /survivor-web-1/)
+    const after = await containersOf(engine.client(), 'survivor')
+    assert.deepEqual(
+      after.map(({ Id, State }) => [Id, State.Pid, State.StartedAt]),
+      before.map(({ Id, State }) => [Id, State.Pid, State.StartedAt]),
+    )
+    assert.equal(await httpText(`http://127.0.0.1:${port}/`), 'alive')
+    assert.equal(await project.ok('exec', '-T', 'client', 'wget', '-q', '-O', '-', 'http://web/'), 'alive\n')
+    const lines = (await project.ok('logs', '--no-log-prefix', 'clock')).split('\n').length
+    await until(async () => (await project.ok('logs', '--no-log-prefix', 'clock')).split('\n').length > lines, {
+      what: 'more lines of clock',
+    })
+  })
+
+  test('what ended while no engine ran is recorded with its exit code, and restart policies catch up', async () => {
+    const services = {
+      once: shell('sleep 0.5; exit 6'),
+      steady: shell('sleep 0.5', { restart: 'always' }),
+    }
+    await using project = engine.project(composeFile('meanwhile', services))
+    await project.ok('up', '-d')
+    const pids = (await containersOf(engine.client(), 'meanwhile')).map(({ State }) => State.Pid)
+    killEngine(engine)
+    await until(
+      () =>
+        pids.every((pid) => {
+          try {
+            process.kill(pid, 0)
+            return false
+          } catch {
+            return true
+          }
+        }),
+      { what: 'both have ended' },
+    )
+    await project.ok('ps', '-a')
+    const [once, steady] = await containersOf(engine.client(), 'meanwhile')
+    assert.deepEqual([once?.State.Status, once?.State.ExitCode], ['exited', 6])
+    assert.ok((steady?.RestartCount ?? 0) > 0 || steady?.State.Status === 'running')
+  })
+
+  test('two engines know nothing of each other', async () => {
+    const other = createEngine(mkdtempSync(join(tmpdir(), 'mycompose-test-')))
+    try {
+      await other.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
+      const files = composeFile('twin', { web: httpServer('twin'), client: idle() })
+      await using here = engine.project(files)
+      await using there = other.project(files)
+      await Promise.all([here.ok('up', '-d'), there.ok('up', '-d')])
+      const [mine, its] = await Promise.all([
+        containersOf(engine.client(), 'twin'),
+        containersOf(other.client(), 'twin'),
+      ])
+      assert.equal(mine.length, 2)
+      assert.equal(its.length, 2)
+      await here.ok('down')
+      assert.equal((await containersOf(other.client(), 'twin'))[0]?.State.Status, 'running')
+      await there.ok('down')
+      other.close()
+      await other.ok(['engine', 'stop'])
+      assert.deepEqual(describeTraces(await findTraces(other.config)), [])
+    } finally {
+      other.close()
+      await sweep(other.config)
+    }
+  })
+})
