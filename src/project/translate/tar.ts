@@ -33,7 +33,7 @@ function header(file: TarFile): Buffer {
   writeOctal(block, file.mtimeSeconds, 136, 12)
   block.fill(' ', 148, 156)
   block.write('0', 156)
-  block.write('ustar\0' + '00', 257)
+  block.write('ustar\u000000', 257)
   block.write(prefix, 345, 155)
   // the checksum counts its own field as blanks, and ends in NUL and blank
   const sum = block.reduce((total, byte) => total + byte, 0)

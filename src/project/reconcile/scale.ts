@@ -1,0 +1,138 @@
+/**
+ * Which containers of each service are kept, replaced, added or too many. Numbers: the lowest are kept, but outdated
+ * ones go first; a new one gets the highest number so far plus one. Pure.
+ */
+import { ConflictError, MycomposeError } from '../../errors.ts'
+import { containerName, imageReference } from '../names.ts'
+import type { ObservedContainer } from '../observe.ts'
+import { recreateCause, serviceReferences } from './decide.ts'
+import type { RecreatePolicy } from './decide.ts'
+import type { DesiredContainer, Selection, UpInput, Wanted } from './input.ts'
+
+export interface Scaled {
+  readonly desired: ReadonlyMap<string, readonly DesiredContainer[]>
+  readonly surplus: readonly ObservedContainer[]
+}
+
+export function scaleServices(input: UpInput, selection: Selection, replacedVolumes: ReadonlySet<string>): Scaled {
+  const desired = new Map<string, readonly DesiredContainer[]>()
+  const surplus: ObservedContainer[] = []
+  const recreatedServices = new Set<string>()
+  for (const wanted of selection.wanted) {
+    const { name } = wanted.service
+    const existing = containersOf(input, name)
+    const causes = new Map(
+      existing.map((container) => [
+        container.id,
+        recreateCause(container, wanted.service, {
+          project: input.project,
+          observed: input.observed,
+          policy: policyOf(input, wanted),
+          replacedVolumes,
+          references: presentReferences(input, wanted),
+          recreatedServices,
+        }),
+      ]),
+    )
+    const { keep, drop } = splitByReplicas(existing, causes, wanted.replicas)
+    const containers = [
+      ...keep.map((container) => toDesired(input, wanted, container, causes.get(container.id))),
+      ...newContainers(input, wanted, existing, wanted.replicas - keep.length),
+    ].toSorted((left, right) => left.number - right.number)
+    for (const container of containers) requireImage(input, container)
+    if (containers.some(({ existing: old, createCause }) => old !== undefined && createCause !== undefined)) {
+      recreatedServices.add(name)
+    }
+    desired.set(name, containers)
+    surplus.push(...drop)
+  }
+  checkNames([...desired.values()].flat())
+  return { desired, surplus }
+}
+
+function checkNames(containers: readonly DesiredContainer[]): void {
+  const owners = new Map<string, string>()
+  for (const { name, wanted } of containers) {
+    const owner = owners.get(name)
+    if (owner !== undefined) {
+      throw new ConflictError(`container name "${name}" is used by services "${owner}" and "${wanted.service.name}"`, {
+        code: 'CONTAINER_NAME_TAKEN',
+        hint: 'container_name must be unique in the project',
+      })
+    }
+    owners.set(name, wanted.service.name)
+  }
+}
+
+/** Service containers, not one-offs, in the order of numbers. */
+export function containersOf(input: Pick<UpInput, 'observed'>, service: string): readonly ObservedContainer[] {
+  return input.observed.containers.filter((container) => container.service === service && !container.oneOff)
+}
+
+function policyOf({ options }: UpInput, { targeted }: Wanted): RecreatePolicy {
+  if (options.noRecreate === true) return 'never'
+  const forced = targeted
+    ? options.forceRecreate === true || options.renewAnonymousVolumes === true
+    : options.alwaysRecreateDeps
+  return forced === true ? 'force' : 'diverged'
+}
+
+/** Ids of the containers that "service:X" means now. */
+function presentReferences(input: UpInput, { service }: Wanted): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    serviceReferences(service).flatMap((reference) => {
+      const [container] = containersOf(input, reference.slice('service:'.length))
+      return container === undefined ? [] : [[reference, container.id]]
+    }),
+  )
+}
+
+function splitByReplicas(
+  existing: readonly ObservedContainer[],
+  causes: ReadonlyMap<string, string | undefined>,
+  replicas: number,
+): { readonly keep: readonly ObservedContainer[]; readonly drop: readonly ObservedContainer[] } {
+  const isOutdated = (container: ObservedContainer): number => (causes.get(container.id) === undefined ? 0 : 1)
+  const ordered = existing.toSorted((left, right) => isOutdated(left) - isOutdated(right) || left.number - right.number)
+  return { keep: ordered.slice(0, replicas), drop: ordered.slice(replicas) }
+}
+
+/** A kept container keeps its name; a replaced one takes the name that the model gives now. */
+function toDesired(
+  { project }: UpInput,
+  wanted: Wanted,
+  existing: ObservedContainer,
+  createCause: string | undefined,
+): DesiredContainer {
+  const { number } = existing
+  if (createCause === undefined) return { wanted, existing, number, name: existing.name }
+  return { wanted, existing, number, createCause, name: containerName(project.name, wanted.service, number) }
+}
+
+function newContainers(
+  { project }: UpInput,
+  wanted: Wanted,
+  existing: readonly ObservedContainer[],
+  count: number,
+): readonly DesiredContainer[] {
+  const highest = Math.max(0, ...existing.map((container) => container.number))
+  const createCause = existing.length === 0 ? 'not found' : 'scale up'
+  return Array.from({ length: Math.max(0, count) }, (_, index) => {
+    const number = highest + 1 + index
+    return { wanted, number, name: containerName(project.name, wanted.service, number), createCause }
+  })
+}
+
+function requireImage({ project, observed }: UpInput, container: DesiredContainer): void {
+  if (container.createCause === undefined) return
+  const { service } = container.wanted
+  const reference = imageReference(project.name, service)
+  if (observed.images.has(reference)) return
+  throw new MycomposeError(`image "${reference}" of service "${service.name}" is not on this machine`, {
+    code: 'NO_SUCH_IMAGE',
+    hint:
+      service.build === undefined
+        ? `images are not pulled yet: make it with "mycompose image import FILE.tar ${reference}" or "mycompose image bootstrap"`
+        : `"build" is not supported yet: make it with "mycompose image import FILE.tar ${reference}"`,
+  })
+}
