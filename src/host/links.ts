@@ -49,6 +49,8 @@ export interface Links {
   }): void
   /** True when it was there. */
   remove(name: string): boolean
+  /** As remove, on a worker thread: the kernel takes 20 to 50 ms to let go of a link. */
+  removeAsync(name: string): Promise<boolean>
   setUp(name: string): void
   rename(name: string, newName: string): void
   /** `address` with prefix: "172.18.0.1/16". */
@@ -144,11 +146,18 @@ export function createLinks(libc: Libc): Links {
     },
     remove(name) {
       try {
-        send({ type: route.RTM_DELLINK, body: route.linkBody(0, { name }), action: `cannot delete the link "${name}"` })
+        send(removeRequest(name))
         return true
       } catch (error) {
-        if (errnoOf(error) === 'ENODEV') return false
-        throw error
+        return absent(error)
+      }
+    },
+    async removeAsync(name) {
+      try {
+        await netlink.requestAsync(NETLINK_ROUTE, [removeRequest(name)])
+        return true
+      } catch (error) {
+        return absent(error)
       }
     },
     setUp: (name) => send(upRequest(name, indexOf(name, `cannot bring up "${name}"`))),
@@ -195,6 +204,16 @@ export function createLinks(libc: Libc): Links {
         .filter((entry) => entry !== undefined)
     },
   }
+}
+
+function removeRequest(name: string): NetlinkRequest {
+  return { type: route.RTM_DELLINK, body: route.linkBody(0, { name }), action: `cannot delete the link "${name}"` }
+}
+
+/** False for "no such link"; anything else is thrown on. */
+function absent(error: unknown): false {
+  if (errnoOf(error) === 'ENODEV') return false
+  throw error
 }
 
 // the kernel takes an alias only for a link that exists

@@ -55,6 +55,8 @@ export interface NetlinkSocket {
 export interface Netlink {
   /** Opens a socket in the present network namespace, runs `work`, closes it. */
   use<T>(protocol: number, work: (socket: NetlinkSocket) => T): T
+  /** As `request`, on a worker thread: for what the kernel takes long for. The namespace is the present one. */
+  requestAsync(protocol: number, requests: readonly NetlinkRequest[]): Promise<void>
 }
 
 function refusal(request: NetlinkRequest, errno: number, detail: string | undefined): KernelError {
@@ -92,7 +94,7 @@ export function createNetlink(libc: Libc): Netlink {
     }
   }
 
-  function request(fd: number, requests: readonly NetlinkRequest[]): NetlinkMessage[] {
+  function encode(requests: readonly NetlinkRequest[]): { bytes: Buffer; pending: Map<number, NetlinkRequest> } {
     const pending = new Map<number, NetlinkRequest>()
     const bytes = requests.map((each) => {
       sequence += 1
@@ -100,13 +102,15 @@ export function createNetlink(libc: Libc): Netlink {
       const flags = NLM_F_REQUEST | NLM_F_ACK | (each.flags ?? 0)
       return encodeMessage({ type: each.type, flags, sequence, body: each.body })
     })
-    const [first] = requests
-    if (first === undefined) return []
-    send(fd, Buffer.concat(bytes), first.action)
+    return { bytes: Buffer.concat(bytes), pending }
+  }
+
+  /** The kernel has worked through all requests when send(2) returns: the acknowledgements are there already. */
+  function acknowledgements(fd: number, pending: Map<number, NetlinkRequest>, action: string): NetlinkMessage[] {
     const answers: NetlinkMessage[] = []
     let failure: KernelError | undefined
     while (pending.size > 0) {
-      for (const message of receive(fd, first.action)) {
+      for (const message of receive(fd, action)) {
         const asked = pending.get(message.sequence)
         if (asked === undefined) continue
         if (message.type !== NLMSG_ERROR) {
@@ -120,6 +124,32 @@ export function createNetlink(libc: Libc): Netlink {
     }
     if (failure !== undefined) throw failure
     return answers
+  }
+
+  function request(fd: number, requests: readonly NetlinkRequest[]): NetlinkMessage[] {
+    const [first] = requests
+    if (first === undefined) return []
+    const { bytes, pending } = encode(requests)
+    send(fd, bytes, first.action)
+    return acknowledgements(fd, pending, first.action)
+  }
+
+  async function requestAsync(protocol: number, requests: readonly NetlinkRequest[]): Promise<void> {
+    const [first] = requests
+    if (first === undefined) return
+    const { bytes, pending } = encode(requests)
+    const fd = open(protocol)
+    try {
+      const sent = await new Promise<number>((resolve, reject) => {
+        sendCall.async(fd, bytes, bytes.length, 0, (error: Error | null, size: number) =>
+          error === null ? resolve(Number(size)) : reject(error),
+        )
+      })
+      if (sent !== bytes.length) throw new KernelError(`${first.action}: cannot send`, { errno: 'EIO' })
+      acknowledgements(fd, pending, first.action)
+    } finally {
+      closeSync(fd)
+    }
   }
 
   function dump(fd: number, asked: NetlinkRequest): NetlinkMessage[] {
@@ -141,6 +171,7 @@ export function createNetlink(libc: Libc): Netlink {
   }
 
   return {
+    requestAsync,
     use(protocol, work) {
       const fd = open(protocol)
       try {

@@ -4,8 +4,8 @@
  */
 import { closeSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
+import { addressBytes } from './ip-address.ts'
 import type { Libc } from './libc.ts'
-import { addressBytes } from './netlink-route.ts'
 
 export interface Sockets {
   /** A datagram socket bound to address:port (0: any) as a descriptor, created in the present namespace. */

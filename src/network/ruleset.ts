@@ -1,0 +1,176 @@
+/**
+ * The engine's nftables table as text. PURE. The chains never change; what networks and ports there are stands in maps
+ * and sets, so publishing a port is one element, whatever the number of containers.
+ *
+ *   raw prerouting    what must not even reach NAT: loopback addresses from outside, container addresses from outside
+ *   nat prerouting    published ports, for packets to an address of this host
+ *   nat output        the same for the host's own connections, 127.0.0.1 included (needs route_localnet on the bridge)
+ *   filter forward    isolation between networks, internal networks
+ *   nat postrouting   masquerade outwards, and inwards where the answer would not come back to us
+ *
+ * An accept here does not overrule a drop in another table; see coexistence.ts. Source: man 8 nft, DESIGN.md.
+ */
+import type { PublishedBinding } from '../state/networks.ts'
+
+export interface BridgeRules {
+  readonly name: string
+  readonly subnets4: readonly string[]
+  readonly subnets6: readonly string[]
+  /** No traffic in or out, but between its own containers and with this host. */
+  readonly internal: boolean
+  /** Containers on it may talk to each other. */
+  readonly icc: boolean
+  /** Connections outwards get this host's address. */
+  readonly masquerade: boolean
+  /** Container addresses may be reached from outside without a published port (gateway mode nat-unprotected). */
+  readonly direct: boolean
+}
+
+export interface RulesetModel {
+  readonly bridges: readonly BridgeRules[]
+  readonly published: readonly PublishedBinding[]
+}
+
+const SET_TYPES = {
+  bridges: ['set', 'type ifname'],
+  internal: ['set', 'type ifname'],
+  within: ['set', 'type ifname . ifname'],
+  subnets4: ['set', 'type ipv4_addr; flags interval'],
+  subnets6: ['set', 'type ipv6_addr; flags interval'],
+  guarded4: ['set', 'type ipv4_addr; flags interval'],
+  guarded6: ['set', 'type ipv6_addr; flags interval'],
+  masqueraded4: ['set', 'type ipv4_addr; flags interval'],
+  masqueraded6: ['set', 'type ipv6_addr; flags interval'],
+  ports4: ['map', 'type inet_proto . inet_service : ipv4_addr . inet_service'],
+  ports6: ['map', 'type inet_proto . inet_service : ipv6_addr . inet_service'],
+  ports_at4: ['map', 'type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service'],
+  ports_at6: ['map', 'type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service'],
+} as const
+
+type SetName = keyof typeof SET_TYPES
+const SET_NAMES = Object.keys(SET_TYPES) as SetName[]
+
+/** Per set: key of the element -> its value ("" in sets). */
+export type Elements = Readonly<Record<SetName, ReadonlyMap<string, string>>>
+
+const CHAINS = `
+  chain raw_prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+    iifname "lo" accept
+    iifname @bridges accept
+    ip daddr @guarded4 drop
+    ip6 daddr @guarded6 drop
+  }
+
+  chain publish {
+    dnat ip to ip daddr . meta l4proto . th dport map @ports_at4
+    dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports_at6
+    dnat ip to meta l4proto . th dport map @ports4
+    dnat ip6 to meta l4proto . th dport map @ports6
+  }
+
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    ip daddr 127.0.0.0/8 return
+    fib daddr type local jump publish
+  }
+
+  chain output {
+    type nat hook output priority dstnat; policy accept;
+    fib daddr type local jump publish
+  }
+
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname != @bridges oifname != @bridges accept
+    iifname . oifname @within accept
+    iifname @internal drop
+    oifname @internal drop
+    ct state established,related accept
+    oifname @bridges ct status dnat accept
+    oifname @bridges drop
+    accept
+  }
+
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname @bridges ct status dnat fib saddr type local masquerade
+    oifname @bridges ct status dnat ip saddr @subnets4 masquerade
+    oifname @bridges ct status dnat ip6 saddr @subnets6 masquerade
+    oifname != @bridges ip saddr @masqueraded4 masquerade
+    oifname != @bridges ip6 saddr @masqueraded6 masquerade
+  }
+`
+
+const quoted = (name: string): string => `"${name}"`
+const isWildcard = (ip: string): boolean => ip === '0.0.0.0' || ip === '::'
+
+function addBridge(into: Record<SetName, Map<string, string>>, bridge: BridgeRules): void {
+  const name = quoted(bridge.name)
+  into.bridges.set(name, '')
+  if (bridge.internal) into.internal.set(name, '')
+  if (bridge.icc) into.within.set(`${name} . ${name}`, '')
+  for (const [subnets, family] of [
+    [bridge.subnets4, 4],
+    [bridge.subnets6, 6],
+  ] as const) {
+    for (const subnet of subnets) {
+      into[`subnets${family}`].set(subnet, '')
+      if (!bridge.direct) into[`guarded${family}`].set(subnet, '')
+      if (bridge.masquerade && !bridge.internal) into[`masqueraded${family}`].set(subnet, '')
+    }
+  }
+}
+
+function addPort(into: Record<SetName, Map<string, string>>, binding: PublishedBinding): void {
+  const family = binding.containerIp.includes(':') ? 6 : 4
+  const service = `${binding.protocol} . ${binding.hostPort}`
+  const target = `${binding.containerIp} . ${binding.containerPort}`
+  if (isWildcard(binding.hostIp)) into[`ports${family}`].set(service, target)
+  else into[`ports_at${family}`].set(`${binding.hostIp} . ${service}`, target)
+}
+
+/** What the sets and maps of the table hold. */
+export function toElements(model: RulesetModel): Elements {
+  const elements = Object.fromEntries(SET_NAMES.map((name) => [name, new Map<string, string>()])) as Record<
+    SetName,
+    Map<string, string>
+  >
+  for (const bridge of model.bridges) addBridge(elements, bridge)
+  for (const binding of model.published) addPort(elements, binding)
+  return elements
+}
+
+function elementTexts(elements: ReadonlyMap<string, string>): string[] {
+  return [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`)).toSorted()
+}
+
+function renderSet(name: SetName, elements: ReadonlyMap<string, string>): string {
+  const [kind, type] = SET_TYPES[name]
+  const texts = elementTexts(elements)
+  const content = texts.length === 0 ? '' : `\n    elements = {\n      ${texts.join(',\n      ')}\n    }`
+  return `  ${kind} ${name} {\n    ${type.replaceAll('; ', '\n    ')}${content}\n  }\n`
+}
+
+/** One transaction that makes the whole table afresh, whatever stood there. */
+export function renderTable(table: string, elements: Elements): string {
+  const sets = SET_NAMES.map((name) => renderSet(name, elements[name])).join('')
+  return `table inet ${table}\ndelete table inet ${table}\ntable inet ${table} {\n${sets}${CHAINS}}\n`
+}
+
+/** One transaction that leads from `before` to `after`; "" when nothing changed. */
+export function renderDelta(table: string, before: Elements, after: Elements): string {
+  const lines: string[] = []
+  const add = (verb: 'add' | 'delete', name: SetName, elements: ReadonlyMap<string, string>): void => {
+    if (elements.size > 0) lines.push(`${verb} element inet ${table} ${name} { ${elementTexts(elements).join(', ')} }\n`)
+  }
+  for (const name of SET_NAMES) add('delete', name, difference(before[name], after[name]))
+  for (const name of SET_NAMES) add('add', name, difference(after[name], before[name]))
+  return lines.join('')
+}
+
+/** The elements of `one` that `other` has not, or has with another value. */
+function difference(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map([...one].filter(([key, value]) => other.get(key) !== value))
+}
