@@ -6,6 +6,9 @@ import type * as fsPromises from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
 import type { FSWatcher } from 'node:fs'
 import type { Mounts } from './mounts.ts'
+import type { MountNamespaces } from './mount-namespaces.ts'
+import type { Rooted } from './rooted.ts'
+import type { Seccomp } from './seccomp.ts'
 import type { Xattrs } from './xattrs.ts'
 import type { Netns } from './netns.ts'
 import type { Links } from './links.ts'
@@ -126,6 +129,9 @@ export interface Host {
   readonly clock: Clock
   readonly processes: Processes
   readonly mounts: Mounts
+  readonly mountNamespaces: MountNamespaces
+  readonly rooted: Rooted
+  readonly seccomp: Seccomp
   readonly xattrs: Xattrs
   readonly netns: Netns
   readonly links: Links

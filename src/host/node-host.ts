@@ -6,11 +6,14 @@ import { createExec } from './exec.ts'
 import { createFiles } from './files.ts'
 import { loadLibc } from './libc.ts'
 import { createLinks } from './links.ts'
+import { createMountNamespaces } from './mount-namespaces.ts'
 import { createMounts } from './mounts.ts'
 import { createNetns } from './netns.ts'
 import { createNft } from './nft.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
+import { createRooted } from './rooted.ts'
+import { createSeccomp } from './seccomp.ts'
 import { createXattrs } from './xattrs.ts'
 
 /** Opens nothing yet; each part opens what it needs when it is called. */
@@ -24,6 +27,9 @@ export function createNodeHost(): Host {
     clock: createClock(),
     processes: createProcesses(),
     mounts: createMounts(libc),
+    mountNamespaces: createMountNamespaces(libc),
+    rooted: createRooted(libc),
+    seccomp: createSeccomp(libc),
     xattrs: createXattrs(libc),
     netns,
     links: createLinks(libc),

@@ -16,8 +16,8 @@ const MAX_VALUE_BYTES = 65536
 /** The real one. */
 export function createXattrs(libc: Libc): Xattrs {
   const set = libc.func('int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)')
-  const get = libc.func('ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size)')
-  const list = libc.func('ssize_t llistxattr(const char *path, void *list, size_t size)')
+  const get = libc.func('int64_t lgetxattr(const char *path, const char *name, void *value, size_t size)')
+  const list = libc.func('int64_t llistxattr(const char *path, void *list, size_t size)')
   const remove = libc.func('int lremovexattr(const char *path, const char *name)')
   return {
     set(path, name, value) {
