@@ -13,6 +13,9 @@ export const DEFAULT_ROOT = '/var/lib/mycompose'
  */
 export const ENGINE_NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning']
 
+/** Exit code of an engine process that found another one on its root. */
+export const ALREADY_RUNNING_EXIT_CODE = 3
+
 export interface EnginePaths {
   /** State that outlives a reboot, mode 0700: "/var/lib/mycompose". */
   readonly root: string

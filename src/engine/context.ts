@@ -29,7 +29,7 @@ export interface EngineBase {
   readonly state: StateDatabase
   readonly events: EngineEvents
   readonly locks: KeyedMutex
-  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
+  readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
 export interface EngineContext extends EngineBase {

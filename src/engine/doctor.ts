@@ -1,0 +1,39 @@
+/**
+ * What is wrong with the machine, seen from inside the engine, each with the command that mends it. One check a
+ * function; a check never throws: what it cannot find out is a warning.
+ */
+import { checkFirewall, checkForwarding, checkNftables } from './doctor-network.ts'
+import { checkCgroups, checkKernel, checkDisk, checkNode } from './doctor-machine.ts'
+import { checkConmon, checkLibraries, checkRuntimes } from './doctor-programs.ts'
+import type { EngineContext } from './context.ts'
+import type { DoctorFinding } from '../api/types/index.ts'
+
+export type DoctorCheck = (context: EngineContext) => Promise<DoctorFinding[]>
+
+const CHECKS: readonly (readonly [string, DoctorCheck])[] = [
+  ['node', checkNode],
+  ['kernel', checkKernel],
+  ['cgroups', checkCgroups],
+  ['runtime', checkRuntimes],
+  ['conmon', checkConmon],
+  ['libraries', checkLibraries],
+  ['nftables', checkNftables],
+  ['forwarding', checkForwarding],
+  ['firewall', checkFirewall],
+  ['disk', checkDisk],
+]
+
+/** In a fixed order, whatever comes back first. */
+export async function diagnose(context: EngineContext): Promise<DoctorFinding[]> {
+  const results = await Promise.all(
+    CHECKS.map(async ([check, run]): Promise<DoctorFinding[]> => {
+      try {
+        return await run(context)
+      } catch (error) {
+        const message = `cannot check: ${error instanceof Error ? error.message : String(error)}`
+        return [{ check, status: 'warning', message }]
+      }
+    }),
+  )
+  return results.flat()
+}

@@ -1,0 +1,156 @@
+/**
+ * The engine process: `node src/engine/main.ts --root DIR` (bundle: dist/engine.js). Takes the root's lock, opens the
+ * engine, listens, prints "ready", and from then on writes to its log only. It ends with 0 when asked to (SIGTERM,
+ * SIGINT, shutdown request) and leaves containers running; with 3 when another engine has the root; with 1 and one line
+ * of JSON {code, message, hint} on stderr when it cannot start; with 70 when it met a bug it cannot go on from.
+ */
+import { parseArgs } from 'node:util'
+import { ALREADY_RUNNING_EXIT_CODE, DEFAULT_ROOT, engineConfig, type EngineConfig } from './config.ts'
+import type { EngineBase } from './context.ts'
+import { diagnose } from './doctor.ts'
+import { openEngine, type Engine } from './engine.ts'
+import { readFacts } from './facts.ts'
+import { clearSocketPath, openSocketToGroup, prepareFolders } from './folders.ts'
+import { formatLogLine } from './log.ts'
+import { endEngine } from './shutdown.ts'
+import { createEngineServer } from '../api/server/api.ts'
+import type { HostFacts } from '../api/server/context.ts'
+import type { ApiServer } from '../api/server/server.ts'
+import { MycomposeError, errnoOf } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import { openLogFile } from '../host/log-file.ts'
+import { loadLibc } from '../host/libc.ts'
+import { createNodeHost } from '../host/node-host.ts'
+import { createProcessControl, type ProcessControl, type ProcessLock } from '../host/process-control.ts'
+import { VERSION } from '../version.ts'
+
+const MAX_LOG_BYTES = 10 * 1024 * 1024
+/** How long answers that are under way may take when the engine ends. */
+const CLOSE_GRACE_MS = 300
+const BUG_EXIT_CODE = 70
+
+class AlreadyRunning extends MycomposeError {}
+
+/** An engine that ends removes its run folder: when that happens between our two steps, both are done again. */
+async function takeLock(config: EngineConfig, host: Host, control: ProcessControl): Promise<ProcessLock> {
+  for (let attempt = 1; ; attempt += 1) {
+    await prepareFolders(host.files, config)
+    try {
+      const lock = control.lock(config.paths.lock)
+      if (lock !== undefined) return lock
+      throw new AlreadyRunning(`an engine for ${config.paths.root} is running already`, {
+        code: 'ALREADY_RUNNING',
+        exitCode: ALREADY_RUNNING_EXIT_CODE,
+        hint: `its socket is ${config.paths.socket}`,
+      })
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || attempt === 3) throw error
+    }
+  }
+}
+
+/** Opens the log, and returns how to write to it and how to make it the process's output. */
+function openLog(
+  config: EngineConfig,
+  host: Host,
+  control: ProcessControl,
+): { log: EngineBase['log']; adopt: () => void } {
+  let adopted = false
+  const file = openLogFile(config.paths.log, MAX_LOG_BYTES, (fd) => {
+    if (adopted) control.redirectOutput(fd)
+  })
+  return {
+    log(level, message, fields) {
+      if (level === 'debug') return
+      file.write(formatLogLine(host.clock.nowRfc3339(), level, message, fields))
+    },
+    adopt() {
+      // what Node itself says when it dies (out of memory, a fatal V8 error) belongs in the log too
+      adopted = true
+      control.redirectOutput(file.fd)
+    },
+  }
+}
+
+/** One ending, however often and for whatever reason it is asked for. */
+function createEnding(engine: Engine, server: ApiServer, lock: ProcessLock): (options: { all: boolean }) => void {
+  let ending = false
+  const { log } = engine.context
+  return ({ all }) => {
+    if (ending) return
+    ending = true
+    log('info', 'shutting down', { all })
+    server
+      .close(CLOSE_GRACE_MS)
+      .then(() => endEngine(engine, { all }))
+      .then(
+        () => {
+          log('info', 'ended')
+          lock.release()
+          process.exit(0)
+        },
+        (error: unknown) => {
+          log('error', 'the end went wrong', { error })
+          process.exit(1)
+        },
+      )
+  }
+}
+
+function watchForBugs(log: EngineBase['log']): void {
+  process.on('unhandledRejection', (error) => {
+    // one request's or one container's work; the others have a right to go on
+    log('error', 'bug: unhandled rejection', { error })
+  })
+  process.on('uncaughtException', (error) => {
+    log('error', 'bug: uncaught exception, the engine ends; containers go on', { error })
+    process.exit(BUG_EXIT_CODE)
+  })
+}
+
+async function start(root: string): Promise<void> {
+  process.umask(0o077)
+  process.chdir('/')
+  const host = createNodeHost()
+  const control = createProcessControl(loadLibc())
+  const config = engineConfig(root, VERSION)
+  const lock = await takeLock(config, host, control)
+  const { log, adopt } = openLog(config, host, control)
+  watchForBugs(log)
+  log('info', 'starting', { version: VERSION, pid: process.pid, root: config.paths.root, node: process.version })
+  const engine = await openEngine(config, host, log)
+  const { context } = engine
+  let facts: Promise<HostFacts> | undefined
+  let end: (options: { all: boolean }) => void = () => {}
+  const server = createEngineServer({
+    engine: context,
+    control: {
+      startedAt: host.clock.nowRfc3339(),
+      facts: () => (facts ??= readFacts(host, 'crun')),
+      doctor: () => diagnose(context),
+      // the answer goes out first
+      requestShutdown: (options) => void setImmediate(() => end(options)),
+    },
+  })
+  await clearSocketPath(host.files, config.paths.socket)
+  await server.listen(config.paths.socket)
+  await openSocketToGroup(host.files, config.paths.socket)
+  await host.files.writeAtomic(config.paths.pidFile, `${process.pid}\n`, { mode: 0o644 })
+  end = createEnding(engine, server, lock)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end({ all: false }))
+  process.on('SIGHUP', () => {}) // the terminal that started us closed
+  log('info', 'ready', { socket: config.paths.socket })
+  control.print(1, 'ready\n')
+  control.closeInput()
+  adopt()
+}
+
+function reportStartFailure(error: unknown): void {
+  const isOurs = error instanceof MycomposeError
+  const message = error instanceof Error ? error.message : String(error)
+  const report = isOurs ? { code: error.code, message, hint: error.hint } : { code: 'INTERNAL', message }
+  process.stderr.write(`${JSON.stringify(report)}\n`, () => process.exit(isOurs ? error.exitCode : 1))
+}
+
+const { values } = parseArgs({ options: { root: { type: 'string', default: DEFAULT_ROOT } } })
+start(values.root).catch(reportStartFailure)

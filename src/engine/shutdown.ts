@@ -1,0 +1,64 @@
+/**
+ * The end of an engine. Containers go on, unless all are asked to stop; what then belongs to nobody (the nft table, empty
+ * cgroup parents, the run folder) is removed, so that a stopped engine without containers leaves only its root.
+ */
+import type { Engine } from './engine.ts'
+import type { EngineContext } from './context.ts'
+
+/** Stops every running container, all at once, each with its own grace. Failures are logged, not thrown. */
+export async function stopAllContainers({ containers, log }: EngineContext): Promise<void> {
+  const running = await containers.list({ all: false, size: false, filters: {} })
+  await Promise.all(
+    running.map(async ({ Id, Names }) => {
+      try {
+        await containers.stop(Id, {})
+      } catch (error) {
+        log('error', 'cannot stop a container at shutdown', { name: Names[0], error })
+      }
+    }),
+  )
+}
+
+/** The engine's parent cgroups, in every hierarchy; the kernel refuses those that are not empty. */
+async function removeCgroupParents({ config, host }: EngineContext): Promise<void> {
+  const top = '/sys/fs/cgroup'
+  const hierarchies = [top, ...host.files.readdirSync(top).map((name) => `${top}/${name}`)]
+  for (const hierarchy of hierarchies) await host.files.rmdir(`${hierarchy}/${config.cgroupParent}`).catch(() => {})
+}
+
+/** Bridges and table: the networks are made again from the state when the next engine starts. */
+async function removeNetworkTraces({ config, host, log }: EngineContext): Promise<void> {
+  try {
+    const links = host.files.readdirSync('/sys/class/net').filter((name) => name.startsWith(config.bridgePrefix))
+    await Promise.all(links.map((name) => host.links.removeAsync(name)))
+    if ((await host.nft.list(`table inet ${config.nftTable}`)) !== undefined)
+      await host.nft.apply(`delete table inet ${config.nftTable}\n`)
+  } catch (error) {
+    log('warn', 'cannot remove the network of an engine without containers', { error })
+  }
+}
+
+/** Only what is empty, and the lock file last: the lock itself is on the inode, see ProcessControl.lock. */
+async function removeRunFolder({ config, host }: EngineContext): Promise<void> {
+  const { paths } = config
+  for (const path of [paths.netns, paths.exits, paths.runtime]) await host.files.rmdir(path).catch(() => {})
+  const left = host.files.readdirSync(paths.run).map((name) => `${paths.run}/${name}`)
+  if (left.some((path) => path !== paths.lock)) return
+  await host.files.rm(paths.lock, { force: true })
+  await host.files.rmdir(paths.run).catch(() => {})
+}
+
+/** Closes the engine, after the server has let go of its clients. */
+export async function endEngine(engine: Engine, options: { readonly all: boolean }): Promise<void> {
+  const { context } = engine
+  const { config, host } = context
+  if (options.all) await stopAllContainers(context)
+  const isIdle = context.containers.live().length === 0
+  await engine.close()
+  await host.files.rm(config.paths.pidFile, { force: true })
+  await host.files.rm(config.paths.socket, { force: true })
+  if (!isIdle) return
+  await removeNetworkTraces(context)
+  await removeCgroupParents(context)
+  await removeRunFolder(context)
+}
