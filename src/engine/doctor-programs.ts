@@ -6,26 +6,58 @@ import type { DoctorCheck } from './doctor.ts'
 import { programVersion } from './facts.ts'
 import type { DoctorFinding } from '../api/types/index.ts'
 
+interface Hole {
+  readonly id: string
+  readonly what: string
+  /** [first version that has it, first one that has it no more]. */
+  readonly versions: readonly (readonly [string, string])[]
+}
+
 interface RuntimeRule {
   readonly program: string
-  /** The first release without the holes below. */
-  readonly safe: string
-  readonly holes: string
+  readonly holes: readonly Hole[]
   readonly upgrade: string
 }
 
 const RUNTIMES: readonly RuntimeRule[] = [
   {
     program: 'crun',
-    safe: '1.25.1',
-    holes: 'exec -u parsing (CVE-2026-30892), a /dev symlink in images (CVE-2026-47766), writes through /proc',
-    upgrade: 'install a static crun >= 1.27 from https://github.com/containers/crun/releases to /usr/local/bin',
+    holes: [
+      { id: 'CVE-2026-30892', what: 'exec as user 1 runs as root', versions: [['1.19', '1.27']] },
+      {
+        id: 'CVE-2026-88264',
+        what: 'an image with a symlink for /dev/console makes files on the host',
+        versions: [['0', '1.30']],
+      },
+      {
+        id: 'CVE-2026-88265',
+        what: 'an image with a symlink for /dev/null writes to a bind-mounted file',
+        versions: [['0', '1.30']],
+      },
+    ],
+    upgrade: 'install crun >= 1.30 (static) from https://github.com/containers/crun/releases as /usr/local/bin/crun',
   },
   {
     program: 'runc',
-    safe: '1.2.8',
-    holes: 'masked paths and /proc writes (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881)',
-    upgrade: 'install runc >= 1.2.8 from https://github.com/opencontainers/runc/releases to /usr/local/bin',
+    holes: [
+      {
+        id: 'CVE-2025-31133, CVE-2025-52565, CVE-2025-52881',
+        what: 'an image can undo masked paths and write to /proc',
+        versions: [
+          ['0', '1.2.8'],
+          ['1.3.0', '1.3.3'],
+        ],
+      },
+      {
+        id: 'CVE-2026-41579',
+        what: 'an image with a symlink for /dev writes to the host',
+        versions: [
+          ['0', '1.3.6'],
+          ['1.4.0', '1.4.3'],
+        ],
+      },
+    ],
+    upgrade: 'install runc >= 1.3.6 from https://github.com/opencontainers/runc/releases as /usr/local/sbin/runc',
   },
 ]
 
@@ -40,13 +72,21 @@ export function compareVersions(a: string, b: string): number {
   return 0
 }
 
-function judgeRuntime(rule: RuntimeRule, version: string): DoctorFinding {
-  const check = rule.program
-  if (compareVersions(version, rule.safe) >= 0) return { check, status: 'ok', message: `${check} ${version}` }
+function isAffected({ versions }: Hole, version: string): boolean {
+  return versions.some(([from, until]) => compareVersions(version, from) >= 0 && compareVersions(version, until) < 0)
+}
+
+/** The warning about the holes of that version, or that there is none known. */
+export function judgeRuntime(program: string, version: string): DoctorFinding {
+  const rule = RUNTIMES.find((known) => known.program === program)
+  const holes = rule?.holes.filter((hole) => isAffected(hole, version)) ?? []
+  if (rule === undefined || holes.length === 0)
+    return { check: program, status: 'ok', message: `${program} ${version}` }
+  const list = holes.map(({ id, what }) => `${what} (${id})`).join('; ')
   return {
-    check,
+    check: program,
     status: 'warning',
-    message: `${check} ${version} has known holes: ${rule.holes}; do not run images you do not trust`,
+    message: `${program} ${version} has known holes: ${list}. Run images that you trust only`,
     fix: rule.upgrade,
   }
 }
@@ -55,7 +95,7 @@ export const checkRuntimes: DoctorCheck = async ({ host }) => {
   const versions = await Promise.all(RUNTIMES.map(({ program }) => programVersion(host, program)))
   const findings = RUNTIMES.flatMap((rule, index) => {
     const version = versions[index]
-    return version === undefined ? [] : [judgeRuntime(rule, version)]
+    return version === undefined ? [] : [judgeRuntime(rule.program, version)]
   })
   if (findings.length > 0) return findings
   return [
