@@ -1,0 +1,124 @@
+/**
+ * Who is measured: mycompose on a private engine, and docker compose where it is installed or reached by a prefix.
+ *
+ *   BENCH_PEER         command in front of `docker`, e.g. "/work/shared/peers/in-env.sh"; its own cost (PREFIX true)
+ *                      is measured and taken off
+ *   BENCH_PEER_SHARED  "HOST:INSIDE": a folder that both see, when the prefix leads into another mount namespace
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { bootstrapArguments, readRecipes } from '../scripts/setup-images.mjs'
+import { IDLE_IMAGE, writeFixtures } from './fixtures.ts'
+import { median, run } from './measure.ts'
+import { pssOfCommands, pssOfRoot } from './memory.ts'
+
+export interface Contender {
+  readonly name: string
+  /** argv of a compose command; `file` is one of fixtures.ts. */
+  compose(file: string, args: readonly string[]): readonly string[]
+  /** argv of `version`. */
+  readonly version: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Milliseconds that the way of calling it costs. */
+  readonly overheadMs: number
+  /** Whether the images of examples/ are there. */
+  readonly hasExampleImages: boolean
+  /** Bytes (PSS) of its background processes, those of each container (monitor, shim) included. */
+  memoryBytes(): number
+  close(): Promise<void>
+}
+
+export interface Materials {
+  readonly repository: string
+  /** Work folder, emptied at the end. */
+  readonly folder: string
+  readonly busyboxTar: string
+  readonly postgresEntrypoint: string
+}
+
+const PROJECT = 'bench'
+
+function ownEnvironment(root: string): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) =>
+    /^(?:PATH|HOME|\w*_proxy|NODE_EXTRA_CA_CERTS|LANG)$/i.test(name),
+  )
+  return { ...(Object.fromEntries(kept) as Record<string, string>), MYCOMPOSE_ROOT: root, NO_COLOR: '1' }
+}
+
+export async function createMycompose(
+  materials: Materials,
+  { withExamples }: { withExamples: boolean },
+): Promise<Contender> {
+  const { repository, folder, busyboxTar, postgresEntrypoint } = materials
+  const launcher = join(repository, 'bin/mycompose')
+  const root = join(folder, 'engine')
+  const fixtures = join(folder, 'fixtures')
+  const env = ownEnvironment(root)
+  writeFixtures(fixtures, postgresEntrypoint)
+  await run([launcher, 'image', 'import', busyboxTar, IDLE_IMAGE], { env })
+  if (withExamples)
+    for (const [name, recipe] of Object.entries(readRecipes(repository)))
+      await run([launcher, ...bootstrapArguments(name, recipe)], { env, timeoutMs: 600_000 })
+  return {
+    name: 'mycompose',
+    env,
+    version: [launcher, 'version'],
+    compose: (file, args) => [launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
+    overheadMs: 0,
+    hasExampleImages: withExamples,
+    memoryBytes: () => pssOfRoot(root),
+    async close() {
+      await run([launcher, 'engine', 'stop'], { env })
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Undefined when there is no docker that answers. */
+export async function createDocker(materials: Materials): Promise<Contender | undefined> {
+  const prefix = (process.env['BENCH_PEER'] ?? '').split(' ').filter(Boolean)
+  const env = Object.fromEntries(Object.entries(process.env)) as Record<string, string>
+  const docker = (...args: readonly string[]): Promise<unknown> => run([...prefix, 'docker', ...args], { env })
+  try {
+    await docker('compose', 'version')
+    await docker('info')
+  } catch {
+    return undefined
+  }
+  const [host = tmpdir(), inside = host] = (process.env['BENCH_PEER_SHARED'] ?? '').split(':').filter(Boolean)
+  const shared = `bench-${process.pid}`
+  writeFixtures(join(host, shared), materials.postgresEntrypoint)
+  const { copyFileSync } = await import('node:fs')
+  copyFileSync(materials.busyboxTar, join(host, shared, 'busybox.tar'))
+  await docker('import', join(inside, shared, 'busybox.tar'), IDLE_IMAGE)
+  const overheads: number[] = []
+  if (prefix.length > 0)
+    for (let index = 0; index < 11; index += 1) overheads.push((await run([...prefix, 'true'], { env })).durationMs)
+  const hasExampleImages = await docker('image', 'inspect', 'examples/postgres:15', 'examples/web:1').then(
+    () => true,
+    () => false,
+  )
+  return {
+    name: 'docker compose',
+    env,
+    version: [...prefix, 'docker', 'compose', 'version'],
+    compose: (file, args) => [...prefix, 'docker', 'compose', '-p', PROJECT, '-f', join(inside, shared, file), ...args],
+    overheadMs: prefix.length > 0 ? median(overheads) : 0,
+    hasExampleImages,
+    memoryBytes: () => pssOfCommands(/^(?:dockerd|containerd|containerd-shim\S*|docker-proxy)$/),
+    async close() {
+      await docker('image', 'rm', IDLE_IMAGE)
+      rmSync(join(host, shared), { recursive: true, force: true })
+    },
+  }
+}
+
+/** A new folder below the system's temporary one. */
+export function makeWorkFolder(): string {
+  const folder = join(tmpdir(), `mycompose-bench-${process.pid}`)
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+export const REPOSITORY: string = dirname(import.meta.dirname)

@@ -1,0 +1,77 @@
+/**
+ * The floor: what the kernel and the OCI runtime need for the same work, without any of our parts: bare `crun run` (or
+ * `runc run` where crun refuses the cgroup layout) of prepared bundles, no network, no monitor, no records.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from './measure.ts'
+
+const PARALLEL = 4
+
+export interface Floor {
+  readonly runtime: string
+  up(count: number): Promise<number>
+  down(count: number): Promise<number>
+  exec(): Promise<number>
+}
+
+async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now()
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      next += 1
+      await work(next)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker))
+  return performance.now() - startedMs
+}
+
+/** Only what differs from the runtime's own template: no terminal, an idle process. */
+async function writeBundle(bundle: string, runtime: string, rootfs: string): Promise<void> {
+  mkdirSync(bundle, { recursive: true })
+  await run([runtime, 'spec'], { cwd: bundle })
+  const { default: template } = (await import(join(bundle, 'config.json'), { with: { type: 'json' } })) as {
+    default: { process: object; root: object }
+  }
+  const line = "trap 'exit 0' TERM INT; sleep 2147483647 & wait"
+  const spec = {
+    ...template,
+    process: { ...template.process, terminal: false, args: ['sh', '-c', line] },
+    root: { path: rootfs, readonly: true },
+  }
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec))
+}
+
+/** The first runtime that runs a container here. */
+export async function createFloor(folder: string, busyboxTar: string): Promise<Floor> {
+  const rootfs = join(folder, 'rootfs')
+  mkdirSync(rootfs, { recursive: true })
+  await run(['tar', '-C', rootfs, '-xf', busyboxTar])
+  for (const runtime of ['crun', 'runc']) {
+    const state = join(folder, `${runtime}-state`)
+    const bundle = join(folder, `${runtime}-bundle`)
+    const name = (index: number): string => `floor-${process.pid}-${index}`
+    const floor: Floor = {
+      runtime,
+      up: (count) =>
+        inParallel(count, (index) => run([runtime, '--root', state, 'run', '-d', '-b', bundle, name(index)])),
+      down: (count) =>
+        inParallel(count, async (index) => {
+          await run([runtime, '--root', state, 'kill', name(index), 'KILL'])
+          await run([runtime, '--root', state, 'delete', '-f', name(index)])
+        }),
+      exec: async () => (await run([runtime, '--root', state, 'exec', name(1), 'true'])).durationMs,
+    }
+    try {
+      await writeBundle(bundle, runtime, rootfs)
+      await floor.up(1)
+      await floor.down(1)
+      return floor
+    } catch {
+      continue // this one does not run here: the next
+    }
+  }
+  throw new Error('neither crun nor runc runs a container here')
+}
