@@ -1,0 +1,221 @@
+/** `image ls|import|bootstrap|rm|inspect|tag`: the engine's images. */
+import type { Readable } from 'node:stream'
+import { Option, type Command } from 'commander'
+import type { ProgressMessage } from '../../api/types/index.ts'
+import { MycomposeError, NotFoundError, errnoOf } from '../../errors.ts'
+import { formatBytes } from '../../units.ts'
+import { addExamples } from '../help.ts'
+import { collect, present } from '../options.ts'
+import { formatAgo } from '../output/relative-time.ts'
+import { formatTable } from '../output/table.ts'
+import type { Invoke } from '../program.ts'
+import { refuseDryRun, type Session } from '../session.ts'
+import { splitReference } from './image-names.ts'
+import { inspectEach, removeEach } from './resources.ts'
+
+interface ImportFlags {
+  readonly change?: readonly string[]
+  readonly message?: string
+}
+
+interface BootstrapFlags {
+  readonly change?: readonly string[]
+  readonly include?: readonly string[]
+  readonly tag?: string
+}
+
+const CHANGE = `Dockerfile instruction for the configuration: 'CMD ["nginx"]', 'ENV A=b' (may be repeated)`
+
+export function define(command: Command, invoke: Invoke): void {
+  command.description("The engine's images: what containers are made from.")
+  defineList(command, invoke)
+  defineImport(command, invoke)
+  defineBootstrap(command, invoke)
+  defineOthers(command, invoke)
+  addExamples(command, [
+    ['image bootstrap debian:bookworm-slim', 'a base image from the package mirror, no registry needed'],
+    ['image ls', 'what there is'],
+  ])
+}
+
+function defineList(command: Command, invoke: Invoke): void {
+  const list = command
+    .command('ls')
+    .alias('list')
+    .description('Lists images.')
+    .addOption(new Option('--format <format>', 'output format').choices(['table', 'json']).default('table'))
+    .option('-q, --quiet', 'only ids')
+    .action((flags: { readonly format: 'table' | 'json'; readonly quiet?: boolean }) =>
+      invoke((session) => listImages(session, flags)),
+    )
+  addExamples(list, [
+    ['image ls', 'as a table'],
+    ['image ls --format json', 'one JSON object a line'],
+  ])
+}
+
+function defineImport(command: Command, invoke: Invoke): void {
+  const importer = command
+    .command('import')
+    .description('Makes an image of one layer from a tar of a root file system (plain, gzip or zstd).')
+    .argument('<FILE>', 'the tar, or "-" for standard input')
+    .argument('[NAME[:TAG]]', 'what to call it')
+    .option('-c, --change <instruction>', CHANGE, collect)
+    .option('-m, --message <text>', 'a comment in its history')
+    .action((file: string, reference: string | undefined, flags: ImportFlags) =>
+      invoke((session) => importImage(session, file, reference, flags)),
+    )
+  addExamples(importer, [
+    [`image import rootfs.tar mine:1 -c 'CMD ["sh"]'`, 'from a file'],
+    ['image import - mine:2 < rootfs.tar.gz', 'from standard input'],
+  ])
+}
+
+function defineBootstrap(command: Command, invoke: Invoke): void {
+  const bootstrap = command
+    .command('bootstrap')
+    .description("Makes a base image from the distribution's own package mirror: for machines without a registry.")
+    .argument('<IMAGE>', 'distribution and suite: debian:bookworm-slim')
+    .option('-c, --change <instruction>', CHANGE, collect)
+    .option('--include <packages>', 'packages to install besides: a,b (may be repeated)', collect)
+    .option('--tag <name:tag>', 'what to call the image (default: as the argument)')
+    .action((reference: string, flags: BootstrapFlags) =>
+      invoke((session) => bootstrapImage(session, reference, flags)),
+    )
+  addExamples(bootstrap, [
+    ['image bootstrap debian:bookworm-slim', 'the base'],
+    ['image bootstrap debian:bookworm-slim --include nginx-light --tag nginx:debian', 'with a package, shared base'],
+  ])
+}
+
+function defineOthers(command: Command, invoke: Invoke): void {
+  const remove = command
+    .command('rm')
+    .alias('remove')
+    .description('Removes images, or only names of them while they have others.')
+    .argument('<IMAGE...>', 'names or ids')
+    .option('-f, --force', 'also when stopped containers use them')
+    .action((names: readonly string[], { force }: { readonly force?: boolean }) =>
+      invoke((session) => removeImages(session, names, force)),
+    )
+  addExamples(remove, [['image rm mine:1 mine:2', 'both']])
+  const inspect = command
+    .command('inspect')
+    .description('Prints everything about images as a JSON array.')
+    .argument('<IMAGE...>', 'names or ids')
+    .addOption(new Option('--format <format>', 'output format').choices(['json']).default('json'))
+    .action((names: readonly string[]) =>
+      invoke((session) => inspectEach(session, names, (client, name) => client.images.inspect(name))),
+    )
+  addExamples(inspect, [['image inspect debian:bookworm-slim', 'configuration, layers, size']])
+  const tag = command
+    .command('tag')
+    .description('Gives an image a further name.')
+    .argument('<IMAGE>', 'name or id')
+    .argument('<NAME[:TAG]>', 'the new name')
+    .action((image: string, name: string) =>
+      invoke(async (session) => {
+        refuseDryRun(session, 'image tag')
+        const { repository, tag: given } = splitReference(name)
+        await (await session.client()).images.tag(image, repository, given === '<none>' ? 'latest' : given)
+      }),
+    )
+  addExamples(tag, [['image tag mine:1 mine:latest', 'a second name']])
+}
+
+async function listImages(
+  session: Session,
+  { format, quiet }: { readonly format: 'table' | 'json'; readonly quiet?: boolean },
+): Promise<void> {
+  const images = await (await session.client()).images.list()
+  if (quiet === true) return await session.print(images.map(({ Id }) => `${shortId(Id)}\n`).join(''))
+  const rows = images.flatMap((image) => {
+    const names = image.RepoTags.length > 0 ? image.RepoTags : ['<none>:<none>']
+    return names.map((name) => {
+      const { repository, tag } = splitReference(name)
+      return { image, repository, tag }
+    })
+  })
+  if (format === 'json') {
+    const lines = rows.map(({ image, repository, tag }) => {
+      const { Id, Size, Created } = image
+      const created = new Date(Created * 1000).toISOString()
+      return `${JSON.stringify({ ID: Id, Repository: repository, Tag: tag, CreatedAt: created, Size })}\n`
+    })
+    return await session.print(lines.join(''))
+  }
+  const nowMs = session.io.host.clock.nowMs()
+  const cells = rows.map(({ image, repository, tag }) => {
+    return [repository, tag, shortId(image.Id), formatAgo(image.Created, nowMs), formatBytes(image.Size)]
+  })
+  await session.print(formatTable(['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], cells))
+}
+
+async function importImage(
+  session: Session,
+  file: string,
+  reference: string | undefined,
+  { change, message }: ImportFlags,
+): Promise<void> {
+  refuseDryRun(session, 'image import')
+  const tar = file === '-' ? session.io.stdin : await openFile(session, file)
+  const client = await session.client()
+  const messages = client.images.import(tar, present({ reference, changes: change, message }))
+  await session.print(`${await follow(session, reference ?? file, messages)}\n`)
+}
+
+async function openFile(session: Session, path: string): Promise<Readable> {
+  try {
+    return (await session.io.host.files.open(path)).createReadStream({ highWaterMark: 2 ** 20 })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT')
+      throw new NotFoundError(`no such file: ${path}`, { code: 'NO_SUCH_FILE', cause: error })
+    throw new MycomposeError(`cannot read ${path}: ${errnoOf(error)}`, { code: 'UNREADABLE_FILE', cause: error })
+  }
+}
+
+async function bootstrapImage(session: Session, reference: string, flags: BootstrapFlags): Promise<void> {
+  refuseDryRun(session, 'image bootstrap')
+  const include = flags.include?.flatMap((list) => list.split(/[\s,]+/)).filter((name) => name !== '')
+  const client = await session.client()
+  const request = { Reference: reference, ...present({ Tag: flags.tag, Include: include, Changes: flags.change }) }
+  const messages = client.images.bootstrap(request, session.signal)
+  await session.print(`${await follow(session, flags.tag ?? reference, messages)}\n`)
+}
+
+/** Shows the progress; the result is the image's id, which the last message carries. */
+async function follow(session: Session, name: string, messages: AsyncIterable<ProgressMessage>): Promise<string> {
+  const renderer = await session.renderer()
+  const id = `Image ${name}`
+  let last = ''
+  try {
+    for await (const message of messages) {
+      if (message.error !== undefined)
+        throw new MycomposeError(message.error, { code: 'IMAGE_FAILED', hint: 'see also `mycompose doctor`' })
+      const text = (message.status ?? message.stream ?? '').trim()
+      if (text === '') continue
+      last = text
+      if (/^sha256:[0-9a-f]{64}$/.test(text)) continue
+      const { current, total } = message.progressDetail ?? {}
+      const about = message.id === undefined ? {} : { details: message.id }
+      renderer.progress({ id, status: 'working', text, ...about, ...present({ current, total }) })
+    }
+    session.signal.throwIfAborted()
+    renderer.progress({ id, status: 'done', text: 'Created' })
+    return last
+  } catch (error) {
+    renderer.progress({ id, status: 'error', text: 'Error' })
+    throw error
+  } finally {
+    await renderer.settle()
+  }
+}
+
+async function removeImages(session: Session, names: readonly string[], force: boolean | undefined): Promise<void> {
+  await removeEach(session, 'image rm', names, async (client, name) => {
+    const done = await client.images.remove(name, present({ force }))
+    return done.map((step) => ('Untagged' in step ? `Untagged: ${step.Untagged}` : `Deleted: ${step.Deleted}`))
+  })
+}
+
+const shortId = (id: string): string => id.replace('sha256:', '').slice(0, 12)

@@ -1,0 +1,172 @@
+/**
+ * Finds the engine that a command talks to and starts it when it is not there. The engine is the same program in a
+ * process of its own: `node engine.js --root DIR`, in a new session, its errors going to the engine's log. It prints
+ * `ready` once it listens, or ends with one JSON line {code,message,hint} as the last of its log. Two command lines
+ * that start it at once are harmless: it locks its root, the second says `already running` and ends with 0.
+ */
+import { dirname } from 'node:path'
+import { connectEngine } from '../api/client/connect.ts'
+import type { EngineClient } from '../api/client/client.ts'
+// oxlint-disable-next-line no-restricted-imports -- pure: only derives names and paths from the root folder
+import { DEFAULT_ROOT, engineConfig, type EngineConfig } from '../engine/config.ts'
+import { MycomposeError, UsageError, errnoOf } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import type { GlobalOptions } from './globals.ts'
+import type { CliIo } from './io.ts'
+
+const START_TIMEOUT_MS = 30_000
+/** Of ours, what the engine may need: where its packages come from, and which certificates to trust. */
+const PASSED_ON = /^(?:(?:HTTPS?|NO|FTP)_PROXY|SSL_CERT_(?:FILE|DIR)|NODE_EXTRA_CA_CERTS|TZ|LANG|MYCOMPOSE_\w+)$/i
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+export type EngineLocation =
+  | { readonly kind: 'own'; readonly config: EngineConfig; readonly socketPath: string }
+  /** Somebody else's: never started or stopped by us. */
+  | { readonly kind: 'other'; readonly socketPath: string }
+
+/** --host, --root, MYCOMPOSE_ROOT, DOCKER_HOST, the default root: the first one that is there. @throws UsageError */
+export function locateEngine(
+  globals: Pick<GlobalOptions, 'host' | 'root'>,
+  env: Readonly<Record<string, string>>,
+): EngineLocation {
+  const own = (root: string): EngineLocation => {
+    const config = engineConfig(root, VERSION)
+    return { kind: 'own', config, socketPath: config.paths.socket }
+  }
+  if (globals.host !== undefined) return { kind: 'other', socketPath: socketOf(globals.host, '--host') }
+  const root = globals.root ?? env['MYCOMPOSE_ROOT']
+  if (root !== undefined && root !== '') return own(root)
+  const host = env['DOCKER_HOST']
+  if (host !== undefined && host !== '') return { kind: 'other', socketPath: socketOf(host, 'DOCKER_HOST') }
+  return own(DEFAULT_ROOT)
+}
+
+function socketOf(url: string, source: string): string {
+  const path = /^unix:\/\/(\/.+)$/.exec(url)?.[1]
+  if (path !== undefined) return path
+  throw new UsageError(`${source} "${url}" is not supported`, { hint: 'use unix:///path/to/engine.sock' })
+}
+
+/** A client of the engine at that place, which is started first when it is ours and absent. */
+export async function openEngine(location: EngineLocation, io: CliIo): Promise<EngineClient> {
+  if (location.kind === 'own' && !(await answers(location, io))) await startEngine(location.config, io)
+  return connectEngine({ socketPath: location.socketPath })
+}
+
+/** True when something listens on the socket. @throws MycomposeError ENGINE_ACCESS when we may not talk to it. */
+export async function answers(location: EngineLocation, io: CliIo): Promise<boolean> {
+  const { connect } = await import('node:net')
+  return await new Promise((resolve, reject) => {
+    const socket = connect(location.socketPath)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', (error) => {
+      const code = errnoOf(error)
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(false)
+      else if (code === 'EACCES' && location.kind === 'own' && io.host.userId !== 0) reject(noAccess(location, error))
+      else reject(unreachable(location, error))
+    })
+  })
+}
+
+function noAccess(location: EngineLocation, cause: unknown): MycomposeError {
+  return new MycomposeError(`no permission to use the engine at ${location.socketPath}`, {
+    code: 'ENGINE_ACCESS',
+    hint: 'run as root (sudo mycompose ...), or join the group "mycompose", which is as powerful as root',
+    cause,
+  })
+}
+
+function unreachable(location: EngineLocation, cause: Error): MycomposeError {
+  return new MycomposeError(`cannot reach the engine at ${location.socketPath}: ${cause.message}`, {
+    code: 'ENGINE_UNREACHABLE',
+    hint: location.kind === 'own' ? 'see `mycompose engine status` and `mycompose doctor`' : undefined,
+    cause,
+  })
+}
+
+/** Starts it and waits until it listens. @throws MycomposeError with what the engine said. */
+export async function startEngine(config: EngineConfig, io: CliIo): Promise<void> {
+  const { host } = io
+  if (host.userId !== 0)
+    throw new MycomposeError('the engine does not run, and only root can start it', {
+      code: 'ENGINE_NEEDS_ROOT',
+      hint: 'run it with sudo; once started, members of the group "mycompose" can use it',
+    })
+  const exec = await host.exec()
+  await host.files.mkdir(config.paths.root, { recursive: true, mode: 0o700 })
+  await using log = await host.files.open(config.paths.log, 'a', 0o600)
+  const logStart = (await log.stat()).size
+  const child = exec.spawn([host.nodePath, io.engineEntry, '--root', config.paths.root], {
+    env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...passedOn(io.env) },
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'pipe', log.fd],
+  })
+  const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
+  const listening = new Promise<'ready'>((resolve) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      if (/ready|already running/.test(chunk.toString())) resolve('ready')
+    })
+  })
+  const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')))
+  const outcome = await Promise.race([listening, late, child.exited])
+  child.stdout?.destroy()
+  if (outcome === 'ready') return
+  if (outcome !== 'late' && outcome.exitCode === 0) return await untilAnswering(config, io)
+  throw await startFailure(config, io, logStart, outcome === 'late' ? 'it did not get ready in time' : how(outcome))
+}
+
+function passedOn(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
+}
+
+function how(exit: { readonly exitCode: number | null; readonly signal: string | null }): string {
+  return exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`
+}
+
+/** Another command line started it a moment ago: it has the lock and will listen soon. */
+async function untilAnswering(config: EngineConfig, io: CliIo): Promise<void> {
+  const location: EngineLocation = { kind: 'own', config, socketPath: config.paths.socket }
+  const end = io.host.clock.nowMs() + START_TIMEOUT_MS
+  for (let pauseMs = 2; ; pauseMs = Math.min(100, pauseMs * 1.5)) {
+    if (await answers(location, io)) return
+    if (io.host.clock.nowMs() > end)
+      throw new MycomposeError('an engine holds the lock of this root and does not answer', {
+        code: 'ENGINE_UNREACHABLE',
+        hint: `see ${config.paths.log}; its process id is in ${config.paths.pidFile}`,
+      })
+    await io.host.clock.sleep(pauseMs)
+  }
+}
+
+async function startFailure(config: EngineConfig, io: CliIo, logStart: number, why: string): Promise<MycomposeError> {
+  const text = ((await io.host.files.readTextIfExists(config.paths.log)) ?? '').slice(logStart)
+  const said = text.split('\n').map(parseReport).findLast(Boolean)
+  if (said !== undefined) return new MycomposeError(`the engine could not start: ${said.message}`, said)
+  const tail = text.trim().split('\n').slice(-5).join('\n')
+  return new MycomposeError(`the engine could not start (${why})${tail === '' ? '' : `:\n${tail}`}`, {
+    code: 'ENGINE_START_FAILED',
+    hint: `see ${config.paths.log} and \`mycompose doctor\``,
+  })
+}
+
+/** The engine's last words; log lines are JSON too, and are told apart by their level. */
+function parseReport(line: string): { code: string; message: string; hint?: string } | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    const report = JSON.parse(line) as Record<string, unknown>
+    const { code, message, hint, level } = report
+    if (typeof code !== 'string' || typeof message !== 'string' || level !== undefined) return undefined
+    return { code, message, ...(typeof hint === 'string' ? { hint } : {}) }
+  } catch {
+    return undefined // a line cut in half
+  }
+}
+
+/** The folder of the engine's files, for messages. */
+export function placeOf(location: EngineLocation): string {
+  return location.kind === 'own' ? location.config.paths.root : dirname(location.socketPath)
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/**
+ * Entry of the command line: takes the streams, environment and signals from the process and sets its exit code; the
+ * only writer of process.exitCode. Static imports are kept to what the compile cache must not cover, everything else
+ * is loaded after it is on. Source: nodejs.org/api/module.html#module-compile-cache.
+ */
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { CliIo } from './io.ts'
+
+/** Compiled code is executed: the folder must be one that only this user can write to, never /tmp. */
+function compileCacheFolder(): string | undefined {
+  if (process.geteuid?.() === 0) return '/var/cache/mycompose/compile'
+  const base = process.env['XDG_CACHE_HOME'] ?? (process.env['HOME'] && join(process.env['HOME'], '.cache'))
+  return base && join(base, 'mycompose', 'compile')
+}
+
+async function processIo(): Promise<CliIo> {
+  const { createCliHost } = await import('../host/cli-host.ts')
+  const here = fileURLToPath(import.meta.url)
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+    cwd: process.cwd(),
+    host: createCliHost(),
+    onSignal(signal, listener) {
+      process.on(signal, listener)
+      return () => process.off(signal, listener)
+    },
+    engineEntry: here.endsWith('.ts') ? join(here, '../../engine/main.ts') : join(here, '../engine.js'),
+  }
+}
+
+const cacheFolder = compileCacheFolder()
+if (cacheFolder !== undefined && cacheFolder !== '') enableCompileCache(cacheFolder)
+const { run } = await import('./run.ts')
+process.exitCode = await run(process.argv.slice(2), await processIo())
+// a kept connection, a signal handler or a paused stdin must not hold the process: all output has been written
+if (process.stdin.listenerCount('data') + process.stdin.listenerCount('readable') > 0) process.stdin.destroy()

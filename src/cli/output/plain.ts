@@ -1,0 +1,25 @@
+/** One line an event on standard error, as docker compose --progress plain: ` Container p-db-1 Started `. */
+import type { OutputStream } from '../io.ts'
+import { stripControls } from './error.ts'
+import type { ProgressRenderer } from './renderer.ts'
+import type { Style } from './style.ts'
+
+export function createPlainRenderer(stderr: OutputStream, style: Style, prefix = ''): ProgressRenderer {
+  const told = new Set<string>()
+  let last = ''
+  return {
+    progress({ id, text, details = '' }) {
+      const line = stripControls(` ${prefix}${id} ${text} ${details}`)
+      if (line === last) return // counters of downloads are not shown, so the line would only repeat
+      last = line
+      stderr.write(`${line}\n`)
+    },
+    notice({ level, text }) {
+      if (told.has(text)) return
+      told.add(text)
+      stderr.write(`${level === 'warning' ? `${style.yellow('warning:')} ` : ''}${stripControls(text)}\n`)
+    },
+    settle: () => Promise.resolve(),
+    oneLinePerEvent() {},
+  }
+}

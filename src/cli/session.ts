@@ -1,0 +1,172 @@
+/**
+ * What one command works with: the loaded project, the engine, the progress view. Everything is made when it is first
+ * asked for, so a command pays only for what it uses.
+ */
+import type { EngineClient } from '../api/client/client.ts'
+import type { LoadRequest, LoadResult } from '../compose/request.ts'
+import type { Project } from '../compose/model.ts'
+import { UsageError } from '../errors.ts'
+import type { ProjectContext, ProjectTarget } from '../project/context.ts'
+import { locateEngine, openEngine, type EngineLocation } from './engine.ts'
+import type { GlobalOptions } from './globals.ts'
+import { readStdin, write, type CliIo } from './io.ts'
+import { createRenderer, type ProgressRenderer } from './output/renderer.ts'
+import { loadStyle, type Style } from './output/style.ts'
+import { formatWarning } from './output/error.ts'
+
+export interface LoadOptions {
+  readonly services?: readonly string[]
+  readonly withoutDependencies?: boolean
+  readonly allResources?: boolean
+  readonly skip?: LoadRequest['skip']
+  /** Turn every profile on: for commands about what exists. */
+  readonly allProfiles?: boolean
+}
+
+export interface Session {
+  readonly io: CliIo
+  readonly globals: GlobalOptions
+  /** Fires on SIGINT, SIGTERM and when standard output is closed. */
+  readonly signal: AbortSignal
+  readonly engineLocation: EngineLocation
+  /** Text to standard output; waits for slow readers. */
+  print(text: string): Promise<void>
+  /** A line of status or warning to standard error. */
+  tell(text: string): Promise<void>
+  /** From now on the first signal calls `listener` instead of ending the command. */
+  readonly takeSignals: (listener: (signal: 'SIGINT' | 'SIGTERM') => void) => void
+  /** Loads the Compose files and tells their warnings. @throws ConfigErrors */
+  load(options?: LoadOptions): Promise<LoadResult>
+  project(options?: LoadOptions): Promise<Project>
+  /** With -p and no -f: only the name, no file is read (so a project can be managed without its files). */
+  target(options?: LoadOptions): Promise<ProjectTarget>
+  /** Starts the engine when it does not run. */
+  client(): Promise<EngineClient>
+  context(): Promise<ProjectContext>
+  /** Runs `work` with a progress view that is finished when it ends, however it ends. */
+  use<T>(work: (context: ProjectContext) => Promise<T>): Promise<T>
+  /** Colours for a stream: none unless it is a terminal (or --ansi always). */
+  style(stream: 'stdout' | 'stderr'): Promise<Style>
+  renderer(): Promise<ProgressRenderer>
+  close(): Promise<void>
+}
+
+export interface SessionOptions {
+  readonly io: CliIo
+  readonly globals: GlobalOptions
+  readonly signal: AbortSignal
+  readonly takeSignals: Session['takeSignals']
+}
+
+export function createSession({ io, globals, signal, takeSignals }: SessionOptions): Session {
+  const location = once(() => locateEngine(globals, io.env))
+  const renderer = once(() => createRenderer(io, globals))
+  const client = once(async () => {
+    const engine = io.client ?? (await openEngine(location(), io))
+    if (!globals.dryRun) return engine
+    const { dryRunClient } = await import('./dry-run.ts')
+    return dryRunClient(engine)
+  })
+  let clientAsked = false
+  const session: Session = {
+    io,
+    globals,
+    signal,
+    takeSignals,
+    get engineLocation() {
+      return location()
+    },
+    print: (text) => write(io.stdout, text),
+    tell: (text) => write(io.stderr, text),
+    async load(options = {}) {
+      const { loadProject } = await import('../compose/load.ts')
+      const result = await loadProject(loadRequest(globals, io, options), {
+        ...io.host.sources,
+        readStdin: () => readStdin(io.stdin),
+      })
+      const style = await session.style('stderr')
+      for (const warning of result.warnings) await session.tell(formatWarning(warning, style))
+      return result
+    },
+    project: async (options) => (await session.load(options)).project,
+    async target(options) {
+      const { projectName, files } = globals
+      if (projectName !== undefined && files.length === 0) return { name: await identify(projectName) }
+      const project = await session.project({ allProfiles: true, ...options })
+      return { name: project.name, project }
+    },
+    client() {
+      clientAsked = true
+      return client()
+    },
+    async context() {
+      return {
+        client: await session.client(),
+        sink: await session.renderer(),
+        signal,
+        clock: io.host.clock,
+        parallel: globals.parallel,
+        readFile: (path) => io.host.files.readFile(path),
+      }
+    },
+    async use(work) {
+      const context = await session.context()
+      try {
+        return await work(context)
+      } finally {
+        await (await session.renderer()).settle()
+      }
+    },
+    style: (stream) => loadStyle(wantsColour(globals.ansi, io[stream].isTTY === true)),
+    renderer,
+    async close() {
+      if (!clientAsked || io.client !== undefined) return
+      const opened = await client().catch(() => undefined) // why it failed has been told
+      opened?.close()
+    },
+  }
+  return session
+
+  async function identify(name: string): Promise<string> {
+    const { identifyProject } = await import('../compose/load.ts')
+    const identity = await identifyProject(
+      { ...loadRequest(globals, io, {}), projectName: name },
+      { ...io.host.sources, readStdin: () => readStdin(io.stdin) },
+    )
+    return identity.name
+  }
+}
+
+export function wantsColour(ansi: GlobalOptions['ansi'], isTerminal: boolean): boolean {
+  return ansi === 'always' || (ansi === 'auto' && isTerminal)
+}
+
+function loadRequest(globals: GlobalOptions, io: CliIo, options: LoadOptions): LoadRequest {
+  const { services, withoutDependencies, skip } = options
+  return {
+    files: globals.files,
+    envFiles: globals.envFiles,
+    profiles: options.allProfiles === true ? ['*'] : globals.profiles,
+    environment: io.env,
+    workingDir: io.cwd,
+    homeDir: io.host.homeDir,
+    allResources: options.allResources ?? globals.allResources,
+    ...(globals.projectName === undefined ? {} : { projectName: globals.projectName }),
+    ...(globals.projectDirectory === undefined ? {} : { projectDirectory: globals.projectDirectory }),
+    ...(services === undefined ? {} : { services }),
+    ...(withoutDependencies === undefined ? {} : { withoutDependencies }),
+    ...(skip === undefined ? {} : { skip }),
+  }
+}
+
+/** The same result for every call. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+/** For commands that cannot pretend. @throws UsageError */
+export function refuseDryRun(session: Session, command: string): void {
+  if (session.globals.dryRun)
+    throw new UsageError(`"${command}" cannot be done as a dry run`, { hint: 'leave out --dry-run' })
+}
