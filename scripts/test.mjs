@@ -11,8 +11,8 @@ import { createReport, elapsed, runScript, SetupError } from './setup-report.mjs
 import { TEST_PACKAGES } from './setup-packages.mjs'
 import { REPOSITORY, setUp } from './setup.mjs'
 
-const UNPRIVILEGED_TESTS = ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts']
-const ALL_TESTS = ['test/**/*.test.ts']
+const UNPRIVILEGED_TESTS = ['test/unit/**/*.test.{ts,mjs}', 'test/golden/**/*.test.ts']
+const ALL_TESTS = ['test/**/*.test.{ts,mjs}']
 
 const CHECKS = [
   { name: 'format', argv: ['oxfmt', '--check', '.'], mend: 'npx oxfmt .' },

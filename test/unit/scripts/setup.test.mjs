@@ -1,0 +1,50 @@
+/** The decisions of the set-up; what it then does is seen by running it. JavaScript, as the scripts are. */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { bootstrapArguments, imagesOf, readRecipes } from '../../../scripts/setup-images.mjs'
+import { findNpmCli, isAtLeast, wantedNodeVersion } from '../../../scripts/setup-node.mjs'
+import { missingPackages } from '../../../scripts/setup-packages.mjs'
+
+const REPOSITORY = join(import.meta.dirname, '../../..')
+
+test('versions are compared by number, part by part', () => {
+  const cases = [
+    ['v24.12.0', '24.12', true],
+    ['24.21.0', '24.12', true],
+    ['v25.0.0', '24.12', true],
+    ['v24.9.0', '24.12', false],
+    ['v20.20.2', '24.12', false],
+    ['24', '24.0.0', true],
+  ]
+  for (const [found, wanted, want] of cases) assert.equal(isAtLeast(found, wanted), want, `${found} >= ${wanted}`)
+})
+
+test('package.json names the lowest version, and this process has it', () => {
+  assert.ok(isAtLeast(process.version, wantedNodeVersion(REPOSITORY)))
+})
+
+test('npm is found by what started us, else on the PATH', () => {
+  assert.match(findNpmCli(), /npm-cli\.js$/)
+})
+
+test('a package counts as installed only when dpkg says so of it', () => {
+  const listing = 'installed crun\nconfig-files conmon\nnot-installed tini\n\n'
+  assert.deepEqual(missingPackages(['crun', 'conmon', 'tini', 'nftables'], listing), ['conmon', 'tini', 'nftables'])
+})
+
+test('every image that an example uses has a recipe, and every recipe is used', () => {
+  const recipes = readRecipes(REPOSITORY)
+  const files = globSync('examples/*/compose.yaml', { cwd: REPOSITORY })
+  const texts = files.map((file) => readFileSync(join(REPOSITORY, file), 'utf8'))
+  const named = texts.flatMap((text) => [...text.matchAll(/^\s*image:\s*(\S+)/gm)].map(([, name]) => name))
+  assert.deepEqual(Object.keys(Object.groupBy(named, (name) => name)).toSorted(), Object.keys(recipes).toSorted())
+  assert.deepEqual(imagesOf(texts.join('\n'), recipes), Object.keys(recipes).toSorted())
+})
+
+test('a recipe becomes one command', () => {
+  const recipe = { from: 'debian:bookworm-slim', include: ['a', 'b'], changes: ['ENV A=1'] }
+  const want = ['image', 'bootstrap', 'debian:bookworm-slim', '--tag', 'x:1', '--include', 'a,b', '--change', 'ENV A=1']
+  assert.deepEqual(bootstrapArguments('x:1', recipe), want)
+})
