@@ -114,6 +114,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')))
   const outcome = await Promise.race([listening, late, child.exited])
   child.stdout?.destroy()
+  child.unref()
   if (outcome === 'ready') return
   if (outcome !== 'late' && outcome.exitCode === 0) return await untilAnswering(config, io)
   throw await startFailure(config, io, logStart, outcome === 'late' ? 'it did not get ready in time' : how(outcome))

@@ -99,6 +99,7 @@ export function createExec(): Exec {
         stderr: child.stderr,
         exited,
         kill: (signal) => void child.kill(signal),
+        unref: () => child.unref(),
       }
     },
   }

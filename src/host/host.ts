@@ -97,6 +97,8 @@ export interface Spawned {
   readonly stderr: Readable | null
   readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>
   kill(signal: NodeJS.Signals | number): void
+  /** Our process may end before this one does. */
+  unref(): void
 }
 
 /** Programs, always an argv array, never a shell. */

@@ -40,7 +40,6 @@ export async function loadStyle(enabled: boolean): Promise<Style> {
     green,
     yellow,
     blue,
-    // oxfmt-ignore
     palette: [cyan, yellow, green, magenta, blue, cyanBright, yellowBright, greenBright, magentaBright, blueBright],
   }
 }
