@@ -214,6 +214,7 @@ export function checkStaticAddress(pools: readonly Pool[], text: string, family:
       'user specified IP address is supported only when connecting to networks with user configured subnets',
       `give the network the subnet ${pool.subnet} under ipam.config`,
     )
-  if (reserved(pool, cidrOf(pool.subnet)).has(address.value)) return refuse('it is reserved (gateway, network, broadcast)')
+  if (reserved(pool, cidrOf(pool.subnet)).has(address.value))
+    return refuse('it is reserved (gateway, network, broadcast)')
   return formatAddress(address)
 }

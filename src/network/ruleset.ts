@@ -163,7 +163,8 @@ export function renderTable(table: string, elements: Elements): string {
 export function renderDelta(table: string, before: Elements, after: Elements): string {
   const lines: string[] = []
   const add = (verb: 'add' | 'delete', name: SetName, elements: ReadonlyMap<string, string>): void => {
-    if (elements.size > 0) lines.push(`${verb} element inet ${table} ${name} { ${elementTexts(elements).join(', ')} }\n`)
+    if (elements.size > 0)
+      lines.push(`${verb} element inet ${table} ${name} { ${elementTexts(elements).join(', ')} }\n`)
   }
   for (const name of SET_NAMES) add('delete', name, difference(before[name], after[name]))
   for (const name of SET_NAMES) add('add', name, difference(after[name], before[name]))
