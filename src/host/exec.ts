@@ -3,7 +3,7 @@
  * given. (execa adds 12 ms to a start and its stream features are not needed by the engine; see README.)
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { ToolError } from '../errors.ts'
 import type { Exec, ExecOptions, ExecResult, SpawnOptions, Spawned } from './host.ts'
 
@@ -97,6 +97,7 @@ export function createExec(): Exec {
         stdin: child.stdin,
         stdout: child.stdout,
         stderr: child.stderr,
+        extra: child.stdio.slice(3).filter((stream) => stream instanceof Readable),
         exited,
         kill: (signal) => void child.kill(signal),
         unref: () => child.unref(),

@@ -95,6 +95,8 @@ export interface Spawned {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
+  /** Our ends of the pipes from index 3 on, in order. */
+  readonly extra: readonly Readable[]
   readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>
   kill(signal: NodeJS.Signals | number): void
   /** Our process may end before this one does. */

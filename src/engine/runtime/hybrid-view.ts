@@ -1,0 +1,109 @@
+/**
+ * crun 1.8 refuses a hybrid cgroup layout while a controller is left on the v2 tree. It looks at one file,
+ * cgroup.controllers: in a private mount namespace an empty one is bound over it, and conmon and crun are started from
+ * inside. The namespace is a descriptor of the engine, entered for the moment of a spawn: no process, no nsenter.
+ *
+ * - Layers are mounted later, by the engine, outside. So that they appear inside (and vanish from it), the folder of
+ *   all containers becomes a shared mount of its own and the namespace's copy follows it (slave).
+ * - Other mounts made since (a disk that a bind mount wants) are found by comparing mountinfo: a new copy is taken.
+ * - Mounts of namespaces (nsfs) are dropped from the copy, or it would keep networks alive. Files of that kind are
+ *   reached as /proc/<engine>/root/..., which leads back out.
+ * Source: kernel Documentation/filesystems/sharedsubtree.rst, crun src/libcrun/cgroup-utils.c.
+ */
+import { join } from 'node:path'
+import { errnoOf } from '../../errors.ts'
+import type { Host, SpawnOptions, Spawned } from '../../host/host.ts'
+import { MNT_DETACH, MS_BIND, MS_SHARED } from '../../host/mounts.ts'
+import type { EngineConfig } from '../config.ts'
+
+export interface HybridView {
+  prepare(): void
+  spawn(argv: readonly string[], options: SpawnOptions): Spawned
+  visiblePath(path: string): string
+  close(): void
+}
+
+const MOUNTINFO = '/proc/thread-self/mountinfo'
+
+interface MountLine {
+  readonly target: string
+  readonly type: string
+  readonly shared: boolean
+  readonly text: string
+}
+
+function parseMountinfo(text: string): MountLine[] {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const fields = line.split(' ')
+      const dash = fields.indexOf('-', 6)
+      return {
+        target: (fields[4] ?? '').replaceAll(/\\(\d{3})/g, (_, octal: string) =>
+          String.fromCharCode(Number.parseInt(octal, 8)),
+        ),
+        type: fields[dash + 1] ?? '',
+        shared: fields.slice(6, dash).some((field) => field.startsWith('shared:')),
+        text: line,
+      }
+    })
+}
+
+export function createHybridView(host: Host, config: EngineConfig, v2Tree: string): HybridView {
+  const { mounts, mountNamespaces, files } = host
+  const { paths } = config
+  const emptyFile = join(paths.run, 'empty')
+  let namespaceFd: number | undefined
+  let seen = ''
+  let isPrepared = false
+
+  const readMounts = (): MountLine[] => parseMountinfo(files.readTextSync(MOUNTINFO) ?? '')
+  const isOurs = ({ target, type }: MountLine): boolean =>
+    type === 'nsfs' || target.startsWith(`${paths.containers}/`) || target.startsWith(`${paths.run}/`)
+
+  function prepare(): void {
+    if (isPrepared) return
+    const present = readMounts().findLast(({ target }) => target === paths.containers)
+    if (present === undefined) mounts.mount({ source: paths.containers, target: paths.containers, flags: MS_BIND })
+    if (present?.shared !== true) mounts.mount({ source: 'none', target: paths.containers, flags: MS_SHARED })
+    if (!files.existsSync(emptyFile)) files.writeTextSync(emptyFile, '')
+    isPrepared = true
+  }
+
+  function hideControllers(): void {
+    mounts.mount({ source: emptyFile, target: join(v2Tree, 'cgroup.controllers'), flags: MS_BIND })
+    for (const { target, type } of readMounts()) if (type === 'nsfs') mounts.umount(target, MNT_DETACH)
+  }
+
+  /** The namespace, made anew when mounts of others have changed since. */
+  function current(): number {
+    prepare()
+    const now = readMounts()
+      .filter((line) => !isOurs(line))
+      .map(({ text }) => text)
+      .join('\n')
+    if (namespaceFd !== undefined && now === seen) return namespaceFd
+    if (namespaceFd !== undefined) mountNamespaces.close(namespaceFd)
+    namespaceFd = mountNamespaces.create(hideControllers)
+    seen = now
+    return namespaceFd
+  }
+
+  return {
+    prepare,
+    spawn: (argv, options) => mountNamespaces.inside(current(), () => host.exec.spawn(argv, options)),
+    visiblePath: (path) => `/proc/${process.pid}/root${path}`,
+    close() {
+      if (namespaceFd !== undefined) mountNamespaces.close(namespaceFd)
+      namespaceFd = undefined
+      if (!isPrepared) return
+      isPrepared = false
+      try {
+        mounts.umount(paths.containers)
+      } catch (error) {
+        if (errnoOf(error) !== 'EBUSY') throw error // containers live on in it: the next engine finds it there
+      }
+    },
+  }
+}

@@ -1,0 +1,32 @@
+/** runc: slower, everywhere. It takes hybrid cgroup layouts as they are. Source: man 8 runc. */
+import { join } from 'node:path'
+import { MycomposeError } from '../../errors.ts'
+import type { Host } from '../../host/host.ts'
+import type { EngineConfig } from '../config.ts'
+import { runTool } from './run-tool.ts'
+import { cleanToolText } from './runtime-error.ts'
+import type { OciRuntime } from './runtime.ts'
+
+export function createRunc(host: Host, config: EngineConfig, path: string): OciRuntime {
+  const stateFolder = join(config.paths.runtime, 'runc')
+  const globalArgs = ['--root', stateFolder]
+  const spawn: OciRuntime['spawn'] = (argv, options) => host.exec.spawn(argv, options)
+  return {
+    name: 'runc',
+    path,
+    globalArgs,
+    acceptsBpf: false,
+    prepare() {},
+    spawn,
+    visiblePath: (file) => file,
+    async start(containerId) {
+      const { exitCode, stderr } = await runTool(spawn, [path, ...globalArgs, 'start', containerId])
+      if (exitCode !== 0)
+        throw new MycomposeError(`cannot start container ${containerId}: ${cleanToolText(stderr)}`, {
+          code: 'RUNTIME_FAILED',
+        })
+    },
+    forget: (containerId) => host.files.rm(join(stateFolder, containerId), { recursive: true, force: true }),
+    close() {},
+  }
+}

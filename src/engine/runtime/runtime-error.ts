@@ -1,0 +1,42 @@
+/**
+ * PURE: the runtime's words for "cannot start the program" as the API error that docker clients read: they find exit
+ * codes 126 and 127 by the text. Source: docker/cli cli/command/container/run.go (the texts it looks for).
+ */
+import { InvalidRequestError, MycomposeError } from '../../errors.ts'
+
+const MAX_TEXT = 2000
+
+/** One line, without control characters, of bounded length: runtimes repeat names from images. */
+export function cleanToolText(text: string): string {
+  // eslint-disable-next-line no-control-regex -- that is the point
+  return text
+    .replaceAll(/[\u0000-\u001F\u007F-\u009F]+/g, ' ')
+    .trim()
+    .slice(0, MAX_TEXT)
+}
+
+/** 127 not found, 126 found and not executable, else 128. */
+export function exitCodeOfStartError(text: string): 126 | 127 | 128 {
+  if (/executable file not found|no such file or directory|system cannot find the file|not found in \$PATH/i.test(text))
+    return 127
+  if (/permission denied|not a directory|is a directory|exec format error|text file busy/i.test(text)) return 126
+  return 128
+}
+
+/** `runtimeText` is what crun or runc said. */
+export function startError(program: string, runtimeText: string): MycomposeError {
+  const text = cleanToolText(runtimeText)
+  const exitCode = exitCodeOfStartError(text)
+  const message = 'failed to create task for container: failed to create shim task: OCI runtime create failed: '
+  if (exitCode === 128) return new MycomposeError(`${message}${text}`, { code: 'RUNTIME_FAILED', exitCode: 125 })
+  const isAboutProgram = text.includes(program)
+  const detail = exitCode === 127 && isAboutProgram ? `exec: "${program}": executable file not found in $PATH` : text
+  return new InvalidRequestError(`${message}unable to start container process: ${detail}`, {
+    code: exitCode === 127 ? 'PROGRAM_NOT_FOUND' : 'PROGRAM_NOT_EXECUTABLE',
+    exitCode,
+    hint:
+      exitCode === 127
+        ? `is "${program}" in the image? see entrypoint and command of the service`
+        : `is "${program}" executable, and made for this machine?`,
+  })
+}

@@ -1,0 +1,50 @@
+/**
+ * What the engine wants of an OCI runtime (crun, runc). Creating goes through conmon (conmon.ts), signals and freezing
+ * through pids and cgroups; what is left is this. Source: OCI runtime-spec runtime.md, man 8 crun, man 8 runc.
+ */
+import type { SpawnOptions, Spawned } from '../../host/host.ts'
+
+export interface OciRuntime {
+  /** "crun" or "runc". */
+  readonly name: string
+  readonly path: string
+  /** Its state folder; args before the verb: ["--root", stateFolder]. */
+  readonly globalArgs: readonly string[]
+  /** Takes a compiled filter by the annotation run.oci.seccomp_bpf_data. */
+  readonly acceptsBpf: boolean
+  /** Gets ready what its children need; idempotent, before the first mount of a layer. sync */
+  prepare(): void
+  /** Starts a program (conmon, or the runtime itself) in the surroundings that the runtime needs. */
+  spawn(argv: readonly string[], options: SpawnOptions): Spawned
+  /** A path of this machine as it is seen from those surroundings, for opening (not for mounting). */
+  visiblePath(path: string): string
+  /** Lets a created container run. Throws MycomposeError RUNTIME_FAILED with the runtime's words. */
+  start(containerId: string): Promise<void>
+  /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */
+  forget(containerId: string): Promise<void>
+  /** At engine stop: undoes prepare where nothing needs it any more. */
+  close(): void
+}
+
+export interface ExecArguments {
+  readonly containerId: string
+  readonly processFile: string
+  readonly pidFile: string
+  readonly consoleSocket?: string
+}
+
+/** argv of `exec`; the same for both runtimes. */
+export function execArgv(runtime: OciRuntime, options: ExecArguments): string[] {
+  const { containerId, processFile, pidFile, consoleSocket } = options
+  return [
+    runtime.path,
+    ...runtime.globalArgs,
+    'exec',
+    '--process',
+    processFile,
+    '--pid-file',
+    pidFile,
+    ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
+    containerId,
+  ]
+}
