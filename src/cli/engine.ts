@@ -2,13 +2,19 @@
  * Finds the engine that a command talks to and starts it when it is not there. The engine is the same program in a
  * process of its own: `node engine.js --root DIR`, in a new session, its errors going to the engine's log. It prints
  * `ready` once it listens, or ends with one JSON line {code,message,hint} as the last of its log. Two command lines
- * that start it at once are harmless: it locks its root, the second says `already running` and ends with 0.
+ * that start it at once are harmless: it locks its root, and the second one ends with ALREADY_RUNNING_EXIT_CODE.
  */
 import { dirname } from 'node:path'
 import { connectEngine } from '../api/client/connect.ts'
 import type { EngineClient } from '../api/client/client.ts'
 // oxlint-disable-next-line no-restricted-imports -- pure: only derives names and paths from the root folder
-import { DEFAULT_ROOT, engineConfig, type EngineConfig } from '../engine/config.ts'
+import {
+  ALREADY_RUNNING_EXIT_CODE,
+  DEFAULT_ROOT,
+  ENGINE_NODE_FLAGS,
+  engineConfig,
+  type EngineConfig,
+} from '../engine/config.ts'
 import { MycomposeError, UsageError, errnoOf } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import type { GlobalOptions } from './globals.ts'
@@ -99,7 +105,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   await host.files.mkdir(config.paths.root, { recursive: true, mode: 0o700 })
   await using log = await host.files.open(config.paths.log, 'a', 0o600)
   const logStart = (await log.stat()).size
-  const child = exec.spawn([host.nodePath, io.engineEntry, '--root', config.paths.root], {
+  const child = exec.spawn([host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root], {
     env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...passedOn(io.env) },
     cwd: '/',
     detached: true,
@@ -108,7 +114,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
   const listening = new Promise<'ready'>((resolve) => {
     child.stdout?.on('data', (chunk: Buffer) => {
-      if (/ready|already running/.test(chunk.toString())) resolve('ready')
+      if (chunk.toString().includes('ready')) resolve('ready')
     })
   })
   const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')))
@@ -116,7 +122,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   child.stdout?.destroy()
   child.unref()
   if (outcome === 'ready') return
-  if (outcome !== 'late' && outcome.exitCode === 0) return await untilAnswering(config, io)
+  if (outcome !== 'late' && outcome.exitCode === ALREADY_RUNNING_EXIT_CODE) return await untilAnswering(config, io)
   throw await startFailure(config, io, logStart, outcome === 'late' ? 'it did not get ready in time' : how(outcome))
 }
 

@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CliIo } from './io.ts'
 
+const EXIT_GRACE_MS = 100
+
 /** Compiled code is executed: the folder must be one that only this user can write to, never /tmp. */
 function compileCacheFolder(): string | undefined {
   if (process.geteuid?.() === 0) return '/var/cache/mycompose/compile'
@@ -23,9 +25,16 @@ async function processIo(): Promise<CliIo> {
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   )
   return {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    // each costs a millisecond to open
+    get stdin() {
+      return process.stdin
+    },
+    get stdout() {
+      return process.stdout
+    },
+    get stderr() {
+      return quietly(process.stderr)
+    },
     env,
     cwd: process.cwd(),
     host: createCliHost(),
@@ -37,9 +46,15 @@ async function processIo(): Promise<CliIo> {
   }
 }
 
+/** Nobody to read our errors is no reason to crash. */
+function quietly(stderr: typeof process.stderr): typeof process.stderr {
+  if (stderr.listenerCount('error') === 0) stderr.on('error', () => {})
+  return stderr
+}
+
 const cacheFolder = compileCacheFolder()
 if (cacheFolder !== undefined && cacheFolder !== '') enableCompileCache(cacheFolder)
 const { run } = await import('./run.ts')
 process.exitCode = await run(process.argv.slice(2), await processIo())
-// a kept connection, a signal handler or a paused stdin must not hold the process: all output has been written
-if (process.stdin.listenerCount('data') + process.stdin.listenerCount('readable') > 0) process.stdin.destroy()
+// a connection or a standard input that stays open must not hold the process: all output has been written
+setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()

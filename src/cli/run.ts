@@ -81,13 +81,11 @@ function watchOutput(io: CliIo, controller: AbortController): () => void {
     if (errnoOf(error) === 'EPIPE') controller.abort(new OutputClosedError(error))
     else controller.abort(error)
   }
-  const ignore = (): void => {}
   io.stdout.on('error', onError)
-  io.stderr.on('error', ignore)
   return () => {
     // late errors of the last write must not become uncaught ones
     io.stdout.off('error', onError)
-    io.stdout.on('error', ignore)
+    io.stdout.on('error', () => {})
   }
 }
 
@@ -108,8 +106,7 @@ async function report(
   const isOurs = error instanceof MycomposeError
   if (globals?.progress === 'json') io.stderr.write(errorJson(error))
   else if (isOurs) {
-    const { loadStyle } = await import('./output/style.ts')
-    const { wantsColour } = await import('./session.ts')
+    const { loadStyle, wantsColour } = await import('./output/style.ts')
     io.stderr.write(formatError(error, await loadStyle(wantsColour(globals?.ansi ?? 'auto', io.stderr.isTTY === true))))
   } else io.stderr.write(formatBug(error, VERSION))
   return isOurs ? error.exitCode : BUG_EXIT_CODE

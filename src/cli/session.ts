@@ -7,12 +7,11 @@ import type { LoadRequest, LoadResult } from '../compose/request.ts'
 import type { Project } from '../compose/model.ts'
 import { UsageError } from '../errors.ts'
 import type { ProjectContext, ProjectTarget } from '../project/context.ts'
-import { locateEngine, openEngine, type EngineLocation } from './engine.ts'
+import type { EngineLocation } from './engine.ts'
 import type { GlobalOptions } from './globals.ts'
 import { readStdin, write, type CliIo } from './io.ts'
-import { createRenderer, type ProgressRenderer } from './output/renderer.ts'
-import { loadStyle, type Style } from './output/style.ts'
-import { formatWarning } from './output/error.ts'
+import type { ProgressRenderer } from './output/renderer.ts'
+import { loadStyle, wantsColour, type Style } from './output/style.ts'
 
 export interface LoadOptions {
   readonly services?: readonly string[]
@@ -28,7 +27,7 @@ export interface Session {
   readonly globals: GlobalOptions
   /** Fires on SIGINT, SIGTERM and when standard output is closed. */
   readonly signal: AbortSignal
-  readonly engineLocation: EngineLocation
+  engineLocation(): Promise<EngineLocation>
   /** Text to standard output; waits for slow readers. */
   print(text: string): Promise<void>
   /** A line of status or warning to standard error. */
@@ -59,10 +58,10 @@ export interface SessionOptions {
 }
 
 export function createSession({ io, globals, signal, takeSignals }: SessionOptions): Session {
-  const location = once(() => locateEngine(globals, io.env))
-  const renderer = once(() => createRenderer(io, globals))
+  const location = once(async () => (await import('./engine.ts')).locateEngine(globals, io.env))
+  const renderer = once(async () => (await import('./output/renderer.ts')).createRenderer(io, globals))
   const client = once(async () => {
-    const engine = io.client ?? (await openEngine(location(), io))
+    const engine = io.client ?? (await (await import('./engine.ts')).openEngine(await location(), io))
     if (!globals.dryRun) return engine
     const { dryRunClient } = await import('./dry-run.ts')
     return dryRunClient(engine)
@@ -73,9 +72,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     globals,
     signal,
     takeSignals,
-    get engineLocation() {
-      return location()
-    },
+    engineLocation: location,
     print: (text) => write(io.stdout, text),
     tell: (text) => write(io.stderr, text),
     async load(options = {}) {
@@ -84,8 +81,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         ...io.host.sources,
         readStdin: () => readStdin(io.stdin),
       })
-      const style = await session.style('stderr')
-      for (const warning of result.warnings) await session.tell(formatWarning(warning, style))
+      await tellWarnings(result.warnings)
       return result
     },
     project: async (options) => (await session.load(options)).project,
@@ -127,6 +123,13 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
   }
   return session
 
+  async function tellWarnings(warnings: LoadResult['warnings']): Promise<void> {
+    if (warnings.length === 0 || globals.progress === 'quiet') return
+    const { formatProblem } = await import('./output/error.ts')
+    const style = await session.style('stderr')
+    for (const warning of warnings) await session.tell(formatProblem(warning, 'warning', style))
+  }
+
   async function identify(name: string): Promise<string> {
     const { identifyProject } = await import('../compose/load.ts')
     const identity = await identifyProject(
@@ -135,10 +138,6 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     )
     return identity.name
   }
-}
-
-export function wantsColour(ansi: GlobalOptions['ansi'], isTerminal: boolean): boolean {
-  return ansi === 'always' || (ansi === 'auto' && isTerminal)
 }
 
 function loadRequest(globals: GlobalOptions, io: CliIo, options: LoadOptions): LoadRequest {

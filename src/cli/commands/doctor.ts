@@ -40,7 +40,7 @@ async function run(session: Session, { format, json }: DoctorFlags): Promise<num
 }
 
 async function askEngine(session: Session): Promise<readonly DoctorFinding[]> {
-  const location = session.engineLocation
+  const location = await session.engineLocation()
   const check = 'engine'
   try {
     if (!(await answers(location, session.io)))

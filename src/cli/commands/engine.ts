@@ -52,8 +52,8 @@ export function define(command: Command, invoke: Invoke): void {
 
 type OwnLocation = Extract<EngineLocation, { kind: 'own' }>
 
-function ownEngine(session: Session): OwnLocation {
-  const location = session.engineLocation
+async function ownEngine(session: Session): Promise<OwnLocation> {
+  const location = await session.engineLocation()
   if (location.kind === 'own') return location
   throw new UsageError(`the engine at ${location.socketPath} is not ours to start or stop`, {
     hint: 'leave out --host and DOCKER_HOST, or name an engine of ours with --root',
@@ -62,7 +62,7 @@ function ownEngine(session: Session): OwnLocation {
 
 async function start(session: Session): Promise<void> {
   refuseDryRun(session, 'engine start')
-  const location = ownEngine(session)
+  const location = await ownEngine(session)
   if (await answers(location, session.io)) return await session.print('The engine runs already.\n')
   await startEngine(location.config, session.io)
   await session.print(`The engine runs. Its socket is ${location.socketPath}\n`)
@@ -70,7 +70,7 @@ async function start(session: Session): Promise<void> {
 
 async function stop(session: Session, all: boolean): Promise<void> {
   refuseDryRun(session, 'engine stop')
-  const location = ownEngine(session)
+  const location = await ownEngine(session)
   const { io } = session
   if (!(await answers(location, io))) return await session.print('The engine does not run.\n')
   const client = await session.client()
@@ -90,7 +90,7 @@ async function stop(session: Session, all: boolean): Promise<void> {
 }
 
 async function status(session: Session, format: 'table' | 'json'): Promise<number> {
-  const location = session.engineLocation
+  const location = await session.engineLocation()
   if (!(await answers(location, session.io))) {
     const { socketPath } = location
     await session.print(

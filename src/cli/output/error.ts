@@ -34,10 +34,6 @@ function sourceWithCaret(line: string, number: number, column: number, style: St
   ]
 }
 
-export function formatWarning(problem: ConfigProblem, style: Style): string {
-  return formatProblem(problem, 'warning', style)
-}
-
 /** A MycomposeError as people read it. Ends with a line feed. */
 export function formatError(error: MycomposeError, style: Style): string {
   if (error instanceof ConfigErrors && error.problems.length > 0) {

@@ -5,7 +5,7 @@ import type { CliIo } from '../io.ts'
 import { createJsonRenderer } from './json.ts'
 import { createPlainRenderer } from './plain.ts'
 import { createQuietRenderer } from './quiet.ts'
-import { loadStyle } from './style.ts'
+import { loadStyle, wantsColour } from './style.ts'
 
 export interface ProgressRenderer extends ProgressSink {
   /** Finishes the present view, so that other output may follow; further events begin a new one. */
@@ -21,12 +21,11 @@ export async function createRenderer(io: Pick<CliIo, 'stderr'>, globals: Wishes)
   const { ansi, dryRun } = globals
   const prefix = dryRun ? 'DRY-RUN MODE - ' : ''
   const isTerminal = stderr.isTTY === true
-  const colours = ansi === 'always' || (ansi === 'auto' && isTerminal)
   const { progress } = globals
   const kind = progress !== 'auto' ? progress : isTerminal && ansi !== 'never' ? 'tty' : 'plain'
   if (kind === 'json') return createJsonRenderer(stderr, dryRun)
   if (kind === 'quiet') return createQuietRenderer()
-  const style = await loadStyle(colours)
+  const style = await loadStyle(wantsColour(ansi, isTerminal))
   if (kind === 'plain') return createPlainRenderer(stderr, style, prefix)
   const { createListrRenderer } = await import('./listr.ts')
   return createListrRenderer(stderr, style, prefix)

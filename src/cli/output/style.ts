@@ -26,6 +26,10 @@ export const plainStyle: Style = {
   palette: [plain],
 }
 
+export function wantsColour(ansi: 'auto' | 'never' | 'always', isTerminal: boolean): boolean {
+  return ansi === 'always' || (ansi === 'auto' && isTerminal)
+}
+
 export async function loadStyle(enabled: boolean): Promise<Style> {
   if (!enabled) return plainStyle
   const { Chalk } = await import('chalk')
