@@ -99,6 +99,8 @@ export function createRequestReader(socket: Socket, onEnd: () => void): RequestR
     async next() {
       for (;;) {
         const end = headEnd(pending)
+        if (end > MAX_HEAD_BYTES || (end < 0 && pending.length > MAX_HEAD_BYTES))
+          throw new InvalidRequestError('request head is too large')
         if (end >= 0) {
           const head = parseHead(pending.toString('latin1', 0, end))
           pending = pending.subarray(end)
@@ -109,7 +111,6 @@ export function createRequestReader(socket: Socket, onEnd: () => void): RequestR
           const body = openBody(createBodyDecoder(framing))
           return { head, body, drain: () => drainBody(body) }
         }
-        if (pending.length > MAX_HEAD_BYTES) throw new InvalidRequestError('request head is too large')
         if (ended) return undefined
         await new Promise<void>((resolve) => {
           wake = resolve

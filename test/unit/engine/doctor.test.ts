@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { checkFirewall } from '../../../src/engine/doctor-network.ts'
+import { compareVersions, judgeRuntime } from '../../../src/engine/doctor-programs.ts'
+import type { EngineContext } from '../../../src/engine/context.ts'
+import { engineConfig } from '../../../src/engine/config.ts'
+
+describe('doctor', () => {
+  it('compares versions by number', () => {
+    assert.ok(compareVersions('1.9', '1.10') < 0)
+    assert.ok(compareVersions('1.30', '1.30.0') === 0)
+    assert.ok(compareVersions('2.0', '1.99.9') > 0)
+  })
+
+  const runtimes = [
+    { program: 'crun', version: '1.8.1', has: ['CVE-2026-88264'], hasNot: ['CVE-2026-30892'] },
+    { program: 'crun', version: '1.20', has: ['CVE-2026-88264', 'CVE-2026-30892'], hasNot: [] },
+    { program: 'crun', version: '1.30', has: [], hasNot: ['CVE'] },
+    { program: 'runc', version: '1.1.5', has: ['CVE-2025-31133', 'CVE-2026-41579'], hasNot: [] },
+    { program: 'runc', version: '1.3.4', has: ['CVE-2026-41579'], hasNot: ['CVE-2025-31133'] },
+    { program: 'runc', version: '1.4.3', has: [], hasNot: ['CVE'] },
+  ]
+  for (const { program, version, has, hasNot } of runtimes)
+    it(`${program} ${version}`, () => {
+      const finding = judgeRuntime(program, version)
+      assert.equal(finding.status, has.length === 0 ? 'ok' : 'warning')
+      for (const id of has) assert.ok(finding.message.includes(id), id)
+      for (const id of hasNot) assert.ok(!finding.message.includes(id), id)
+    })
+
+  const firewalls = [
+    { name: 'nothing', chains: [], status: 'ok', fix: undefined },
+    {
+      name: 'ufw',
+      chains: [
+        { family: 'ip', table: 'filter', name: 'FORWARD', hook: 'forward', policy: 'drop' },
+        { family: 'ip', table: 'filter', name: 'ufw-before-forward' },
+      ],
+      status: 'warning',
+      fix: /ufw default allow routed/,
+    },
+    {
+      name: 'Docker',
+      chains: [
+        { family: 'ip', table: 'filter', name: 'FORWARD', hook: 'forward', policy: 'drop' },
+        { family: 'ip', table: 'filter', name: 'DOCKER-USER' },
+      ],
+      status: 'warning',
+      fix: /DOCKER-USER/,
+    },
+    {
+      name: 'another engine of ours',
+      chains: [{ family: 'inet', table: 'mycompose_abcdef', name: 'forward', hook: 'forward', policy: 'drop' }],
+      status: 'ok',
+      fix: undefined,
+    },
+  ]
+  for (const { name, chains, status, fix } of firewalls)
+    it(`firewall: ${name}`, async () => {
+      const nft = { list: () => Promise.resolve({ nftables: chains.map((chain) => ({ chain })) }) }
+      const context = { host: { nft }, config: engineConfig('/r', '0') } as unknown as EngineContext
+      const [finding] = await checkFirewall(context)
+      assert.equal(finding?.status, status)
+      if (fix === undefined) assert.equal(finding?.fix, undefined)
+      else assert.match(finding?.fix ?? '', fix)
+    })
+})
