@@ -99,6 +99,11 @@ class TreeBuilder {
       const name = this.#key(key)
       if (name === undefined) continue
       const keyOrigin = { source: this.#source, offset: key?.range[0] ?? offset }
+      if (name === '__proto__') {
+        const message = 'the key "__proto__" is not allowed'
+        this.#problems.error(keyOrigin, { code: 'YAML_SYNTAX', message })
+        continue
+      }
       const node = value === null ? scalarNode(null, keyOrigin) : this.#node(value)
       if (name === '<<' && isPlainKey(key)) {
         merged.push(node)

@@ -109,8 +109,8 @@ export function toPlain(node: Node): unknown {
     case 'seq':
       return node.items.map(toPlain)
     case 'map': {
-      // No prototype: a key "__proto__" is data like any other.
-      const plain = Object.create(null) as Record<string, unknown>
+      // The parser refuses the key "__proto__".
+      const plain: Record<string, unknown> = {}
       for (const [key, { value }] of node.entries) if (value.tag !== 'reset') plain[key] = toPlain(value)
       return plain
     }

@@ -7,6 +7,8 @@ import { problemAt, type Origin, type ProblemText } from './source-file.ts'
 export interface Problems {
   error(origin: Origin | undefined, text: ProblemText): void
   warn(origin: Origin | undefined, text: ProblemText): void
+  /** The same collector for what stands in a file that `step` led to ("included from /a/compose.yaml"). */
+  within(step: string): Problems
   readonly errors: readonly ConfigProblem[]
   readonly warnings: readonly ConfigProblem[]
   /** @throws ConfigErrors when there is any error. */
@@ -26,15 +28,21 @@ export function createProblems(): Problems {
     seen.add(key)
     list.push(problem)
   }
-  return {
+  const collector = (chain: readonly string[]): Problems => ({
     errors,
     warnings,
-    error: (origin, text) => add(errors, origin, text),
-    warn: (origin, text) => add(warnings, origin, text),
+    error: (origin, text) => add(errors, origin, chained(text, chain)),
+    warn: (origin, text) => add(warnings, origin, chained(text, chain)),
+    within: (step) => collector([...chain, step]),
     throwIfAny() {
       if (errors.length > 0) throw new ConfigErrors(inFileOrder(errors))
     },
-  }
+  })
+  return collector([])
+}
+
+function chained(text: ProblemText, chain: readonly string[]): ProblemText {
+  return chain.length === 0 ? text : { ...text, chain }
 }
 
 /** By line and column within a file; files in the order in which they first appear; problems without a place last. */

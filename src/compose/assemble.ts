@@ -1,0 +1,102 @@
+/**
+ * Last phases of a load: from the merged draft to the project. Profiles and selection -> env files -> defaults ->
+ * names -> rules -> resources in use.
+ */
+import { completeService } from './defaults.ts'
+import type { ProjectDraft, ServiceDraft } from './draft.ts'
+import type { Project, Service } from './model.ts'
+import { originAt, type MapNode } from './node.ts'
+import type { Problems } from './problems.ts'
+import type { LoadRequest, SourceReader } from './request.ts'
+import { completeResources, sortedEntries, usedResources } from './resources.ts'
+import { requestedProfiles, selectServices, type Selection } from './selection.ts'
+import {
+  readServiceEnvironment,
+  readServiceLabels,
+  resolveVariables,
+  type EnvironmentContext,
+} from './service-environment.ts'
+import { validateProject } from './validate.ts'
+import { lookupIn, type ProjectVariables } from './variables.ts'
+
+export interface Merged {
+  readonly name: string
+  readonly workingDir: string
+  readonly composeFiles: readonly string[]
+  readonly variables: ProjectVariables
+  readonly draft: ProjectDraft
+  readonly tree: MapNode
+}
+
+export interface AssembleContext {
+  readonly request: LoadRequest
+  readonly reader: SourceReader
+  readonly problems: Problems
+  readonly removed: readonly (readonly string[])[]
+}
+
+export async function assembleProject(merged: Merged, context: AssembleContext): Promise<Project> {
+  const { request, problems, removed } = context
+  const { draft, tree, name, variables } = merged
+  const drafts = Object.fromEntries(sortedEntries(draft.services ?? {}))
+  const selection = selectServices(drafts, requestedProfiles(request, variables.values), request, problems)
+  const services = await enabledServices(drafts, selection, merged, context)
+  const disabledServices = disabledOnes(drafts, selection, variables)
+  const all = completeResources(name, draft, { ...services, ...disabledServices })
+  const project: Project = {
+    name,
+    workingDir: merged.workingDir,
+    composeFiles: merged.composeFiles,
+    envFiles: variables.envFiles,
+    environment: variables.values,
+    profiles: selection.profiles,
+    services,
+    disabledServices,
+    ...all,
+    models: draft.models ?? {},
+    extensions: draft.extensions ?? {},
+  }
+  if (request.skip?.consistency !== true) validateProject(project, tree, removed, problems)
+  return request.allResources === true ? project : { ...project, ...usedResources(all, services) }
+}
+
+/** Only enabled services need their env files. */
+async function enabledServices(
+  drafts: Readonly<Record<string, ServiceDraft>>,
+  { enabled }: Selection,
+  { tree, variables }: Merged,
+  { request, reader, problems }: AssembleContext,
+): Promise<Record<string, Service>> {
+  const lookup = lookupIn(variables.values)
+  const environment: EnvironmentContext = { reader, problems, lookup, originOf: (path) => originAt(tree, path) }
+  const services: Record<string, Service> = {}
+  for (const name of enabled) {
+    const draft = drafts[name] ?? {}
+    services[name] = completeService(
+      name,
+      draft,
+      request.skip?.envResolution === true
+        ? { environment: draft.environment ?? {}, labels: draft.labels ?? {} }
+        : {
+            environment: await readServiceEnvironment(name, draft, environment),
+            labels: await readServiceLabels(name, draft, environment),
+          },
+    )
+  }
+  return services
+}
+
+function disabledOnes(
+  drafts: Readonly<Record<string, ServiceDraft>>,
+  { disabled }: Selection,
+  variables: ProjectVariables,
+): Record<string, Service> {
+  const lookup = lookupIn(variables.values)
+  const services: Record<string, Service> = {}
+  for (const name of disabled) {
+    const draft = drafts[name] ?? {}
+    const environment = resolveVariables(draft.environment ?? {}, lookup)
+    services[name] = completeService(name, draft, { environment, labels: draft.labels ?? {} })
+  }
+  return services
+}

@@ -1,0 +1,99 @@
+/**
+ * A draft becomes a service: what no file says is filled in. Dependencies that other attributes imply are added, a
+ * service without networks joins "default". Source: Compose Specification, the defaults of each attribute.
+ */
+import type { ServiceDraft } from './draft.ts'
+import type { BuildConfig } from './model-build.ts'
+import type { BindMount, Dependency, Service, ServiceNetwork, ServiceVolume } from './model.ts'
+
+/** Without env files: `environment` and `labels` come resolved from service-environment.ts. */
+export function completeService(
+  name: string,
+  draft: ServiceDraft,
+  resolved: Pick<Service, 'environment' | 'labels'>,
+): Service {
+  const { envFile: _envFile, labelFile: _labelFile, ...attributes } = draft
+  return {
+    ...attributes,
+    name,
+    command: draft.command ?? null,
+    entrypoint: draft.entrypoint ?? null,
+    environment: resolved.environment,
+    labels: resolved.labels,
+    dependsOn: dependencies(draft),
+    ports: draft.ports ?? [],
+    expose: draft.expose ?? [],
+    volumes: (draft.volumes ?? []).map(completeVolume),
+    networks: networksOf(draft),
+    secrets: draft.secrets ?? [],
+    configs: draft.configs ?? [],
+    profiles: draft.profiles ?? [],
+    extensions: draft.extensions ?? {},
+    ...(draft.build === undefined ? {} : { build: completeBuild(draft.build) }),
+  }
+}
+
+function completeVolume(volume: ServiceVolume): ServiceVolume {
+  switch (volume.type) {
+    case 'bind': {
+      const bind: Partial<BindMount['bind']> | undefined = volume.bind
+      return { ...volume, bind: { ...bind, createHostPath: bind?.createHostPath ?? true } }
+    }
+    case 'volume':
+      return { ...volume, volume: (volume as Partial<typeof volume>).volume ?? {} }
+    case 'tmpfs':
+      return { ...volume, tmpfs: (volume as Partial<typeof volume>).tmpfs ?? {} }
+    case 'image':
+      return { ...volume, image: (volume as Partial<typeof volume>).image ?? {} }
+    case 'npipe':
+    case 'cluster':
+      return volume
+    default:
+      return volume satisfies never
+  }
+}
+
+function completeBuild(build: Partial<BuildConfig>): BuildConfig {
+  return { ...build, context: build.context ?? '.' }
+}
+
+function networksOf({ networkMode, networks }: ServiceDraft): Readonly<Record<string, ServiceNetwork | null>> {
+  if (networkMode !== undefined) return networks ?? {}
+  return networks === undefined || Object.keys(networks).length === 0 ? { default: null } : networks
+}
+
+function dependencies(draft: ServiceDraft): Record<string, Dependency> {
+  const all: Record<string, Dependency> = {}
+  for (const [name, declared] of Object.entries(draft.dependsOn ?? {})) {
+    all[name] = {
+      condition: declared.condition ?? 'service_started',
+      restart: declared.restart ?? false,
+      required: declared.required ?? true,
+    }
+  }
+  const imply = (name: string, restart: boolean): void => {
+    if (!Object.hasOwn(all, name)) all[name] = { condition: 'service_started', restart, required: true }
+  }
+  for (const { service } of draft.links ?? []) imply(service, true)
+  for (const name of namespaceServices(draft)) imply(name, true)
+  for (const { kind, name } of draft.volumesFrom ?? []) if (kind === 'service') imply(name, false)
+  return all
+}
+
+/** The services whose namespaces this one shares, by attribute in snake_case. */
+export function namespaceReferences(service: ServiceDraft): readonly (readonly [attribute: string, name: string])[] {
+  const { networkMode, ipc, pid, uts, cgroup } = service
+  const attributes = Object.entries({ network_mode: networkMode, ipc, pid, uts, cgroup })
+  return attributes.flatMap(([attribute, value]) =>
+    value?.startsWith('service:') === true ? [[attribute, value.slice('service:'.length)] as const] : [],
+  )
+}
+
+function namespaceServices(draft: ServiceDraft): string[] {
+  return namespaceReferences(draft).map(([, name]) => name)
+}
+
+/** How many containers the service should have. */
+export function replicasOf(service: Service): number {
+  return service.scale ?? service.deploy?.replicas ?? 1
+}

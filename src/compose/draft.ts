@@ -1,0 +1,109 @@
+/**
+ * The merged tree as typed data: snake_case keys become camelCase, except where keys are the user's. What is not
+ * filled in yet (defaults, names, environment) makes it a draft. The same table turns a project back for printing.
+ */
+import type { Dependency, Extensions, FileObject, Model, Network, Service, Volume } from './model.ts'
+import { toPlain, type MapNode } from './node.ts'
+
+export interface EnvFile {
+  readonly path: string
+  readonly required?: boolean
+  readonly format?: string
+}
+
+/** A service as the files say it. */
+export type ServiceDraft = Partial<Omit<Service, 'name' | 'dependsOn'>> & {
+  readonly dependsOn?: Readonly<Record<string, Partial<Dependency>>>
+  readonly envFile?: readonly EnvFile[]
+  readonly labelFile?: readonly string[]
+}
+
+export interface ProjectDraft {
+  readonly name?: string
+  readonly services?: Readonly<Record<string, ServiceDraft>>
+  readonly networks?: Readonly<Record<string, Partial<Network>>>
+  readonly volumes?: Readonly<Record<string, Partial<Volume>>>
+  readonly secrets?: Readonly<Record<string, Partial<FileObject>>>
+  readonly configs?: Readonly<Record<string, Partial<FileObject>>>
+  readonly models?: Readonly<Record<string, Model>>
+  readonly extensions?: Extensions
+}
+
+/** Mappings of the user's data: keys and values stay. */
+const RAW_MAPS: ReadonlySet<string> = new Set([
+  'environment',
+  'labels',
+  'annotations',
+  'sysctls',
+  'storage_opt',
+  'driver_opts',
+  'options',
+  'args',
+  'additional_contexts',
+  'ssh',
+  'aux_addresses',
+  'extensions',
+])
+
+/** Mappings whose keys are the user's, and whose values are not. */
+const KEYED_MAPS: ReadonlySet<string> = new Set([
+  'services',
+  'networks',
+  'volumes',
+  'secrets',
+  'configs',
+  'models',
+  'depends_on',
+  'ulimits',
+])
+
+export function toDraft(tree: MapNode): ProjectDraft {
+  return toCamel(toPlain(tree)) as ProjectDraft
+}
+
+function toCamel(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toCamel)
+  if (!isRecord(value)) return value
+  const result: Record<string, unknown> = {}
+  const extensions: Record<string, unknown> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    if (key.startsWith('x-')) extensions[key] = inner
+    else result[camelCase(key)] = convertInner(key, inner, toCamel)
+  }
+  if (Object.keys(extensions).length > 0) result['extensions'] = extensions
+  return result
+}
+
+/** The reverse of `toDraft` for any part of a project: extensions are spread, keys sorted later. */
+export function toSnake(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toSnake)
+  if (!isRecord(value)) return value
+  const result: Record<string, unknown> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === 'extensions' && isRecord(inner)) Object.assign(result, inner)
+    else {
+      const name = snakeCase(key)
+      result[name] = convertInner(name, inner, toSnake)
+    }
+  }
+  return result
+}
+
+function convertInner(snakeKey: string, value: unknown, convert: (value: unknown) => unknown): unknown {
+  if (!isRecord(value)) return convert(value)
+  if (RAW_MAPS.has(snakeKey)) return value
+  if (!KEYED_MAPS.has(snakeKey)) return convert(value)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, convert(inner)]))
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function camelCase(key: string): string {
+  return key.replaceAll(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function snakeCase(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}

@@ -1,0 +1,73 @@
+/**
+ * One file from text to canonical tree: YAML -> interpolate -> schema -> canonical form. Used for the files of the
+ * project, for included files and for files that a service extends.
+ */
+import type { LoadRequest, SourceReader } from './request.ts'
+import { canonicalFile } from './canonical/file.ts'
+import { parseDocuments, sourceFile } from './document.ts'
+import { interpolateTree, type Lookup } from './interpolate.ts'
+import { child, type MapNode, type Node } from './node.ts'
+import type { Problems } from './problems.ts'
+import { checkSchema } from './schema.ts'
+import type { Origin } from './source-file.ts'
+
+/** What all files of one load share. */
+export interface FileContext {
+  readonly request: LoadRequest
+  readonly reader: SourceReader
+  readonly problems: Problems
+  readonly homeDir: string | undefined
+  readonly lookup: Lookup
+  /** Folder that relative paths are relative to. */
+  readonly baseDir: string
+  /** Paths that the schema check cut out of any file. */
+  readonly removed: (readonly string[])[]
+}
+
+/** The raw documents of a file; a missing or unreadable one is a problem at `from`. */
+export async function readDocuments(path: string, from: Origin | undefined, context: FileContext): Promise<Node[]> {
+  const { problems } = context
+  const text = await readFile(path, from, context)
+  if (text === undefined) return []
+  const documents = parseDocuments(sourceFile(path, text), problems)
+  if (documents.length === 0 && problems.errors.length === 0) {
+    problems.error(from, { code: 'EMPTY_FILE', message: `${path} is empty`, hint: 'a Compose file has "services:"' })
+  }
+  return documents
+}
+
+async function readFile(path: string, from: Origin | undefined, context: FileContext): Promise<string | undefined> {
+  const { reader, problems } = context
+  if (path === '-') return await reader.readStdin()
+  try {
+    const text = await reader.readText(path)
+    if (text === undefined) problems.error(from, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
+    return text
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    problems.error(from, { code: 'FILE_UNREADABLE', message: `cannot read ${path}: ${reason}` })
+    return undefined
+  }
+}
+
+/** The interpolated, checked, canonical tree of a document; undefined when it is no mapping. */
+export async function prepareDocument(document: Node, context: FileContext): Promise<MapNode | undefined> {
+  const { request, problems, lookup } = context
+  if (document.kind !== 'map') {
+    const message = `the top level of a Compose file is a mapping, not a ${document.kind === 'seq' ? 'list' : 'plain text'}`
+    problems.error(document.origin, { code: 'SCHEMA_TYPE', message, hint: 'begin with "services:"' })
+    return undefined
+  }
+  const filled = request.skip?.interpolation === true ? document : interpolateTree(document, lookup, problems)
+  warnObsolete(document, problems)
+  const { tree, removed } = await checkSchema(filled as MapNode, problems)
+  context.removed.push(...removed)
+  const baseDir = request.skip?.pathResolution === true ? undefined : context.baseDir
+  return canonicalFile(tree, { problems, baseDir, homeDir: context.homeDir })
+}
+
+function warnObsolete(document: MapNode, problems: Problems): void {
+  if (child(document, 'version') === undefined) return
+  const message = 'the attribute "version" is obsolete and ignored'
+  problems.warn(document.entries.get('version')?.key, { code: 'OBSOLETE', message, hint: 'remove it' })
+}

@@ -1,0 +1,73 @@
+/**
+ * Rules over the whole project: resources and names. Source: Compose Specification; what docker compose refuses.
+ */
+import type { ProjectRule, RuleContext } from './context.ts'
+
+const hasServices: ProjectRule = (context) => {
+  const { services, disabledServices } = context.project
+  if (Object.keys(services).length + Object.keys(disabledServices).length > 0 || context.isRemoved(['services'])) return
+  const message = 'the project has no services'
+  context.error([], { code: 'NO_SERVICES', message, hint: 'add "services:" with at least one service' })
+}
+
+const containerNamesDiffer: ProjectRule = (context) => {
+  const owners = new Map<string, string>()
+  for (const { name, containerName } of Object.values(context.project.services)) {
+    if (containerName === undefined) continue
+    const owner = owners.get(containerName)
+    if (owner !== undefined) {
+      const message = `container_name "${containerName}" is used by the services "${owner}" and "${name}"`
+      context.error(['services', name, 'container_name'], { code: 'CONTAINER_NAME', message })
+    }
+    owners.set(containerName, name)
+  }
+}
+
+const externalAlone: ProjectRule = (context) => {
+  for (const section of ['networks', 'volumes', 'secrets', 'configs'] as const) {
+    for (const [key, resource] of Object.entries(context.project[section])) {
+      if (!resource.external) continue
+      const { name: _name, external: _external, extensions: _extensions, ...others } = resource
+      const [extra] = Object.keys(others)
+      if (extra === undefined) continue
+      const message = `external ${section.slice(0, -1)} "${key}" takes no other keys than "name"`
+      const hint = 'it exists already: mycompose does not create or change it'
+      context.error([section, key], { code: 'EXTERNAL', message, hint })
+    }
+  }
+}
+
+const filesHaveOneSource: ProjectRule = (context) => {
+  oneSource('secrets', ['file', 'environment'], context)
+  oneSource('configs', ['file', 'environment', 'content'], context)
+}
+
+function oneSource(
+  section: 'secrets' | 'configs',
+  keys: readonly ('file' | 'environment' | 'content')[],
+  context: RuleContext,
+): void {
+  const kind = section.slice(0, -1)
+  for (const [key, object] of Object.entries(context.project[section])) {
+    const sources = keys.filter((source) => object[source] !== undefined)
+    if (object.external || sources.length === 1 || keys.some((source) => context.isRemoved([section, key, source])))
+      continue
+    const words = keys.map((source) => `"${source}"`).join(', ')
+    const message =
+      sources.length === 0
+        ? `${kind} "${key}" has no source`
+        : `${kind} "${key}" has several sources: ${sources.join(', ')}`
+    context.error([section, key], {
+      code: 'FILE_SOURCE',
+      message,
+      hint: `give exactly one of ${words}, or "external: true"`,
+    })
+  }
+}
+
+export const PROJECT_RULES: readonly ProjectRule[] = [
+  hasServices,
+  containerNamesDiffer,
+  externalAlone,
+  filesHaveOneSource,
+]
