@@ -1,7 +1,8 @@
 /** Doctor: Node, kernel, cgroups, disk. */
-import type { DoctorCheck } from './doctor.ts'
-import { detectCgroupLayout } from './facts.ts'
 import { release } from 'node:os'
+import type { DoctorCheck } from './doctor.ts'
+import type { DoctorFinding } from '../api/types/index.ts'
+import { detectCgroupLayout, type CgroupLayout } from './cgroups/layout.ts'
 
 /** Raw disk space below which images and databases soon fail. */
 const LOW_DISK_BYTES = 2 * 1024 ** 3
@@ -38,34 +39,30 @@ export const checkKernel: DoctorCheck = ({ host }) => {
   ])
 }
 
-function controllersOf(layout: 'v1' | 'hybrid' | 'v2', read: (path: string) => string | undefined): string[] {
-  if (layout === 'v2') return (read('/sys/fs/cgroup/cgroup.controllers') ?? '').trim().split(' ')
-  const lines = (read('/proc/cgroups') ?? '').split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return lines.map((line) => line.split('\t')).flatMap(([name = '', , , enabled]) => (enabled === '1' ? [name] : []))
+function controllersOf({ kind, trees }: CgroupLayout, read: (path: string) => string | undefined): string[] {
+  if (kind === 'v2') return (read(`${trees.get('')}/cgroup.controllers`) ?? '').trim().split(' ')
+  return [...trees.keys()]
 }
 
 export const checkCgroups: DoctorCheck = ({ host }) => {
-  const read = (path: string): string | undefined => host.files.readTextSync(path)
-  const layout = detectCgroupLayout(host.files)
-  const controllers = controllersOf(layout, read)
+  const layout = detectCgroupLayout(host)
+  const controllers = controllersOf(layout, (path) => host.files.readTextSync(path))
   const missing = WANTED_CONTROLLERS.filter((name) => !controllers.includes(name))
-  const findings: Awaited<ReturnType<DoctorCheck>> = [
+  const findings: DoctorFinding[] = [
     missing.length === 0
-      ? { check: 'cgroups', status: 'ok', message: `cgroup ${layout} with ${WANTED_CONTROLLERS.join(', ')}` }
+      ? { check: 'cgroups', status: 'ok', message: `cgroup ${layout.kind} with ${WANTED_CONTROLLERS.join(', ')}` }
       : {
           check: 'cgroups',
           status: 'warning',
-          message: `cgroup ${layout} without ${missing.join(', ')}: such limits have no effect`,
+          message: `cgroup ${layout.kind} without ${missing.join(', ')}: such limits have no effect`,
           fix: 'boot with cgroup_enable=memory, and systemd.unified_cgroup_hierarchy=1 for cgroup v2',
         },
   ]
-  const left = layout === 'hybrid' ? (read('/sys/fs/cgroup/unified/cgroup.controllers') ?? '').trim() : ''
-  if (left !== '')
+  if (layout.leftOnV2.length > 0)
     findings.push({
       check: 'cgroups',
-      status: 'warning',
-      message: `hybrid cgroups with "${left}" on the v2 tree, which crun refuses: the engine hides that from it, or uses runc`,
-      fix: 'boot with systemd.unified_cgroup_hierarchy=1 for cgroup v2',
+      status: 'ok',
+      message: `hybrid cgroups with ${layout.leftOnV2.join(', ')} on the v2 tree, which crun refuses; the engine hides that from it`,
     })
   return Promise.resolve(findings)
 }
@@ -74,7 +71,7 @@ export const checkDisk: DoctorCheck = async ({ host, config }) => {
   const { bavail, bsize, files, ffree } = await host.files.statfs(config.paths.root)
   const freeBytes = bavail * bsize
   const gibibytes = (freeBytes / 1024 ** 3).toFixed(1)
-  const findings: Awaited<ReturnType<DoctorCheck>> = [
+  const findings: DoctorFinding[] = [
     {
       check: 'disk',
       status: freeBytes < LOW_DISK_BYTES ? 'warning' : 'ok',

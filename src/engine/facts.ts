@@ -1,15 +1,11 @@
 /** Facts of the machine and of the programs the engine runs on, for version, info, status and doctor. */
 import { arch, cpus, hostname, machine, release, totalmem } from 'node:os'
 import type { HostFacts } from '../api/server/context.ts'
+import { detectCgroupLayout } from './cgroups/layout.ts'
+import { findProgram } from './runtime/programs.ts'
 import type { Host } from '../host/host.ts'
 
 const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' }
-
-/** v2: one tree for all. hybrid: v1 controllers beside a v2 tree. Source: systemd's CGROUP_DELEGATION, man 7 cgroups. */
-export function detectCgroupLayout(files: Pick<Host['files'], 'existsSync'>): HostFacts['cgroupLayout'] {
-  if (files.existsSync('/sys/fs/cgroup/cgroup.controllers')) return 'v2'
-  return files.existsSync('/sys/fs/cgroup/unified/cgroup.procs') ? 'hybrid' : 'v1'
-}
 
 /** "1.8.1" of "crun version 1.8.1", the first number with dots; undefined when the program is not there. */
 export async function programVersion(host: Host, program: string): Promise<string | undefined> {
@@ -27,7 +23,8 @@ export function prettyName(osRelease: string): string {
   return value.replaceAll(/^"|"$/g, '')
 }
 
-export async function readFacts(host: Host, runtimeProgram: string): Promise<HostFacts> {
+export async function readFacts(host: Host): Promise<HostFacts> {
+  const runtimeProgram = findProgram(host, 'crun') ?? findProgram(host, 'runc') ?? 'crun'
   const [runtimeVersion, conmonVersion] = await Promise.all([
     programVersion(host, runtimeProgram),
     programVersion(host, 'conmon'),
@@ -40,7 +37,7 @@ export async function readFacts(host: Host, runtimeProgram: string): Promise<Hos
     machine: machine(),
     processors: cpus().length,
     memoryBytes: totalmem(),
-    cgroupLayout: detectCgroupLayout(host.files),
+    cgroupLayout: detectCgroupLayout(host).kind,
     runtime: {
       name: runtimeProgram.slice(runtimeProgram.lastIndexOf('/') + 1),
       path: runtimeProgram,

@@ -126,7 +126,7 @@ async function start(root: string): Promise<void> {
     engine: context,
     control: {
       startedAt: host.clock.nowRfc3339(),
-      facts: () => (facts ??= readFacts(host, 'crun')),
+      facts: () => (facts ??= readFacts(host)),
       doctor: () => diagnose(context),
       // the answer goes out first
       requestShutdown: (options) => void setImmediate(() => end(options)),
