@@ -1,6 +1,11 @@
-/** `down`: stops and removes a project; works from labels alone, a model adds order and names. */
+/** `down`: stops and removes a project; works from labels alone, a model tells what is an orphan. */
 import type { ProjectContext, ProjectTarget } from './context.ts'
+import { executePlan } from './execute.ts'
+import { createExecution } from './execution.ts'
+import { observe } from './observe.ts'
 import type { Plan } from './plan.ts'
+import { planDown } from './reconcile/down.ts'
+import { checkServices, serviceGraph } from './select.ts'
 
 export interface DownOptions {
   readonly services?: readonly string[]
@@ -15,6 +20,13 @@ export interface DownResult {
   readonly plan: Plan
 }
 
-export function down(context: ProjectContext, target: ProjectTarget, options: DownOptions): Promise<DownResult> {
-  throw new Error(`not wired yet: ${target.name} ${JSON.stringify(options)} ${context.parallel}`)
+export async function down(context: ProjectContext, target: ProjectTarget, options: DownOptions): Promise<DownResult> {
+  const observed = await observe(context.client, target.name, [])
+  checkServices(target, observed.containers, options.services ?? [])
+  const graph = serviceGraph(target, observed.containers)
+  const plan = planDown({ projectName: target.name, project: target.project, graph, observed, options })
+  if (options.dryRun === true) return { plan }
+  using execution = createExecution(context, { projectName: target.name })
+  await executePlan(execution, plan)
+  return { plan }
 }

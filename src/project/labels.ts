@@ -2,7 +2,7 @@
  * The labels by which a project is found again, as docker compose writes them: containers, networks and volumes of one
  * tool are understood by the other. Source: docker/compose pkg/api/labels.go (names only).
  */
-import type { Project, Service } from '../compose/model.ts'
+import type { DependencyCondition, Project, Service } from '../compose/model.ts'
 
 export const LABEL = {
   project: 'com.docker.compose.project',
@@ -70,15 +70,31 @@ export function formatDependsOn(service: Service): string {
     .join(',')
 }
 
-/** Name and restart flag of each dependency in the label; what is malformed is left out. */
-export function parseDependsOn(
-  label: string | undefined,
-): readonly { readonly name: string; readonly restart: boolean }[] {
+export interface LabelledDependency {
+  readonly name: string
+  readonly condition: DependencyCondition
+  readonly restart: boolean
+}
+
+/** What the label says; what is malformed is left out. */
+export function parseDependsOn(label: string | undefined): readonly LabelledDependency[] {
   return (label ?? '')
     .split(',')
     .map((part) => part.split(':'))
-    .flatMap(([name, , restart]) => (name === undefined || name === '' ? [] : [{ name, restart: restart === 'true' }]))
+    .flatMap(([name, condition, restart]) =>
+      name === undefined || name === ''
+        ? []
+        : [
+            {
+              name,
+              condition: CONDITIONS.find((one) => one === condition) ?? 'service_started',
+              restart: restart === 'true',
+            },
+          ],
+    )
 }
+
+const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const
 
 export function networkLabels(
   projectName: string,

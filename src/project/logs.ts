@@ -1,5 +1,19 @@
 /** `logs`: the output of a project's containers as a stream of events; following, new replicas and restarts join in. */
+import type { LogRequest } from '../api/client/client.ts'
+import type { EventMessage } from '../api/types/index.ts'
+import { UsageError } from '../errors.ts'
+import { parseDurationNs } from '../units.ts'
+import { createChannel } from './channel.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
+import { copyLog, createFollower } from './follow.ts'
+import { LABEL } from './labels.ts'
+import { shortName } from './names.ts'
+import type { ObservedContainer } from './observe.ts'
+import { selectContainers } from './select.ts'
+import { present } from './translate/present.ts'
+
+/** How long a project may stand still, all containers ended, before following ends. */
+const RESTART_GRACE_MS = 1500
 
 export interface LogSource {
   readonly service: string
@@ -41,6 +55,131 @@ export interface LogsOptions {
 }
 
 /** Throws NotFoundError NO_SUCH_SERVICE. Ends when all logs have ended, or when context.signal fires (without error). */
-export function logs(context: ProjectContext, target: ProjectTarget, options: LogsOptions): AsyncIterable<LogEvent> {
-  throw new Error(`not wired yet: ${target.name} ${JSON.stringify(options)} ${context.parallel}`)
+export async function* logs(
+  context: ProjectContext,
+  target: ProjectTarget,
+  options: LogsOptions,
+): AsyncGenerator<LogEvent> {
+  const { containers } = await selectContainers(context, target, options.services)
+  const wanted = containers.filter(({ service, number }) => isWanted(target, options, { service, number }))
+  const request = toLogRequest(context, options)
+  yield* options.follow === true
+    ? followAll(context, target, { options, request, containers: wanted })
+    : readAll(context, target, { request, containers: wanted })
+}
+
+export function toLogSource(
+  projectName: string,
+  container: Pick<ObservedContainer, 'id' | 'name' | 'service' | 'number'>,
+): LogSource {
+  const { id, name, service, number } = container
+  return { service, number, containerId: id, containerName: name, shortName: shortName(projectName, name) }
+}
+
+interface ReadInput {
+  readonly request: LogRequest
+  readonly containers: readonly ObservedContainer[]
+}
+
+/** What is there now, of all containers side by side. */
+async function* readAll(context: ProjectContext, { name }: ProjectTarget, input: ReadInput): AsyncGenerator<LogEvent> {
+  const channel = createChannel<LogEvent>()
+  const abort = new AbortController()
+  const signal = AbortSignal.any([context.signal, abort.signal])
+  const sources = input.containers.map((container) => toLogSource(name, container))
+  // all prefixes are known before the first line
+  for (const source of sources) yield { kind: 'joined', source }
+  const copies = sources.map((source) =>
+    copyLog(context, source, { request: input.request, signal, push: channel.push }),
+  )
+  void Promise.all(copies).then(
+    () => channel.close(),
+    (error: unknown) => channel.close(context.signal.aborted ? undefined : error),
+  )
+  try {
+    yield* channel.values
+  } finally {
+    abort.abort()
+  }
+}
+
+/** Ends when all containers have ended and none is about to start again. */
+async function* followAll(
+  context: ProjectContext,
+  target: ProjectTarget,
+  { options, request, containers }: ReadInput & { readonly options: LogsOptions },
+): AsyncGenerator<LogEvent> {
+  const active = new Set<string>()
+  const follower = createFollower(context, target.name, {
+    request,
+    adopt(event) {
+      const source = adoptable(target, options, event)
+      if (source !== undefined) active.add(source.containerId)
+      return source
+    },
+    onExit({ source, restarting }) {
+      if (!restarting) active.delete(source.containerId)
+      if (active.size === 0) void endUnlessRestarted()
+    },
+    onRestart: ({ containerId }) => void active.add(containerId),
+  })
+  // a restart by hand is an exit first
+  async function endUnlessRestarted(): Promise<void> {
+    await context.clock.sleep(RESTART_GRACE_MS, context.signal).catch(() => {})
+    if (active.size === 0) follower.end()
+  }
+  for (const container of containers) {
+    active.add(container.id)
+    follower.add(toLogSource(target.name, container))
+  }
+  const onAbort = (): void => follower.end()
+  context.signal.addEventListener('abort', onAbort, { once: true })
+  if (active.size === 0) follower.end()
+  try {
+    yield* follower.events
+  } finally {
+    context.signal.removeEventListener('abort', onAbort)
+    follower.end()
+  }
+}
+
+function adoptable(target: ProjectTarget, options: LogsOptions, event: EventMessage): LogSource | undefined {
+  const { ID: id, Attributes: attributes } = event.Actor
+  const service = attributes[LABEL.service]
+  const number = Number(attributes[LABEL.containerNumber] ?? 0)
+  if (service === undefined || attributes[LABEL.oneOff] === 'True') return undefined
+  if ((options.services ?? []).length > 0 && options.services?.includes(service) !== true) return undefined
+  if (!isWanted(target, options, { service, number })) return undefined
+  return toLogSource(target.name, { id, name: attributes['name'] ?? id.slice(0, 12), service, number })
+}
+
+/** `attach: false` is followed only when named. */
+function isWanted(
+  { project }: ProjectTarget,
+  { services = [], index }: LogsOptions,
+  { service, number }: { readonly service: string; readonly number: number },
+): boolean {
+  if (index !== undefined && number !== index) return false
+  return services.length > 0 || project?.services[service]?.attach !== false
+}
+
+function toLogRequest(context: ProjectContext, { tail, since, until, timestamps }: LogsOptions): LogRequest {
+  return present<LogRequest>({
+    tail,
+    timestamps,
+    since: since === undefined ? undefined : toMoment(context, '--since', since),
+    until: until === undefined ? undefined : toMoment(context, '--until', until),
+  })
+}
+
+/** A duration counts back from now; everything else is the engine's to read. */
+function toMoment(context: ProjectContext, option: string, text: string): string {
+  const durationNs = parseDurationNs(text)
+  if (durationNs !== undefined && text !== '0') return ((context.clock.nowMs() - durationNs / 1e6) / 1000).toFixed(3)
+  if (/^\d+(\.\d+)?$/.test(text)) return text
+  const unixMs = Date.parse(text)
+  if (!Number.isNaN(unixMs)) return (unixMs / 1000).toFixed(3)
+  throw new UsageError(`${option} "${text}" is neither a time nor a duration`, {
+    hint: 'examples: 10m, 2026-01-02T13:23:37Z, 1700000000',
+  })
 }

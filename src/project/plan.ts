@@ -34,7 +34,13 @@ export type WaitCondition = DependencyCondition | 'ready'
 
 export type Work =
   | { readonly kind: 'createNetwork'; readonly request: NetworkCreateRequest }
-  | { readonly kind: 'removeNetwork'; readonly name: string; readonly networkId: string }
+  | {
+      readonly kind: 'removeNetwork'
+      readonly name: string
+      readonly networkId: string
+      /** Still in use is a warning. */
+      readonly ifUnused: boolean
+    }
   | {
       readonly kind: 'connectNetwork'
       readonly network: string
@@ -43,7 +49,7 @@ export type Work =
     }
   | { readonly kind: 'disconnectNetwork'; readonly network: string; readonly container: ContainerRef }
   | { readonly kind: 'createVolume'; readonly request: VolumeCreateRequest }
-  | { readonly kind: 'removeVolume'; readonly name: string }
+  | { readonly kind: 'removeVolume'; readonly name: string; readonly ifUnused: boolean }
   | { readonly kind: 'createContainer'; readonly createName: string; readonly spec: ContainerSpec }
   | { readonly kind: 'renameContainer'; readonly container: ContainerRef }
   | { readonly kind: 'startContainer'; readonly container: ContainerRef }

@@ -1,11 +1,29 @@
 /** `stop`: stops running containers, dependents first. */
 import type { ProjectContext, ProjectTarget } from './context.ts'
+import { forEachContainer } from './lifecycle.ts'
+import { isRunning } from './observe.ts'
+import { selectContainers } from './select.ts'
 
 export interface StopOptions {
   readonly services?: readonly string[]
+  /** Absent: each container's own. */
   readonly timeoutSeconds?: number
 }
 
-export function stop(context: ProjectContext, target: ProjectTarget, options: StopOptions): Promise<void> {
-  throw new Error(`not wired yet: ${target.name} ${JSON.stringify(options)} ${context.parallel}`)
+export async function stop(context: ProjectContext, target: ProjectTarget, options: StopOptions): Promise<void> {
+  const selected = await selectContainers(context, target, options.services)
+  const { timeoutSeconds } = options
+  await forEachContainer(
+    context,
+    { ...selected, containers: selected.containers.filter(isRunning) },
+    {
+      words: ['Stopping', 'Stopped'],
+      direction: 'dependents-first',
+      run: ({ id }) =>
+        context.client.containers.stop(id, {
+          ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+          abort: context.signal,
+        }),
+    },
+  )
 }

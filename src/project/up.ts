@@ -1,7 +1,17 @@
 /** `up` and `create`: makes what exists equal to the model, starts it, and waits where asked. */
 import type { Project } from '../compose/model.ts'
+import { MycomposeError, NotFoundError } from '../errors.ts'
 import type { ProjectContext } from './context.ts'
+import { diagnose } from './diagnose.ts'
+import { executePlan } from './execute.ts'
+import { createExecution } from './execution.ts'
+import type { Execution } from './execution.ts'
+import { imageReference } from './names.ts'
+import { observe, observeContainers } from './observe.ts'
 import type { Plan } from './plan.ts'
+import { planUp } from './reconcile/up.ts'
+import type { UpPlan } from './reconcile/up.ts'
+import { seccompProfilePath } from './translate/security.ts'
 
 export interface UpOptions {
   /** Named on the command line; empty: all. Dependencies come along unless `noDeps`. */
@@ -46,6 +56,106 @@ export interface UpContainer {
   readonly number: number
 }
 
-export function up(context: ProjectContext, project: Project, options: UpOptions): Promise<UpResult> {
-  throw new Error(`not wired yet: ${project.name} ${JSON.stringify(options)} ${context.parallel}`)
+export async function up(context: ProjectContext, project: Project, options: UpOptions): Promise<UpResult> {
+  const planned = await prepareUp(context, project, options)
+  if (options.dryRun === true) return { plan: planned.plan, containers: [] }
+  using execution = await createUpExecution(context, project, planned)
+  await executePlan(execution, planned.plan)
+  if (options.wait === true) await verifyReady(context, project, planned)
+  return { plan: planned.plan, containers: targetedContainers(execution, planned) }
+}
+
+/** observe -> reconcile. Changes nothing. */
+export async function prepareUp(context: ProjectContext, project: Project, options: UpOptions): Promise<UpPlan> {
+  const services = Object.values(project.services)
+  const references = services.map((service) => imageReference(project.name, service))
+  const [observed, imagesWithHealthcheck] = await Promise.all([
+    observe(context.client, project.name, references),
+    findImageHealthchecks(context, project),
+  ])
+  const version = context.version ?? ''
+  return planUp({ project, observed, options, version, imagesWithHealthcheck })
+}
+
+export async function createUpExecution(
+  context: ProjectContext,
+  project: Project,
+  { plan }: UpPlan,
+  onStarted?: Execution['onStarted'],
+): Promise<Execution> {
+  const options = plan.operations.flatMap((operation) =>
+    operation.kind === 'createContainer' ? (operation.spec.service.securityOpt ?? []) : [],
+  )
+  const paths = [...new Set(options.map(seccompProfilePath).filter((path) => path !== undefined))]
+  const profiles = await Promise.all(
+    paths.map(async (path) => [path, await readProfile(context, project, path)] as const),
+  )
+  return createExecution(context, {
+    projectName: project.name,
+    project,
+    seccompProfiles: Object.fromEntries(profiles),
+    ...(onStarted === undefined ? {} : { onStarted }),
+  })
+}
+
+/** The containers that were asked for, by name. */
+export function targetedContainers(execution: Execution, { desired }: UpPlan): readonly UpContainer[] {
+  return desired
+    .filter(({ wanted }) => wanted.targeted)
+    .map(({ name, number, wanted, existing }) => ({
+      id: execution.ids.get(name) ?? existing?.id ?? '',
+      name,
+      number,
+      service: wanted.service.name,
+    }))
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1))
+}
+
+/** Only those that somebody waits for and that the file gives no test: mostly none, and then no request is made. */
+async function findImageHealthchecks(context: ProjectContext, project: Project): Promise<ReadonlySet<string>> {
+  const awaited = Object.values(project.services).flatMap(({ dependsOn }) =>
+    Object.entries(dependsOn).flatMap(([name, { condition }]) => {
+      const service = project.services[name]
+      return condition === 'service_healthy' && service !== undefined && service.healthcheck?.test === undefined
+        ? [imageReference(project.name, service)]
+        : []
+    }),
+  )
+  const found = await Promise.all(
+    [...new Set(awaited)].map(async (reference) => ((await hasHealthcheck(context, reference)) ? [reference] : [])),
+  )
+  return new Set(found.flat())
+}
+
+async function hasHealthcheck(context: ProjectContext, reference: string): Promise<boolean> {
+  try {
+    const { Config } = await context.client.images.inspect(reference)
+    const [head] = Config.Healthcheck?.Test ?? []
+    return head !== undefined && head !== 'NONE'
+  } catch (error) {
+    // a missing image is told by reconcile, with the service that needs it
+    if (error instanceof NotFoundError) return false
+    throw error
+  }
+}
+
+async function readProfile(context: ProjectContext, project: Project, path: string): Promise<string> {
+  const absolute = path.startsWith('/') ? path : `${project.workingDir}/${path}`
+  try {
+    return (await context.readFile(absolute)).toString()
+  } catch (cause) {
+    throw new MycomposeError(`cannot read seccomp profile "${absolute}"`, { code: 'SECCOMP_PROFILE', cause })
+  }
+}
+
+/** Without a health check "runs" is all that can be waited for: one look at the end finds what has died meanwhile. */
+async function verifyReady(context: ProjectContext, project: Project, { desired }: UpPlan): Promise<void> {
+  const names = new Set(desired.map(({ name }) => name))
+  const containers = await observeContainers(context.client, project.name)
+  const dead = containers.find(({ name, state, exitCode }) => names.has(name) && state === 'exited' && exitCode !== 0)
+  if (dead === undefined) return
+  throw new MycomposeError(`container ${dead.name} exited (${dead.exitCode})`, {
+    code: 'DEPENDENCY_FAILED',
+    hint: await diagnose(context, dead, await context.client.containers.inspect(dead.id)),
+  })
 }

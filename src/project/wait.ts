@@ -1,5 +1,8 @@
 /** `wait`: until the containers of services have ended. */
+import { NotFoundError } from '../errors.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
+import { isRunning } from './observe.ts'
+import { selectContainers } from './select.ts'
 
 export interface WaitOptions {
   readonly services: readonly string[]
@@ -11,11 +14,26 @@ export interface WaitedContainer {
   readonly exitCode: number
 }
 
-/** In the order in which they end. Throws NotFoundError when none runs. */
-export function wait(
+/** In the order in which they end. Throws NotFoundError NO_CONTAINER when none runs. */
+export async function* wait(
   context: ProjectContext,
   target: ProjectTarget,
   options: WaitOptions,
-): AsyncIterable<WaitedContainer> {
-  throw new Error(`not wired yet: ${target.name} ${JSON.stringify(options)} ${context.parallel}`)
+): AsyncGenerator<WaitedContainer> {
+  const { containers } = await selectContainers(context, target, options.services)
+  const running = containers.filter(isRunning)
+  if (running.length === 0) throw new NotFoundError('no containers for project to wait for', { code: 'NO_CONTAINER' })
+  const pending = new Map(
+    running.map(({ id, name }): [string, Promise<WaitedContainer>] => [
+      id,
+      context.client.containers
+        .wait(id, 'not-running', context.signal)
+        .then(({ StatusCode }) => ({ id, name, exitCode: StatusCode })),
+    ]),
+  )
+  while (pending.size > 0) {
+    const ended = await Promise.race(pending.values())
+    pending.delete(ended.id)
+    yield ended
+  }
 }

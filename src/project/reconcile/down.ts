@@ -92,7 +92,7 @@ function planNetworkRemovals({ projectName, observed, options }: DownInput, buil
       .filter((container) => container.networks.includes(network.Name))
       .flatMap(({ id }) => rest.removals.get(id) ?? [])
     builder.add(
-      { kind: 'removeNetwork', name: network.Name, networkId: network.Id },
+      { kind: 'removeNetwork', name: network.Name, networkId: network.Id, ifUnused: true },
       { resource: networkResource(network.Name), cause: 'down', after },
     )
   }
@@ -119,7 +119,7 @@ function planVolumeRemovals(input: DownInput, builder: PlanBuilder, rest: Rest):
     const holders = observed.containers.filter(isMounted)
     if (isPartial && holders.length === 0) continue
     builder.add(
-      { kind: 'removeVolume', name: volume.Name },
+      { kind: 'removeVolume', name: volume.Name, ifUnused: true },
       {
         resource: volumeResource(volume.Name),
         cause: '--volumes',

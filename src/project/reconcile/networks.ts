@@ -35,7 +35,7 @@ export function planNetworks(state: UpState, disconnected: ReadonlyMap<string, r
     } else if (state.replacedNetworks.has(network.name)) {
       const cause = 'configuration changed'
       const removed = builder.add(
-        { kind: 'removeNetwork', name: network.name, networkId: now.Id },
+        { kind: 'removeNetwork', name: network.name, networkId: now.Id, ifUnused: false },
         { resource, cause, after: disconnected.get(network.name) ?? [] },
       )
       const created = builder.add({ kind: 'createNetwork', request }, { resource, cause, after: [removed] })

@@ -34,7 +34,7 @@ export function planVolumes(state: UpState, released: ReadonlyMap<string, readon
     } else if (state.replacedVolumes.has(volume.name)) {
       const cause = 'configuration changed'
       const removed = builder.add(
-        { kind: 'removeVolume', name: volume.name },
+        { kind: 'removeVolume', name: volume.name, ifUnused: false },
         { resource, cause, after: released.get(volume.name) ?? [] },
       )
       volumeReady.set(

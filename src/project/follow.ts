@@ -1,0 +1,199 @@
+/**
+ * Follows the logs of several containers as one stream of events. The log of a container ends when it exits; a restart
+ * (by its policy or by a user) is told by an engine event, and its log is taken up again where it ended.
+ */
+import type { LogRequest } from '../api/client/client.ts'
+import type { EventMessage } from '../api/types/index.ts'
+import { MycomposeError, NotFoundError } from '../errors.ts'
+import { createChannel } from './channel.ts'
+import type { ProjectContext } from './context.ts'
+import { createEventFeed } from './events.ts'
+import { createLineCutter } from './lines.ts'
+import type { LogEvent, LogSource } from './logs.ts'
+
+/** How long a log may go on after its container has died, before it is closed. */
+const DRAIN_MS = 2000
+
+export interface Exit {
+  readonly source: LogSource
+  readonly exitCode: number
+  readonly restarting: boolean
+}
+
+export interface FollowOptions {
+  readonly request: LogRequest
+  /** A container that is not followed yet has started: follow it (the source), or not (undefined). */
+  readonly adopt?: (event: EventMessage) => LogSource | undefined
+  /** Told after the last output before the exit. */
+  readonly onExit?: (exit: Exit) => void
+  /** A known container runs again. */
+  readonly onRestart?: (source: LogSource) => void
+}
+
+export interface Follower {
+  readonly events: AsyncIterable<LogEvent>
+  /** Begins with output since `since` (unix seconds), or what the request says. Twice is once. */
+  add(source: LogSource, since?: string): void
+  /** Watches for the exit only. */
+  watch(source: LogSource): void
+  /** Closes the streams, then the events. */
+  end(error?: unknown): void
+}
+
+interface Followed {
+  readonly source: LogSource
+  readonly isSilent: boolean
+  /** The log is being read. */
+  isOpen: boolean
+  /** Closes that log. */
+  abort: AbortController
+  /** Of the last start event that came. */
+  startedAt: string | undefined
+}
+
+export function createFollower(context: ProjectContext, projectName: string, options: FollowOptions): Follower {
+  const channel = createChannel<LogEvent>()
+  const followed = new Map<string, Followed>()
+  const feed = createEventFeed(context, projectName)
+  const ended = new AbortController()
+  const stopListening = feed.listen(onEvent)
+
+  function onEvent(event: EventMessage): void {
+    const known = followed.get(event.Actor.ID)
+    if (event.Action === 'start') {
+      if (known === undefined) {
+        const source = options.adopt?.(event)
+        if (source !== undefined) add(source)
+      } else {
+        options.onRestart?.(known.source)
+        known.startedAt = sinceOf(event)
+        if (!known.isOpen && !known.isSilent) open(known, known.startedAt)
+      }
+    } else if (event.Action === 'die' && known !== undefined) {
+      if (known.isSilent) void reportExit(known)
+      else void closeAfterDrain(known)
+    }
+  }
+
+  function add(source: LogSource, since?: string): void {
+    if (followed.has(source.containerId) || ended.signal.aborted) return
+    const entry: Followed = {
+      source,
+      isSilent: false,
+      isOpen: false,
+      abort: new AbortController(),
+      startedAt: undefined,
+    }
+    followed.set(source.containerId, entry)
+    void channel.push({ kind: 'joined', source })
+    open(entry, since)
+  }
+
+  function open(entry: Followed, since: string | undefined): void {
+    entry.isOpen = true
+    entry.startedAt = undefined
+    entry.abort = new AbortController()
+    void pump(entry, since === undefined ? options.request : { ...options.request, since, tail: 'all' })
+  }
+
+  async function pump(entry: Followed, request: LogRequest): Promise<void> {
+    const signal = AbortSignal.any([entry.abort.signal, ended.signal, context.signal])
+    try {
+      await copyLog(context, entry.source, { request: { ...request, follow: true }, signal, push: channel.push })
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof NotFoundError)) {
+        const text = error instanceof Error ? error.message : String(error)
+        context.sink.notice({ level: 'warning', text: `log of ${entry.source.containerName} broke off: ${text}` })
+      }
+    }
+    entry.isOpen = false
+    if (!ended.signal.aborted) await reportExit(entry)
+  }
+
+  async function reportExit(entry: Followed): Promise<void> {
+    const { source } = entry
+    const state = await inspectState(context, source.containerId)
+    if (ended.signal.aborted) return
+    // started again before we looked: the start event opens its log, unless it came while the log was still open
+    if (state.kind === 'running') {
+      if (!entry.isOpen && !entry.isSilent && entry.startedAt !== undefined) open(entry, entry.startedAt)
+      return
+    }
+    const exit = { source, exitCode: state.exitCode, restarting: state.kind === 'restarting' }
+    if (!entry.isSilent) await channel.push({ kind: 'exited', ...exit })
+    options.onExit?.(exit)
+  }
+
+  async function closeAfterDrain(entry: Followed): Promise<void> {
+    const { abort } = entry
+    try {
+      await context.clock.sleep(DRAIN_MS, AbortSignal.any([ended.signal, abort.signal]))
+    } catch {
+      return
+    }
+    if (entry.isOpen && entry.abort === abort) abort.abort()
+  }
+
+  return {
+    events: channel.values,
+    add,
+    watch(source) {
+      if (followed.has(source.containerId)) return
+      followed.set(source.containerId, {
+        source,
+        isSilent: true,
+        isOpen: false,
+        abort: new AbortController(),
+        startedAt: undefined,
+      })
+    },
+    end(error) {
+      stopListening()
+      feed.close()
+      ended.abort()
+      channel.close(error)
+    },
+  }
+}
+
+interface CopyOptions {
+  readonly request: LogRequest
+  readonly signal: AbortSignal
+  readonly push: (event: LogEvent) => Promise<void>
+}
+
+/** Whole lines of both streams until the log ends. */
+export async function copyLog(context: ProjectContext, source: LogSource, options: CopyOptions): Promise<void> {
+  const { request, signal, push } = options
+  const cutters = { stdout: createLineCutter(), stderr: createLineCutter() }
+  const log = context.client.containers.logs(source.containerId, { stdout: true, stderr: true, ...request }, signal)
+  try {
+    for await (const { stream, data } of log) {
+      const lines = cutters[stream].cut(data)
+      if (lines !== undefined) await push({ kind: 'output', source, stream, data: lines })
+    }
+  } finally {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const data = cutters[stream].rest()
+      if (data !== undefined) await push({ kind: 'output', source, stream, data })
+    }
+  }
+}
+
+type State = { readonly kind: 'running' } | { readonly kind: 'restarting' | 'ended'; readonly exitCode: number }
+
+async function inspectState(context: ProjectContext, id: string): Promise<State> {
+  try {
+    const { State: state } = await context.client.containers.inspect(id)
+    if (state.Restarting) return { kind: 'restarting', exitCode: state.ExitCode }
+    return state.Running ? { kind: 'running' } : { kind: 'ended', exitCode: state.ExitCode }
+  } catch (error) {
+    // removed, or the engine is gone: nothing more will come
+    if (error instanceof MycomposeError) return { kind: 'ended', exitCode: 0 }
+    throw error
+  }
+}
+
+function sinceOf(event: EventMessage): string {
+  return (event.timeNano / 1e9).toFixed(9)
+}

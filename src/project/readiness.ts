@@ -1,0 +1,119 @@
+/**
+ * Waiting for containers to be healthy, to run, or to end: the engine's events say when to look, an inspect says what
+ * is. Polling is the safety net only (slow while events come, each 500 ms when they do not).
+ */
+import type { ContainerInspect } from '../api/types/index.ts'
+import { CanceledError, MycomposeError } from '../errors.ts'
+import type { ProjectContext } from './context.ts'
+import { createEventFeed } from './events.ts'
+import { diagnose } from './diagnose.ts'
+import type { WaitCondition } from './plan.ts'
+
+const POLL_MS = 500
+const SAFETY_POLL_MS = 2000
+
+export interface ReadinessWish {
+  readonly id: string
+  readonly name: string
+  readonly service: string
+  readonly condition: WaitCondition
+  readonly timeoutMs: number | undefined
+}
+
+export interface Readiness {
+  /** Resolves with the word for it: "Healthy", "Started", "Exited". Throws with the reason in the hint. */
+  wait(wish: ReadinessWish, signal: AbortSignal): Promise<string>
+  close(): void
+}
+
+export function createReadiness(context: ProjectContext, projectName: string): Readiness {
+  const feed = createEventFeed(context, projectName)
+  return {
+    async wait(wish, signal) {
+      const deadline = wish.timeoutMs === undefined ? Infinity : context.clock.nowMs() + wish.timeoutMs
+      let wake = (): void => {}
+      const stopListening = feed.listen((event) => {
+        if (event.Actor.ID === wish.id) wake()
+      })
+      try {
+        for (;;) {
+          // armed before looking: an event that comes meanwhile must not be missed
+          const woken = new Promise<void>((resolve) => {
+            wake = resolve
+          })
+          const now = await context.client.containers.inspect(wish.id)
+          const verdict = judge(now, wish.condition)
+          if (verdict.kind === 'done') return verdict.text
+          if (verdict.kind === 'failed') throw await failure(context, wish, now)
+          const leftMs = deadline - context.clock.nowMs()
+          if (leftMs <= 0) throw await timeout(context, wish, now)
+          await sleepUnless(woken, { context, signal, ms: Math.min(leftMs, feed.isLive() ? SAFETY_POLL_MS : POLL_MS) })
+        }
+      } finally {
+        stopListening()
+      }
+    },
+    close: () => feed.close(),
+  }
+}
+
+type Verdict = { readonly kind: 'done'; readonly text: string } | { readonly kind: 'pending' | 'failed' }
+
+/** What an inspect means for a condition. Exported for tests. */
+export function judge({ State }: Pick<ContainerInspect, 'State'>, condition: WaitCondition): Verdict {
+  const hasEnded = State.Status === 'exited' || State.Status === 'dead'
+  if (condition === 'service_completed_successfully') {
+    if (!hasEnded) return { kind: 'pending' }
+    return State.ExitCode === 0 ? { kind: 'done', text: 'Exited' } : { kind: 'failed' }
+  }
+  if (hasEnded) {
+    return condition === 'ready' && State.ExitCode === 0 ? { kind: 'done', text: 'Exited' } : { kind: 'failed' }
+  }
+  if (State.Status !== 'running') return { kind: 'pending' }
+  const health = State.Health?.Status ?? 'none'
+  if (condition === 'service_started') return { kind: 'done', text: 'Started' }
+  if (health === 'healthy') return { kind: 'done', text: 'Healthy' }
+  if (health === 'none') return condition === 'ready' ? { kind: 'done', text: 'Started' } : { kind: 'failed' }
+  return { kind: health === 'unhealthy' ? 'failed' : 'pending' }
+}
+
+async function sleepUnless(
+  woken: Promise<void>,
+  { context, signal, ms }: { readonly context: ProjectContext; readonly signal: AbortSignal; readonly ms: number },
+): Promise<void> {
+  const abort = new AbortController()
+  try {
+    await Promise.race([woken, context.clock.sleep(ms, AbortSignal.any([abort.signal, signal]))])
+  } finally {
+    abort.abort()
+  }
+  if (signal.aborted) throw new CanceledError()
+}
+
+async function failure(context: ProjectContext, wish: ReadinessWish, now: ContainerInspect): Promise<MycomposeError> {
+  return new MycomposeError(failureMessage(wish, now), {
+    code: 'DEPENDENCY_FAILED',
+    hint: await diagnose(context, wish, now),
+  })
+}
+
+/** The sentences of docker compose; those of --wait come without the word dependency. */
+function failureMessage({ name, service, condition }: ReadinessWish, { State }: ContainerInspect): string {
+  if (condition === 'service_completed_successfully') {
+    return `service "${service}" didn't complete successfully: exit ${State.ExitCode}`
+  }
+  const prefix = condition === 'ready' ? '' : 'dependency failed to start: '
+  if (!State.Running) return `${prefix}container ${name} exited (${State.ExitCode})`
+  if (State.Health === undefined || State.Health.Status === 'none') {
+    return `${prefix}container ${name} has no healthcheck configured`
+  }
+  return `${prefix}container ${name} is unhealthy`
+}
+
+async function timeout(context: ProjectContext, wish: ReadinessWish, now: ContainerInspect): Promise<MycomposeError> {
+  const seconds = Math.round((wish.timeoutMs ?? 0) / 10) / 100
+  return new MycomposeError(`application not healthy after ${seconds}s`, {
+    code: 'WAIT_TIMEOUT',
+    hint: await diagnose(context, wish, now),
+  })
+}
