@@ -2,7 +2,7 @@
  * The canonical project as text, in the shape of `docker compose config`: what it prints loads again to the same
  * project. Source: docker compose's `config`.
  */
-import { stringify } from 'yaml'
+import { toYaml } from './yaml-text.ts'
 import { serviceText } from './canonical-text.ts'
 import { isRecord, toSnake } from './draft.ts'
 import type { Project, Service } from './model.ts'
@@ -19,7 +19,7 @@ export function printProject(project: Project, format: 'yaml' | 'json', options:
   const plain = projectDocument(project)
   const escaped = options.keepDollars === true ? plain : doubleDollars(plain)
   if (format === 'json') return `${JSON.stringify(escaped, null, 2)}\n`
-  return stringify(escaped, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1', singleQuote: false })
+  return toYaml(escaped)
 }
 
 /** The project as a plain Compose document in snake_case. */
