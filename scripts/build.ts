@@ -13,11 +13,11 @@ const dist = join(root, 'dist')
 /** commander imports node:child_process for a feature that we do not use; opening it takes 5 ms of every start. */
 const lazyChildProcess: Plugin = {
   name: 'lazy-child-process',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       importer.includes('/node_modules/commander/') ? { path: 'child_process', namespace: 'lazy' } : undefined,
     )
-    onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
+    bundler.onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
       contents: `export default new Proxy({}, {
         get: (_, name) => process.getBuiltinModule('node:child_process')[name],
       })`,

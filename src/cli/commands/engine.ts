@@ -12,9 +12,11 @@ import { refuseDryRun, type Session } from '../session.ts'
 const STOP_TIMEOUT_MS = 60_000
 
 export function define(command: Command, invoke: Invoke): void {
-  command.description(
-    'The engine is one background process per root folder. Commands that need it start it; containers outlive it.',
-  )
+  command
+    .helpCommand(false)
+    .description(
+      'The engine is one background process per root folder. Commands that need it start it; containers outlive it.',
+    )
   addExamples(
     command
       .command('start')

@@ -27,7 +27,7 @@ interface BootstrapFlags {
 const CHANGE = `Dockerfile instruction for the configuration: 'CMD ["nginx"]', 'ENV A=b' (may be repeated)`
 
 export function define(command: Command, invoke: Invoke): void {
-  command.description("The engine's images: what containers are made from.")
+  command.helpCommand(false).description("The engine's images: what containers are made from.")
   defineList(command, invoke)
   defineImport(command, invoke)
   defineBootstrap(command, invoke)

@@ -13,7 +13,7 @@ interface ListFlags {
 }
 
 export function define(command: Command, invoke: Invoke): void {
-  command.description("The engine's networks.")
+  command.helpCommand(false).description("The engine's networks.")
   const list = command
     .command('ls')
     .alias('list')

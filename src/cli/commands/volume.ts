@@ -14,7 +14,7 @@ interface ListFlags {
 }
 
 export function define(command: Command, invoke: Invoke): void {
-  command.description("The engine's volumes: data that outlives containers.")
+  command.helpCommand(false).description("The engine's volumes: data that outlives containers.")
   const list = command
     .command('ls')
     .alias('list')

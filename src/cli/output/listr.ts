@@ -123,8 +123,7 @@ function openView(stderr: OutputStream, style: Style, prefix: string): View {
   const frame = createFrame(prefix)
   const ended = Promise.withResolvers<undefined>()
   const spinner = new Spinner()
-  // listr2 formats titles as printf does
-  const title = (): string => frame.format(Date.now(), spinner.fetch(), style).replaceAll('%', '%%')
+  const title = (): string => frame.format(Date.now(), spinner.fetch(), style)
   const terminal = stderr as unknown as NodeJS.WriteStream
   const output = new ProcessOutput(terminal, terminal, { leaveEmptyLine: false })
   const header = style.enabled ? style.blue('[+]') : '[+]'
@@ -134,6 +133,7 @@ function openView(stderr: OutputStream, style: Style, prefix: string): View {
       {
         title: 'Running',
         task: async (_context, task) => {
+          task.title = title()
           const timer = setInterval(() => {
             spinner.spin()
             task.title = title()
@@ -150,8 +150,8 @@ function openView(stderr: OutputStream, style: Style, prefix: string): View {
         lazy: true,
         indentation: 1,
         formatOutput: 'truncate',
-        icon: { PENDING: header, COMPLETED: header },
-        color: { PENDING: plain, COMPLETED: plain },
+        icon: { WAITING: header, PENDING: header, COMPLETED: header },
+        color: { WAITING: plain, PENDING: plain, COMPLETED: plain },
         logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: output }),
       } as never,
       registerSignalListeners: false,

@@ -17,6 +17,7 @@ export function formatPorts(ports: readonly PublishedPort[]): string {
     (a, b) =>
       a.PrivatePort - b.PrivatePort ||
       a.Type.localeCompare(b.Type) ||
+      Number(isV6(a)) - Number(isV6(b)) ||
       (a.IP ?? '').localeCompare(b.IP ?? '') ||
       (a.PublicPort ?? 0) - (b.PublicPort ?? 0),
   )
@@ -28,6 +29,8 @@ export function formatPorts(ports: readonly PublishedPort[]): string {
   }
   return ranges.map(formatRange).join(', ')
 }
+
+const isV6 = ({ IP = '' }: PublishedPort): boolean => IP.includes(':')
 
 function toRange({ IP = '', Type, PublicPort, PrivatePort }: PublishedPort): Range {
   return { ip: IP, type: Type, publicFirst: PublicPort, first: PrivatePort, length: 1 }
