@@ -6,8 +6,9 @@ import { closeSync, openSync } from 'node:fs'
 import { KernelError, errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
 import { NLM_F_CREATE, NLM_F_EXCL } from './netlink.ts'
+import * as conntrack from './netlink-conntrack.ts'
 import * as route from './netlink-route.ts'
-import { NETLINK_ROUTE, createNetlink, type NetlinkRequest } from './netlink-socket.ts'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, createNetlink, type NetlinkRequest } from './netlink-socket.ts'
 
 export interface LinkInfo {
   readonly index: number
@@ -52,6 +53,8 @@ export interface Links {
   /** As remove, on a worker thread: the kernel takes 20 to 50 ms to let go of a link. */
   removeAsync(name: string): Promise<boolean>
   setUp(name: string): void
+  /** Makes it a port of the bridge. */
+  setMaster(name: string, master: string): void
   rename(name: string, newName: string): void
   /** `address` with prefix: "172.18.0.1/16". */
   addAddress(name: string, address: string): void
@@ -64,6 +67,8 @@ export interface Links {
   removeDefaultRoute(): void
   /** All routes of the main table. */
   routes(): RouteInfo[]
+  /** Makes connection tracking forget the UDP flows to these ports, so that new rules hold for their next datagram. */
+  forgetUdpFlows(ports: ReadonlySet<number>): void
 }
 
 const NEW = NLM_F_CREATE | NLM_F_EXCL
@@ -161,6 +166,11 @@ export function createLinks(libc: Libc): Links {
       }
     },
     setUp: (name) => send(upRequest(name, indexOf(name, `cannot bring up "${name}"`))),
+    setMaster(name, master) {
+      const action = `cannot attach "${name}" to "${master}"`
+      const body = route.linkBody(indexOf(name, action), { master: indexOf(master, action) })
+      send({ type: route.RTM_SETLINK, body, action })
+    },
     rename(name, newName) {
       const action = `cannot rename the link "${name}" to "${newName}"`
       send({ type: route.RTM_SETLINK, body: route.linkBody(indexOf(name, action), { name: newName }), action })
@@ -194,6 +204,24 @@ export function createLinks(libc: Libc): Links {
           if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'ENOENT') throw error
         }
       }
+    },
+    forgetUdpFlows(ports) {
+      const action = 'cannot clear the connection tracking'
+      netlink.use(NETLINK_NETFILTER, (socket) => {
+        for (const family of [route.AF_INET, route.AF_INET6]) {
+          const flows = socket.dump({ type: conntrack.CT_GET, body: conntrack.conntrackBody(family), action })
+          for (const flow of flows) {
+            const tuple = conntrack.udpTuple(flow, ports)
+            if (tuple === undefined) continue
+            try {
+              const body = conntrack.conntrackBody(family, tuple)
+              socket.request([{ type: conntrack.CT_DELETE, body, action }])
+            } catch (error) {
+              if (errnoOf(error) !== 'ENOENT') throw error // it has just expired
+            }
+          }
+        }
+      })
     },
     routes() {
       const names = new Map(list().map((link) => [link.index, link.name]))

@@ -142,7 +142,7 @@ export function createNetlink(libc: Libc): Netlink {
     try {
       const sent = await new Promise<number>((resolve, reject) => {
         sendCall.async(fd, bytes, bytes.length, 0, (error: Error | null, size: number) =>
-          error === null ? resolve(Number(size)) : reject(error),
+          error === null ? resolve(size) : reject(error),
         )
       })
       if (sent !== bytes.length) throw new KernelError(`${first.action}: cannot send`, { errno: 'EIO' })

@@ -4,7 +4,6 @@
  * somebody flushed the table (firewalld reload, `nft flush ruleset`; CVE-2025-54388), the whole table is made again.
  */
 import type { EngineBase } from '../engine/context.ts'
-import { errnoOf } from '../errors.ts'
 import { renderDelta, renderTable, toElements, type Elements, type RulesetModel } from './ruleset.ts'
 
 export interface Firewall {
@@ -24,24 +23,28 @@ export function createFirewall(base: EngineBase, currentModel: () => RulesetMode
 
   async function applyWhole(wanted: Elements): Promise<void> {
     applied = undefined
+    if (wanted.bridges.size === 0) {
+      // nothing to guard: an idle engine leaves no trace. Naming the table first makes its deletion never fail
+      await base.host.nft.apply(`table inet ${table}\ndelete table inet ${table}\n`)
+      return
+    }
     await base.host.nft.apply(renderTable(table, wanted))
     applied = wanted
   }
 
   async function apply(): Promise<void> {
     const wanted = toElements(currentModel())
-    if (applied === undefined) return applyWhole(wanted)
+    if (applied === undefined || wanted.bridges.size === 0) {
+      if (applied !== undefined || wanted.bridges.size > 0) await applyWhole(wanted)
+      return
+    }
     const delta = renderDelta(table, applied, wanted)
     if (delta === '') return
     try {
       await base.host.nft.apply(delta)
       applied = wanted
     } catch (error) {
-      base.log('warn', 'the nftables table is not as it was left: making it again', {
-        table,
-        error: String(error),
-        errno: errnoOf(error),
-      })
+      base.log('warn', 'the nftables table is not as it was left: making it again', { table, error: String(error) })
       await applyWhole(wanted)
     }
   }

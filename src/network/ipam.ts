@@ -194,7 +194,7 @@ export function nextAddress(
 }
 
 /**
- * Checks an address that an endpoint asks for.
+ * Checks an address that an endpoint asks for and gives it its subnet's prefix length: "172.28.0.5/16".
  * @throws InvalidRequestError INVALID_ADDRESS
  */
 export function checkStaticAddress(pools: readonly Pool[], text: string, family: Family, network: string): string {
@@ -216,5 +216,5 @@ export function checkStaticAddress(pools: readonly Pool[], text: string, family:
     )
   if (reserved(pool, cidrOf(pool.subnet)).has(address.value))
     return refuse('it is reserved (gateway, network, broadcast)')
-  return formatAddress(address)
+  return `${formatAddress(address)}/${cidrOf(pool.subnet).prefix}`
 }

@@ -56,14 +56,10 @@ export function createPorts(base: EngineBase): Ports {
   const { netns, files } = base.host
 
   function bind(binding: Pick<PublishedBinding, 'protocol' | 'hostIp' | 'hostPort'>): Socket | undefined {
-    switch (binding.protocol) {
-      case 'tcp':
-        return { fd: netns.bindTcp(binding.hostIp, binding.hostPort), listens: true }
-      case 'udp':
-        return { fd: netns.bindUdp(binding.hostIp, binding.hostPort), listens: false }
-      case 'sctp':
-        return undefined // the module need not be there; conflicts among our own containers are seen without
-    }
+    // SCTP: the module need not be there; conflicts among our own containers are seen without
+    if (binding.protocol === 'sctp') return undefined
+    if (binding.protocol === 'udp') return { fd: netns.bindUdp(binding.hostIp, binding.hostPort), listens: false }
+    return { fd: netns.bindTcp(binding.hostIp, binding.hostPort), listens: true }
   }
 
   function taken(binding: Pick<PublishedBinding, 'protocol' | 'hostIp' | 'hostPort'>, holder: string | undefined) {

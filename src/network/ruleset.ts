@@ -77,7 +77,7 @@ const CHAINS = `
   }
 
   chain output {
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     fib daddr type local jump publish
   }
 

@@ -69,6 +69,8 @@ export interface SandboxRecord {
   readonly containerName: string
   readonly hostname: string
   readonly netnsPath: string
+  /** Where the resolver listens at 127.0.0.11 inside. */
+  readonly dnsPorts: { readonly udp: number; readonly tcp: number }
   readonly dns: readonly string[]
   readonly portBindings: Readonly<Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[]>>
   readonly publishAll: boolean

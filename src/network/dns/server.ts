@@ -16,7 +16,7 @@ export interface DnsServerOptions {
   readonly udpFd: number
   readonly tcpFd: number
   readonly resolve: Resolver
-  onError(error: unknown): void
+  readonly onError: (error: unknown) => void
 }
 
 const MAX_CONNECTIONS = 64
@@ -35,7 +35,10 @@ function serveConnection(socket: Socket, resolve: Resolver): void {
       const message = Buffer.from(received.subarray(2, 2 + size))
       received = received.subarray(2 + size)
       pending += 1
-      if (pending > MAX_PIPELINED) return void socket.destroy()
+      if (pending > MAX_PIPELINED) {
+        socket.destroy()
+        return
+      }
       void resolve(message, 'tcp').then(
         (reply) => {
           pending -= 1

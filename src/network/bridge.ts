@@ -1,0 +1,82 @@
+/**
+ * The Linux bridge of a network: made with its gateway addresses and the kernel settings that a published port at
+ * 127.0.0.1 and safe IPv6 need; made again when it is gone. Source: Documentation/networking/ip-sysctl.rst, bridge.rst.
+ */
+import type { EngineBase } from '../engine/context.ts'
+import { ConflictError } from '../errors.ts'
+import type { NetworkRecord } from '../state/networks.ts'
+import { parseBridgeOptions } from './options.ts'
+
+/** The kernel keeps this text with each of our links: whose it is, whatever its name. */
+export function linkAlias(base: EngineBase): string {
+  return `mycompose ${base.config.id} ${base.config.paths.root}`.slice(0, 255)
+}
+
+/** Writes a setting below /proc/sys/net; a kernel without it (no IPv6) is fine. */
+export function setSysctl(base: EngineBase, name: string, value: string): void {
+  const path = `/proc/sys/net/${name}`
+  if (base.host.files.existsSync(path)) base.host.files.writeTextSync(path, value)
+}
+
+/** Turns the host into a router, which it must be for any container traffic; told once in the log. */
+function enableForwarding(base: EngineBase, ipv6: boolean): void {
+  const { files } = base.host
+  if (files.readTextSync('/proc/sys/net/ipv4/ip_forward')?.trim() === '0') {
+    setSysctl(base, 'ipv4/ip_forward', '1')
+    base.log('info', 'switched net.ipv4.ip_forward on: containers need it to reach other machines')
+  }
+  if (!ipv6 || files.readTextSync('/proc/sys/net/ipv6/conf/all/forwarding')?.trim() !== '0') return
+  // a forwarding host stops listening to routers, and would lose its own default route, unless accept_ra is 2
+  for (const device of files.readdirSync('/proc/sys/net/ipv6/conf'))
+    if (files.readTextSync(`/proc/sys/net/ipv6/conf/${device}/accept_ra`)?.trim() === '1')
+      setSysctl(base, `ipv6/conf/${device}/accept_ra`, '2')
+  setSysctl(base, 'ipv6/conf/all/forwarding', '1')
+  base.log('info', 'switched net.ipv6.conf.all.forwarding on: a network with IPv6 needs it')
+}
+
+/**
+ * Makes the bridge when it is not there. Idempotent. A bridge of that name that is not ours is used as it is.
+ * @throws ConflictError LINK_NAME_TAKEN when the name belongs to another kind of link
+ */
+export function ensureBridge(base: EngineBase, network: NetworkRecord): void {
+  const { links } = base.host
+  const existing = links.find(network.bridge)
+  if (existing !== undefined) {
+    if (existing.kind !== 'bridge')
+      throw new ConflictError(`cannot use "${network.bridge}" as the bridge of network "${network.name}"`, {
+        code: 'LINK_NAME_TAKEN',
+        hint: `it is a link of another kind (${existing.kind ?? 'a device'}); choose another bridge name`,
+      })
+    return
+  }
+  const { mtu } = parseBridgeOptions(network.options)
+  // a MAC of its own: else the bridge takes its lowest port's and changes it as containers come and go
+  const mac = `02:42:${network.id.slice(0, 8).replaceAll(/(..)(?=.)/g, '$1:')}`
+  links.createBridge(network.bridge, { mac, alias: linkAlias(base), ...(mtu === undefined ? {} : { mtu }) })
+  try {
+    setSysctl(base, `ipv6/conf/${network.bridge}/accept_ra`, '0') // CVE-2020-13401
+    setSysctl(base, `ipv6/conf/${network.bridge}/disable_ipv6`, network.ipv6 ? '0' : '1')
+    setSysctl(base, `ipv4/conf/${network.bridge}/route_localnet`, '1')
+    for (const pool of network.pools)
+      links.addAddress(network.bridge, `${pool.gateway}/${pool.subnet.split('/')[1] ?? ''}`)
+    enableForwarding(base, network.ipv6)
+  } catch (error) {
+    links.remove(network.bridge)
+    throw error
+  }
+}
+
+/** True when the bridge is there and ours to delete. */
+function isOurs(base: EngineBase, network: NetworkRecord): boolean {
+  return network.bridge !== '' && base.host.links.find(network.bridge)?.alias === linkAlias(base)
+}
+
+/** Deletes the bridge if it is ours; nothing happens when it is gone. */
+export async function removeBridge(base: EngineBase, network: NetworkRecord): Promise<void> {
+  if (isOurs(base, network)) await base.host.links.removeAsync(network.bridge)
+}
+
+/** As removeBridge at one stroke, for a network that stays and may be joined at any moment. Takes some 30 ms. */
+export function removeBridgeSync(base: EngineBase, network: NetworkRecord): void {
+  if (isOurs(base, network)) base.host.links.remove(network.bridge)
+}

@@ -1,0 +1,94 @@
+/**
+ * The driver options of a bridge network that mean something here; names and defaults are Docker's. PURE.
+ * Source: docs.docker.com/engine/network/drivers/bridge, "Options".
+ */
+import { isIPv4 } from 'node:net'
+import { InvalidRequestError, UnsupportedError } from '../errors.ts'
+
+export interface BridgeOptions {
+  /** Undefined: a name of ours. */
+  readonly bridgeName: string | undefined
+  readonly mtu: number | undefined
+  readonly icc: boolean
+  readonly masquerade: boolean
+  /** Where ports without a host address are published. */
+  readonly hostBindingIpv4: string
+  /** Addresses are reachable from outside without a published port. */
+  readonly direct: boolean
+}
+
+const PREFIX = 'com.docker.network.'
+const NAME = `${PREFIX}bridge.name`
+const MTU = `${PREFIX}driver.mtu`
+const ICC = `${PREFIX}bridge.enable_icc`
+const MASQUERADE = `${PREFIX}bridge.enable_ip_masquerade`
+const HOST_BINDING = `${PREFIX}bridge.host_binding_ipv4`
+const GATEWAY_MODE = `${PREFIX}bridge.gateway_mode_ipv4`
+const GATEWAY_MODE_V6 = `${PREFIX}bridge.gateway_mode_ipv6`
+
+const KNOWN: ReadonlySet<string> = new Set([
+  NAME,
+  MTU,
+  ICC,
+  MASQUERADE,
+  HOST_BINDING,
+  GATEWAY_MODE,
+  GATEWAY_MODE_V6,
+  `${PREFIX}bridge.default_bridge`,
+  `${PREFIX}enable_ipv4`,
+  `${PREFIX}enable_ipv6`,
+])
+
+function invalid(key: string, value: string, want: string): InvalidRequestError {
+  return new InvalidRequestError(`invalid value "${value}" for ${key}: want ${want}`, {
+    code: 'INVALID_NETWORK_OPTION',
+  })
+}
+
+function flag(options: Readonly<Record<string, string>>, key: string, fallback: boolean): boolean {
+  const value = options[key]
+  if (value === undefined) return fallback
+  if (/^(1|t|true)$/i.test(value)) return true
+  if (/^(0|f|false)$/i.test(value)) return false
+  throw invalid(key, value, 'true or false')
+}
+
+/** A name that the kernel takes for a link: 1 to 15 bytes, no slash, colon or space. */
+export function isInterfaceName(name: string): boolean {
+  return /^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 15
+}
+
+/**
+ * @throws InvalidRequestError INVALID_NETWORK_OPTION, UnsupportedError for gateway modes without NAT
+ */
+export function parseBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
+  const { [NAME]: bridgeName, [MTU]: mtuText, [HOST_BINDING]: hostBindingIpv4 = '0.0.0.0' } = options
+  if (bridgeName !== undefined && !isInterfaceName(bridgeName))
+    throw invalid(NAME, bridgeName, 'an interface name of at most 15 bytes')
+  const mtu = mtuText === undefined ? undefined : Number(mtuText)
+  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535))
+    throw invalid(MTU, mtuText ?? '', 'a number from 68 to 65535')
+  if (!isIPv4(hostBindingIpv4)) throw invalid(HOST_BINDING, hostBindingIpv4, 'an IPv4 address')
+  const mode = options[GATEWAY_MODE] ?? 'nat'
+  for (const [key, value] of [
+    [GATEWAY_MODE, mode],
+    [GATEWAY_MODE_V6, options[GATEWAY_MODE_V6] ?? mode],
+  ] as const)
+    if (value !== 'nat' && value !== 'nat-unprotected')
+      throw new UnsupportedError(`${key} "${value}" is not supported`, { hint: 'use nat or nat-unprotected' })
+  return {
+    bridgeName,
+    mtu,
+    icc: flag(options, ICC, true),
+    masquerade: flag(options, MASQUERADE, true),
+    hostBindingIpv4,
+    direct: mode === 'nat-unprotected',
+  }
+}
+
+/** Options that will have no effect, for a warning by name. */
+export function unknownOptions(options: Readonly<Record<string, string>>): string[] {
+  return Object.keys(options)
+    .filter((key) => !KNOWN.has(key))
+    .toSorted()
+}

@@ -1,0 +1,171 @@
+/**
+ * The network service: joins the parts and keeps them in step. What it promises stands in engine/services.ts.
+ */
+import type { EngineBase } from '../engine/context.ts'
+import type { ContainerService, NetworkService } from '../engine/services.ts'
+import type { NetworkRecord } from '../state/networks.ts'
+import { removeBridgeSync } from './bridge.ts'
+import { createForwarder } from './dns/forward.ts'
+import { createUpstreams } from './dns/upstreams.ts'
+import { createZone } from './dns/zone.ts'
+import { matchesFilters } from './filters.ts'
+import { createFirewall } from './firewall.ts'
+import { createNetwork, inspectNetwork, removeNetwork, usersOfNetwork, withPools } from './networks.ts'
+import { parseBridgeOptions } from './options.ts'
+import { createPorts } from './ports.ts'
+import { recoverNetworks, removeStrayLinks } from './recovery.ts'
+import { createRegistry, type Registry } from './registry.ts'
+import type { RulesetModel } from './ruleset.ts'
+import {
+  announce,
+  closeSandbox,
+  connectSandbox,
+  describeSandbox,
+  disconnectSandbox,
+  openSandbox,
+  publishEvent,
+  validateSandbox,
+  type NetworkParts,
+} from './sandbox.ts'
+
+const REPAIR_EVERY_MS = 10_000
+/** The kernel deletes the interfaces of a dead namespace by itself, as a rule within this time. */
+const SWEEP_AFTER_MS = 3000
+
+/** The predefined bridge is there only while somebody is on it. */
+const hasBridge = (registry: Registry, network: NetworkRecord): boolean =>
+  network.driver === 'bridge' && (!network.predefined || usersOfNetwork(registry, network.id).length > 0)
+
+function rulesetModel(registry: Registry): RulesetModel {
+  return {
+    bridges: registry
+      .networks()
+      .filter((network) => hasBridge(registry, network))
+      .map((network) => {
+        const subnets = network.pools.map((pool) => pool.subnet)
+        const { icc, masquerade, direct } = parseBridgeOptions(network.options)
+        return {
+          name: network.bridge,
+          subnets4: subnets.filter((subnet) => !subnet.includes(':')),
+          subnets6: subnets.filter((subnet) => subnet.includes(':')),
+          internal: network.internal,
+          icc,
+          masquerade,
+          direct,
+        }
+      }),
+    published: [...registry.bindings()].map(([, binding]) => binding),
+  }
+}
+
+export function createNetworkService(
+  base: EngineBase,
+  { usersOf }: { readonly usersOf: ContainerService['usersOf'] },
+): NetworkService {
+  const registry = createRegistry(base)
+  const hostServers = createUpstreams(base)
+  const parts: NetworkParts = {
+    base,
+    registry,
+    firewall: createFirewall(base, () => rulesetModel(registry)),
+    ports: createPorts(base),
+    zone: createZone(),
+    forwarder: createForwarder({ nowMs: () => base.host.clock.nowMs() }),
+    hostServers,
+    withPools: (network) => withPools(base, registry, hostServers(), network),
+  }
+  const { firewall } = parts
+
+  const inBackground = (work: () => Promise<unknown>): void =>
+    void work().catch((error: unknown) => base.log('warn', 'network upkeep failed', { error: String(error) }))
+  const repairTimer = setInterval(() => inBackground(() => firewall.repair()), REPAIR_EVERY_MS)
+  repairTimer.unref()
+  let sweepTimer: NodeJS.Timeout | undefined
+
+  function sweepSoon(): void {
+    clearTimeout(sweepTimer)
+    sweepTimer = setTimeout(() => inBackground(() => removeStrayLinks(base, registry)), SWEEP_AFTER_MS)
+    sweepTimer.unref()
+  }
+
+  /** Removes the predefined bridge after its last container. */
+  async function dropIdleBridge(): Promise<void> {
+    for (const network of registry.networks())
+      if (network.predefined && network.driver === 'bridge' && !hasBridge(registry, network)) {
+        removeBridgeSync(base, network)
+        await firewall.flush()
+      }
+  }
+
+  const isUsed = (network: NetworkRecord): boolean =>
+    usersOfNetwork(registry, network.id).length > 0 || usersOf({ networkId: network.id }).length > 0
+
+  return {
+    list: async (filters) =>
+      registry
+        .networks()
+        .filter((network) => matchesFilters(network, filters, isUsed))
+        .map((network) => inspectNetwork(registry, network)),
+    inspect: async (reference) => inspectNetwork(registry, registry.network(reference)),
+    async create(request) {
+      const { network, warning } = createNetwork(base, registry, hostServers(), request)
+      try {
+        await firewall.flush()
+      } catch (error) {
+        await removeNetwork(base, registry, network)
+        throw error
+      }
+      publishEvent(base, 'create', network)
+      return { Id: network.id, Warning: warning }
+    },
+    async remove(reference) {
+      const network = registry.network(reference)
+      await removeNetwork(base, registry, network)
+      await firewall.flush()
+      publishEvent(base, 'destroy', network)
+    },
+    validate: async (request) => validateSandbox(parts, request),
+    openSandbox: (request) => openSandbox(parts, request),
+    async closeSandbox(containerId) {
+      await closeSandbox(parts, containerId)
+      await dropIdleBridge()
+      sweepSoon()
+    },
+    sandbox(containerId) {
+      const sandbox = registry.sandbox(containerId)
+      return sandbox?.ready === true ? describeSandbox(parts, sandbox) : undefined
+    },
+    connect: (reference, containerId, settings) =>
+      connectSandbox(parts, registry.network(reference), containerId, settings),
+    disconnect: async (reference, containerId) => {
+      await disconnectSandbox(parts, registry.network(reference), containerId)
+      await dropIdleBridge()
+    },
+    async renameContainer(containerId, name) {
+      const sandbox = registry.sandbox(containerId)
+      if (sandbox === undefined) return
+      const { containerName } = sandbox.record
+      const renamed = {
+        ...sandbox,
+        record: { ...sandbox.record, containerName: name },
+        endpoints: sandbox.endpoints.map((endpoint) => ({
+          ...endpoint,
+          names: endpoint.names.map((each) => (each === containerName ? name : each)),
+        })),
+      }
+      for (const { network } of registry.attachments(sandbox)) parts.zone.remove(containerId, network.id)
+      registry.putSandbox(renamed)
+      announce(parts, renamed, false)
+    },
+    recover: (live) => recoverNetworks(parts, live),
+    async shutdown() {
+      clearInterval(repairTimer)
+      clearTimeout(sweepTimer)
+      parts.forwarder.close()
+      for (const { held, server } of registry.sandboxes()) {
+        server?.close()
+        held?.release()
+      }
+    },
+  }
+}
