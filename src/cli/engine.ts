@@ -1,10 +1,9 @@
 /**
  * Finds the engine that a command talks to and starts it when it is not there. The engine is the same program in a
- * process of its own: `node engine.js --root DIR`, in a new session, its errors going to the engine's log. It prints
- * `ready` once it listens, or ends with one JSON line {code,message,hint} as the last of its log. Two command lines
- * that start it at once are harmless: it locks its root, and the second one ends with ALREADY_RUNNING_EXIT_CODE.
+ * process of its own: `node engine.js --root DIR`, in a new session. It prints `ready` once it listens and then turns to
+ * its log; before that its last words are one JSON line {code,message,hint} on standard error. Two command lines that
+ * start it at once are harmless: it locks its root, and the second one ends with ALREADY_RUNNING_EXIT_CODE.
  */
-import { dirname } from 'node:path'
 import { connectEngine } from '../api/client/connect.ts'
 import type { EngineClient } from '../api/client/client.ts'
 // oxlint-disable-next-line no-restricted-imports -- pure: only derives names and paths from the root folder
@@ -101,29 +100,32 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
       code: 'ENGINE_NEEDS_ROOT',
       hint: 'run it with sudo; once started, members of the group "mycompose" can use it',
     })
-  const exec = await host.exec()
-  await host.files.mkdir(config.paths.root, { recursive: true, mode: 0o700 })
-  await using log = await host.files.open(config.paths.log, 'a', 0o600)
-  const logStart = (await log.stat()).size
-  const child = exec.spawn([host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root], {
-    env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...passedOn(io.env) },
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', 'pipe', log.fd],
-  })
-  const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
-  const listening = new Promise<'ready'>((resolve) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('ready')) resolve('ready')
-    })
-  })
-  const late = new Promise<'late'>((resolve) => deadline.addEventListener('abort', () => resolve('late')))
-  const outcome = await Promise.race([listening, late, child.exited])
+  const child = (await host.exec()).spawn(
+    [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root],
+    {
+      env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...passedOn(io.env) },
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const ready = new Promise<'ready'>((resolve) => child.stdout?.once('data', () => resolve('ready')))
+  const waiting = new AbortController()
+  const late = host.clock.sleep(START_TIMEOUT_MS, waiting.signal).then(
+    () => 'late' as const,
+    () => 'ready' as const, // called off
+  )
+  const outcome = await Promise.race([ready, late, child.exited])
+  waiting.abort()
   child.stdout?.destroy()
+  child.stderr?.destroy()
   child.unref()
   if (outcome === 'ready') return
-  if (outcome !== 'late' && outcome.exitCode === ALREADY_RUNNING_EXIT_CODE) return await untilAnswering(config, io)
-  throw await startFailure(config, io, logStart, outcome === 'late' ? 'it did not get ready in time' : how(outcome))
+  if (outcome === 'late') throw startFailure(config, said, 'it did not get ready in time')
+  if (outcome.exitCode !== ALREADY_RUNNING_EXIT_CODE) throw startFailure(config, said, how(outcome))
+  await untilAnswering(config, io)
 }
 
 function passedOn(env: Readonly<Record<string, string>>): Record<string, string> {
@@ -149,31 +151,25 @@ async function untilAnswering(config: EngineConfig, io: CliIo): Promise<void> {
   }
 }
 
-async function startFailure(config: EngineConfig, io: CliIo, logStart: number, why: string): Promise<MycomposeError> {
-  const text = ((await io.host.files.readTextIfExists(config.paths.log)) ?? '').slice(logStart)
-  const said = text.split('\n').map(parseReport).findLast(Boolean)
-  if (said !== undefined) return new MycomposeError(`the engine could not start: ${said.message}`, said)
-  const tail = text.trim().split('\n').slice(-5).join('\n')
-  return new MycomposeError(`the engine could not start (${why})${tail === '' ? '' : `:\n${tail}`}`, {
+function startFailure(config: EngineConfig, said: string, why: string): MycomposeError {
+  const report = said.split('\n').map(parseReport).findLast(Boolean)
+  if (report !== undefined) return new MycomposeError(`the engine could not start: ${report.message}`, report)
+  const crash = /^\w*Error.*$/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1) ?? ''
+  return new MycomposeError(`the engine could not start (${why})${crash === '' ? '' : `: ${crash}`}`, {
     code: 'ENGINE_START_FAILED',
     hint: `see ${config.paths.log} and \`mycompose doctor\``,
   })
 }
 
-/** The engine's last words; log lines are JSON too, and are told apart by their level. */
+/** The engine's last words before it gives up. */
 function parseReport(line: string): { code: string; message: string; hint?: string } | undefined {
   if (!line.startsWith('{')) return undefined
   try {
     const report = JSON.parse(line) as Record<string, unknown>
-    const { code, message, hint, level } = report
-    if (typeof code !== 'string' || typeof message !== 'string' || level !== undefined) return undefined
+    const { code, message, hint } = report
+    if (typeof code !== 'string' || typeof message !== 'string') return undefined
     return { code, message, ...(typeof hint === 'string' ? { hint } : {}) }
   } catch {
     return undefined // a line cut in half
   }
-}
-
-/** The folder of the engine's files, for messages. */
-export function placeOf(location: EngineLocation): string {
-  return location.kind === 'own' ? location.config.paths.root : dirname(location.socketPath)
 }

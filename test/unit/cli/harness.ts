@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { EngineClient } from '../../../src/api/client/client.ts'
 import type { ContainerSummary } from '../../../src/api/types/index.ts'
 import { run } from '../../../src/cli/run.ts'
-import type { CliIo, InputStream, OutputStream, SignalName } from '../../../src/cli/io.ts'
+import type { CliIo, SignalName } from '../../../src/cli/io.ts'
 import { createCliHost, type CliHost } from '../../../src/host/cli-host.ts'
 
 export const NOW_MS: number = Date.parse('2026-11-21T12:00:00Z')

@@ -10,7 +10,6 @@ import { createRenderer } from '../../../src/cli/output/renderer.ts'
 import { loadStyle, plainStyle } from '../../../src/cli/output/style.ts'
 import { formatTable, truncate } from '../../../src/cli/output/table.ts'
 import { splitReference } from '../../../src/cli/commands/image-names.ts'
-import type { OutputStream } from '../../../src/cli/io.ts'
 import { matchGolden, Sink } from './harness.ts'
 
 const EVENTS: readonly ProgressEvent[] = [
