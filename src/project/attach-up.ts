@@ -68,7 +68,10 @@ export async function attachUp(
   await executePlan(execution, creates)
   run.attachRunning()
   void executePlan(execution, starts)
-    .then(run.allStarted, (error: unknown) => run.failedToStart(error))
+    .then(
+      () => run.allStarted(),
+      (error: unknown) => run.failedToStart(error),
+    )
     .finally(() => execution[Symbol.dispose]())
   return run.attached
 }

@@ -15,36 +15,53 @@ export interface EventFeed {
   close(): void
 }
 
-/** Events from now on: what happens while the stream is being opened is not lost. */
+const RETRY_MS = 500
+
+/** Events from now on: what happens while the stream is being opened, or between two streams, is not lost. */
 export function createEventFeed(context: ProjectContext, projectName: string): EventFeed {
   const listeners = new Set<EventListener>()
-  const abort = new AbortController()
-  const since = (context.clock.nowMs() / 1000).toFixed(3)
-  let state: 'idle' | 'live' | 'ended' = 'idle'
+  const closed = new AbortController()
+  const signal = AbortSignal.any([closed.signal, context.signal])
+  let since = (context.clock.nowMs() / 1000).toFixed(3)
+  let isStarted = false
+  let isLive = false
+
+  async function readStream(): Promise<void> {
+    const stream = context.client.events({
+      filters: { type: ['container'], label: [`${LABEL.project}=${projectName}`] },
+      since,
+      abort: signal,
+    })
+    for await (const event of stream) {
+      // the next stream begins behind this event
+      since = nextNano(event.timeNano)
+      for (const listener of listeners) listener(event)
+    }
+  }
 
   async function pump(): Promise<void> {
-    state = 'live'
-    try {
-      const stream = context.client.events({
-        filters: { type: ['container'], label: [`${LABEL.project}=${projectName}`] },
-        since,
-        abort: abort.signal,
-      })
-      for await (const event of stream) for (const listener of listeners) listener(event)
-    } catch {
-      // listeners poll: that is what isLive is for
-    } finally {
-      state = 'ended'
+    while (!signal.aborted) {
+      isLive = true
+      await readStream().catch(() => {}) // listeners poll meanwhile: that is what isLive is for
+      isLive = false
+      await context.clock.sleep(RETRY_MS, signal).catch(() => {})
     }
   }
 
   return {
     listen(listener) {
       listeners.add(listener)
-      if (state === 'idle') void pump()
+      if (!isStarted) void pump()
+      isStarted = true
       return () => void listeners.delete(listener)
     },
-    isLive: () => state === 'live',
-    close: () => abort.abort(),
+    isLive: () => isLive,
+    close: () => closed.abort(),
   }
+}
+
+/** Unix seconds with nine digits, one nanosecond on; numbers above 2^53 have lost digits, which repeats an event at worst. */
+function nextNano(timeNano: number): string {
+  const nano = BigInt(Math.trunc(timeNano)) + 1n
+  return `${nano / 1_000_000_000n}.${String(nano % 1_000_000_000n).padStart(9, '0')}`
 }

@@ -139,13 +139,10 @@ export function createFollower(context: ProjectContext, projectName: string, opt
     add,
     watch(source) {
       if (followed.has(source.containerId)) return
-      followed.set(source.containerId, {
-        source,
-        isSilent: true,
-        isOpen: false,
-        abort: new AbortController(),
-        startedAt: undefined,
-      })
+      const entry = { source, isSilent: true, isOpen: false, abort: new AbortController(), startedAt: undefined }
+      followed.set(source.containerId, entry)
+      // it may have ended before we knew it
+      void reportExit(entry)
     },
     end(error) {
       stopListening()

@@ -1,0 +1,540 @@
+/**
+ * An engine in memory behind the client's interface: containers change state when asked to, and tell it by events. It
+ * records every request, so that tests can count round trips.
+ */
+import { setImmediate as tick } from 'node:timers/promises'
+import type {
+  ContainersApi,
+  EngineClient,
+  ImagesApi,
+  LogRequest,
+  NetworksApi,
+  OutputChunk,
+  VolumesApi,
+} from '../../../src/api/client/client.ts'
+import type {
+  ContainerCreateRequest,
+  ContainerInspect,
+  ContainerStatus,
+  ContainerSummary,
+  EventMessage,
+  Health,
+  ImageInspect,
+  ImageSummary,
+  MountPoint,
+  NetworkInspect,
+  Volume,
+} from '../../../src/api/types/index.ts'
+import { ConflictError, NotFoundError } from '../../../src/errors.ts'
+
+export interface FakeContainer {
+  readonly id: string
+  name: string
+  readonly request: ContainerCreateRequest
+  readonly imageId: string
+  status: ContainerStatus
+  exitCode: number
+  health: Health['Status'] | undefined
+  healthLog: { Start: string; End: string; ExitCode: number; Output: string }[]
+  networks: Set<string>
+  mounts: MountPoint[]
+  log: string
+  readonly files: { path: string; tar: Buffer }[]
+}
+
+export interface FakeEngine {
+  readonly client: EngineClient
+  /** "create p-db-1", "start p-db-1", "list containers": in the order of arrival. */
+  readonly requests: string[]
+  readonly containers: Map<string, FakeContainer>
+  readonly networks: Map<string, NetworkInspect>
+  readonly volumes: Map<string, Volume>
+  byName(name: string): FakeContainer
+  addImage(reference: string, options?: { readonly id?: string; readonly healthcheck?: boolean }): void
+  /** Called after a container has been started. */
+  onStart: (container: FakeContainer) => void
+  /** Fails the request with this text. */
+  failOn: (request: string) => Error | undefined
+  setHealth(name: string, health: Health['Status'], output?: string): void
+  exit(name: string, exitCode: number): void
+  write(name: string, text: string): void
+  /** No events come while true. */
+  mute: boolean
+}
+
+export function createFakeEngine(): FakeEngine {
+  const requests: string[] = []
+  const containers = new Map<string, FakeContainer>()
+  const networks = new Map<string, NetworkInspect>()
+  const volumes = new Map<string, Volume>()
+  const images = new Map<string, { id: string; healthcheck: boolean }>()
+  const subscribers = new Set<(event: EventMessage) => void>()
+  const changed = new Set<() => void>()
+  let counter = 0
+
+  const newId = (): string => (counter += 1).toString(16).padStart(64, '0')
+
+  async function request(text: string): Promise<void> {
+    requests.push(text)
+    await tick()
+    const error = engine.failOn(text)
+    if (error !== undefined) throw error
+  }
+
+  function find(idOrName: string): FakeContainer {
+    const found = containers.get(idOrName) ?? [...containers.values()].find(({ name }) => name === idOrName)
+    if (found === undefined) throw new NotFoundError(`No such container: ${idOrName}`)
+    return found
+  }
+
+  function emit(container: FakeContainer, action: string, attributes: Record<string, string> = {}): void {
+    for (const wake of changed) wake()
+    if (engine.mute) return
+    const now = Date.now()
+    const event: EventMessage = {
+      Type: 'container',
+      Action: action,
+      Actor: { ID: container.id, Attributes: { ...container.request.Labels, name: container.name, ...attributes } },
+      scope: 'local',
+      time: Math.floor(now / 1000),
+      timeNano: now * 1e6,
+    }
+    for (const subscriber of subscribers) subscriber(event)
+  }
+
+  function end(container: FakeContainer, exitCode: number): void {
+    container.status = 'exited'
+    container.exitCode = exitCode
+    emit(container, 'die', { exitCode: String(exitCode) })
+  }
+
+  const containersApi: ContainersApi = {
+    async list({ all = false, filters = {} } = {}) {
+      await request('list containers')
+      const labels = filters['label'] ?? []
+      return [...containers.values()]
+        .filter((one) => all || one.status === 'running')
+        .filter((one) => labels.every((label) => hasLabel(one.request.Labels ?? {}, label)))
+        .map(toSummary)
+    },
+    async inspect(id) {
+      await request(`inspect ${nameOf(id)}`)
+      return toInspect(find(id))
+    },
+    async create(name, body) {
+      await request(`create ${name}`)
+      if ([...containers.values()].some((one) => one.name === name)) throw new ConflictError(`name ${name} is taken`)
+      const image = images.get(body.Image ?? '')
+      if (image === undefined) throw new NotFoundError(`No such image: ${body.Image}`)
+      const container: FakeContainer = {
+        id: newId(),
+        name,
+        request: body,
+        imageId: image.id,
+        status: 'created',
+        exitCode: 0,
+        health: undefined,
+        healthLog: [],
+        networks: new Set(Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {})),
+        mounts: (body.HostConfig?.Mounts ?? []).map(({ Type, Source, Target }): MountPoint => ({
+          Type,
+          Name: Type === 'volume' ? (Source ?? newId()) : '',
+          Source: Source ?? '',
+          Destination: Target,
+          Driver: 'local',
+          Mode: '',
+          RW: true,
+          Propagation: '',
+        })),
+        log: '',
+        files: [],
+      }
+      containers.set(container.id, container)
+      return { Id: container.id, Warnings: [] }
+    },
+    async start(id) {
+      const container = find(id)
+      await request(`start ${container.name}`)
+      if (container.status === 'running') return false
+      container.status = 'running'
+      const test = container.request.Healthcheck?.Test
+      container.health = test === undefined || test[0] === 'NONE' ? undefined : 'starting'
+      emit(container, 'start')
+      engine.onStart(container)
+      return true
+    },
+    async stop(id) {
+      const container = find(id)
+      await request(`stop ${container.name}`)
+      if (container.status !== 'running') return false
+      end(container, 143)
+      return true
+    },
+    async restart(id) {
+      const container = find(id)
+      await request(`restart ${container.name}`)
+      if (container.status === 'running') end(container, 143)
+      container.status = 'running'
+      emit(container, 'start')
+      engine.onStart(container)
+    },
+    async kill(id, signal) {
+      const container = find(id)
+      await request(`kill ${container.name} ${signal}`)
+      if (container.status !== 'running') throw new ConflictError('not running')
+      if (signal === 'SIGKILL') end(container, 137)
+    },
+    pause: async (id) => await request(`pause ${nameOf(id)}`),
+    unpause: async (id) => await request(`unpause ${nameOf(id)}`),
+    async rename(id, name) {
+      const container = find(id)
+      await request(`rename ${container.name} ${name}`)
+      container.name = name
+    },
+    async remove(id, { force = false, volumes: withVolumes = false } = {}) {
+      const container = find(id)
+      await request(`remove ${container.name}${withVolumes ? ' with volumes' : ''}`)
+      if (container.status === 'running' && !force) throw new ConflictError('is running')
+      containers.delete(container.id)
+      emit(container, 'destroy')
+    },
+    async wait(id) {
+      const container = find(id)
+      await request(`wait ${container.name}`)
+      while (container.status === 'running') await nextChange()
+      return { StatusCode: container.exitCode }
+    },
+    logs: (id, options, abort) => readLog(find(id), options, abort),
+    top: () => Promise.resolve({ Titles: [], Processes: [] }),
+    async putArchive(id, path, tar) {
+      const container = find(id)
+      await request(`put ${container.name} ${path}`)
+      container.files.push({ path, tar: Buffer.from(tar as Uint8Array) })
+    },
+    async createExec(id) {
+      await request(`exec ${nameOf(id)}`)
+      return `exec-${id}`
+    },
+    startExec: () => Promise.reject(new Error('the fake engine runs nothing')),
+    startExecDetached: async (id) => await request(`start ${id}`),
+    resizeExec: () => Promise.resolve(),
+    inspectExec: () => Promise.reject(new Error('the fake engine runs nothing')),
+  }
+
+  async function nextChange(signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        changed.delete(wake)
+        resolve()
+      }
+      changed.add(wake)
+      signal?.addEventListener('abort', wake, { once: true })
+    })
+  }
+
+  /** Ends with the container, as docker's does; lines starting with "!" go to stderr. */
+  async function* readLog(
+    container: FakeContainer,
+    { follow = false, tail = 'all' }: LogRequest,
+    abort?: AbortSignal,
+  ): AsyncGenerator<OutputChunk> {
+    requests.push(`logs ${container.name}`)
+    const lines = container.log.split('\n')
+    let offset = tail === 'all' ? 0 : Math.max(0, lines.slice(0, -1 - Number(tail)).join('\n').length)
+    for (;;) {
+      const text = container.log.slice(offset)
+      offset = container.log.length
+      if (text !== '') yield { stream: text.startsWith('!') ? 'stderr' : 'stdout', data: Buffer.from(text) }
+      else if (!follow || container.status !== 'running' || abort?.aborted === true) return
+      else await nextChange(abort)
+    }
+  }
+
+  const networksApi: NetworksApi = {
+    async list() {
+      await request('list networks')
+      return [...networks.values()]
+    },
+    async inspect(name) {
+      await request(`inspect network ${name}`)
+      const found = networks.get(name)
+      if (found === undefined) throw new NotFoundError(`network ${name} not found`)
+      return found
+    },
+    async create(body) {
+      await request(`create network ${body.Name}`)
+      if (networks.has(body.Name)) throw new ConflictError(`network ${body.Name} exists`)
+      const network = toNetwork(newId(), body.Name, body.Labels ?? {})
+      networks.set(body.Name, network)
+      return { Id: network.Id }
+    },
+    async remove(id) {
+      const found = [...networks.values()].find((one) => one.Id === id || one.Name === id)
+      if (found === undefined) throw new NotFoundError(`network ${id} not found`)
+      await request(`remove network ${found.Name}`)
+      if ([...containers.values()].some((one) => one.networks.has(found.Name))) throw new ConflictError('in use')
+      networks.delete(found.Name)
+    },
+    async connect(network, id) {
+      await request(`connect ${nameOf(id)} ${network}`)
+      find(id).networks.add(network)
+    },
+    async disconnect(network, id) {
+      await request(`disconnect ${nameOf(id)} ${network}`)
+      find(id).networks.delete(network)
+    },
+  }
+
+  const volumesApi: VolumesApi = {
+    async list() {
+      await request('list volumes')
+      return [...volumes.values()]
+    },
+    async inspect(name) {
+      await request(`inspect volume ${name}`)
+      const found = volumes.get(name)
+      if (found === undefined) throw new NotFoundError(`no such volume: ${name}`)
+      return found
+    },
+    async create(body) {
+      await request(`create volume ${body.Name}`)
+      const volume = toVolume(body.Name ?? newId(), body.Labels ?? {})
+      volumes.set(volume.Name, volume)
+      return volume
+    },
+    async remove(name) {
+      await request(`remove volume ${name}`)
+      const isUsed = [...containers.values()].some((one) => one.mounts.some((mount) => mount.Name === name))
+      if (isUsed) throw new ConflictError(`volume ${name} is in use`)
+      volumes.delete(name)
+    },
+  }
+
+  const imagesApi: ImagesApi = {
+    async list() {
+      await request('list images')
+      return [...images].map(([reference, { id }]) => toImageSummary(reference, id))
+    },
+    async inspect(reference) {
+      await request(`inspect image ${reference}`)
+      const image = images.get(reference)
+      if (image === undefined) throw new NotFoundError(`No such image: ${reference}`)
+      return toImageInspect(reference, image)
+    },
+    remove: () => Promise.resolve([]),
+    tag: () => Promise.resolve(),
+    import: () => {
+      throw new Error('the fake engine imports nothing')
+    },
+    bootstrap: () => {
+      throw new Error('the fake engine bootstraps nothing')
+    },
+  }
+
+  async function* events(abort: AbortSignal | undefined): AsyncGenerator<EventMessage> {
+    requests.push('events')
+    const queue: EventMessage[] = []
+    let wake = (): void => {}
+    const subscriber = (event: EventMessage): void => {
+      queue.push(event)
+      wake()
+    }
+    subscribers.add(subscriber)
+    abort?.addEventListener('abort', () => wake(), { once: true })
+    try {
+      for (;;) {
+        const event = queue.shift()
+        if (abort?.aborted === true) return
+        if (event !== undefined) yield event
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      }
+    } finally {
+      subscribers.delete(subscriber)
+    }
+  }
+
+  function nameOf(id: string): string {
+    return containers.get(id)?.name ?? id
+  }
+
+  const engine: FakeEngine = {
+    client: {
+      containers: containersApi,
+      networks: networksApi,
+      volumes: volumesApi,
+      images: imagesApi,
+      version: () => Promise.reject(new Error('not asked for')),
+      events: ({ abort }) => events(abort),
+      status: () => Promise.reject(new Error('not asked for')),
+      doctor: () => Promise.resolve([]),
+      shutdown: () => Promise.resolve(),
+      close() {},
+    },
+    requests,
+    containers,
+    networks,
+    volumes,
+    byName: find,
+    addImage(reference, { id = `sha256:${reference}`, healthcheck = false } = {}) {
+      images.set(reference, { id, healthcheck })
+    },
+    onStart: () => {},
+    failOn: () => undefined,
+    setHealth(name, health, output = '') {
+      const container = find(name)
+      container.health = health
+      container.healthLog.push({ Start: '', End: '', ExitCode: health === 'healthy' ? 0 : 1, Output: output })
+      emit(container, `health_status: ${health}`)
+    },
+    exit: (name, exitCode) => end(find(name), exitCode),
+    write(name, text) {
+      find(name).log += text
+      for (const wake of changed) wake()
+    },
+    mute: false,
+  }
+  return engine
+}
+
+function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const equals = wanted.indexOf('=')
+  return equals === -1 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1)
+}
+
+function statusText({ status, health, exitCode }: FakeContainer): string {
+  if (status === 'exited') return `Exited (${exitCode}) 1 second ago`
+  if (status !== 'running') return status === 'created' ? 'Created' : status
+  if (health === undefined) return 'Up 1 second'
+  return health === 'starting' ? 'Up 1 second (health: starting)' : `Up 1 second (${health})`
+}
+
+function toSummary(container: FakeContainer): ContainerSummary {
+  const { request } = container
+  const bindings = Object.entries(request.HostConfig?.PortBindings ?? {})
+  return {
+    Id: container.id,
+    Names: [`/${container.name}`],
+    Image: request.Image ?? '',
+    ImageID: container.imageId,
+    Command: (request.Cmd ?? []).join(' '),
+    Created: 1_700_000_000,
+    Ports: bindings.flatMap(([key, list]) =>
+      list.map(({ HostPort }) => ({
+        PrivatePort: Number.parseInt(key, 10),
+        PublicPort: Number(HostPort),
+        Type: 'tcp' as const,
+      })),
+    ),
+    Labels: request.Labels ?? {},
+    State: container.status,
+    Status: statusText(container),
+    HostConfig: { NetworkMode: request.HostConfig?.NetworkMode ?? 'default' },
+    NetworkSettings: { Networks: Object.fromEntries([...container.networks].map((name) => [name, {}])) },
+    Mounts: container.mounts,
+  }
+}
+
+function toInspect(container: FakeContainer): ContainerInspect {
+  const { status, exitCode, health, healthLog, request } = container
+  return {
+    Id: container.id,
+    Created: '2026-01-01T00:00:00Z',
+    Path: '',
+    Args: [],
+    State: {
+      Status: status,
+      Running: status === 'running',
+      Paused: false,
+      Restarting: status === 'restarting',
+      OOMKilled: false,
+      Dead: false,
+      Pid: 1,
+      ExitCode: exitCode,
+      Error: '',
+      StartedAt: '',
+      FinishedAt: '',
+      ...(health === undefined ? {} : { Health: { Status: health, FailingStreak: 0, Log: healthLog } }),
+    },
+    Image: container.imageId,
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: '',
+    Name: `/${container.name}`,
+    RestartCount: 0,
+    Driver: 'overlay',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: null,
+    HostConfig: request.HostConfig ?? {},
+    GraphDriver: { Name: '', Data: {} },
+    Mounts: container.mounts,
+    Config: request,
+    NetworkSettings: { SandboxID: '', SandboxKey: '', Ports: {}, Networks: {} },
+  }
+}
+
+export function toNetwork(id: string, name: string, labels: Readonly<Record<string, string>>): NetworkInspect {
+  return {
+    Name: name,
+    Id: id,
+    Created: '',
+    Scope: 'local',
+    Driver: 'bridge',
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: {},
+    Internal: false,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: {},
+    Options: {},
+    Labels: labels,
+  }
+}
+
+export function toVolume(name: string, labels: Readonly<Record<string, string>>): Volume {
+  return { Name: name, Driver: 'local', Mountpoint: '', CreatedAt: '', Labels: labels, Options: null, Scope: 'local' }
+}
+
+function toImageSummary(reference: string, id: string): ImageSummary {
+  const tagged = reference.includes(':') ? reference : `${reference}:latest`
+  return {
+    Id: id,
+    ParentId: '',
+    RepoTags: [tagged],
+    RepoDigests: [],
+    Created: 0,
+    Size: 0,
+    SharedSize: 0,
+    Labels: null,
+    Containers: 0,
+  }
+}
+
+function toImageInspect(reference: string, { id, healthcheck }: { id: string; healthcheck: boolean }): ImageInspect {
+  return {
+    Id: id,
+    RepoTags: [reference],
+    RepoDigests: [],
+    Parent: '',
+    Comment: '',
+    Created: '',
+    Author: '',
+    Config: healthcheck ? { Healthcheck: { Test: ['CMD', 'true'] } } : {},
+    Architecture: 'amd64',
+    Os: 'linux',
+    Size: 0,
+    GraphDriver: { Name: '', Data: {} },
+    RootFS: { Type: 'layers', Layers: [] },
+    Metadata: { LastTagTime: '' },
+  }
+}
