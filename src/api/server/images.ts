@@ -4,8 +4,10 @@ import { ok, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { toFailure } from './errors.ts'
+import { pruneLabelsMatch, untilOf } from './prune.ts'
 import type { Routes } from './router.ts'
-import type { BootstrapRequest, ProgressMessage } from '../types/index.ts'
+import type { BootstrapRequest, ImageDeleteResponse, ProgressMessage } from '../types/index.ts'
+import type { Filters } from '../../engine/services.ts'
 import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
 
 function nameOf(request: ApiRequest): string {
@@ -68,6 +70,25 @@ function importImage(context: ApiContext, request: ApiRequest): Answer {
   )
 }
 
+/** Untagged ones, or with dangling=false all that no container uses. */
+async function prune({ engine }: ApiContext, filters: Filters): Promise<object> {
+  const danglingOnly = !(filters['dangling'] ?? []).some((value) => ['0', 'false'].includes(value))
+  const beforeMs = untilOf(filters, engine.host.clock.nowMs())
+  const deleted: ImageDeleteResponse[number][] = []
+  let reclaimed = 0
+  for (const image of await engine.images.list({ all: false, filters: {} })) {
+    const isDangling = image.RepoTags.every((tag) => tag.startsWith('<none>'))
+    const inUse = engine.containers.usersOf({ imageId: image.Id }).length > 0
+    if (inUse || (danglingOnly && !isDangling) || image.Created * 1000 >= beforeMs) continue
+    if (!pruneLabelsMatch(filters, image.Labels)) continue
+    const targets = isDangling ? [image.Id] : image.RepoTags
+    for (const target of targets)
+      deleted.push(...(await engine.images.remove(target, { force: false, noPrune: false })))
+    reclaimed += image.Size
+  }
+  return { ImagesDeleted: deleted, SpaceReclaimed: reclaimed }
+}
+
 export function imageRoutes(context: ApiContext): Routes {
   const { images } = context.engine
   return {
@@ -76,6 +97,7 @@ export function imageRoutes(context: ApiContext): Routes {
       return ok(await images.list({ all: query.flag('all'), filters }))
     },
     'POST /images/create': (request) => Promise.resolve().then(() => importImage(context, request)),
+    'POST /images/prune': async ({ query }) => ok(await prune(context, query.filters())),
     'GET /images/{name+}/json': async (request) => ok(await images.inspect(nameOf(request))),
     'POST /images/{name+}/tag': async (request) => {
       const repository = request.query.text('repo')

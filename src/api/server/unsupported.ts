@@ -18,7 +18,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'POST /images/load': 'loading images',
   'GET /images/{name+}/history': 'the history of an image',
   'POST /images/{name+}/push': 'pushing images',
-  'POST /images/prune': 'pruning images',
   'POST /auth': 'logging in to a registry',
   'GET /system/df': 'disk usage',
 }
