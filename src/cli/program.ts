@@ -131,4 +131,14 @@ async function complete(program: Command, command: Command, entry: CommandEntry,
   })
   module.define(command, (work) => cli.run(globals(), async (session) => (await work(session)) ?? undefined))
   if (entry.acts === true) command.option('--dry-run', 'show what would be done and do nothing')
+  defaultNegated(command)
+}
+
+/** commander does this before the hook in which a command's options are defined. */
+function defaultNegated(command: Command): void {
+  for (const option of command.options) {
+    const name = option.attributeName()
+    if (option.negate && command.getOptionValue(name) === undefined)
+      command.setOptionValueWithSource(name, true, 'default')
+  }
 }
