@@ -120,8 +120,8 @@ export function createNetworkService(
     },
     async remove(reference) {
       const network = registry.network(reference)
-      await removeNetwork(base, registry, network)
-      await firewall.flush()
+      const removed = removeNetwork(base, registry, network)
+      await Promise.all([removed, firewall.flush()])
       publishEvent(base, 'destroy', network)
     },
     validate: async (request) => validateSandbox(parts, request),
