@@ -159,7 +159,10 @@ export interface LogOptions {
   /** Unix milliseconds. */
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
-  /** Following: ends at the container's next exit with all of its output written (attach). */
+  /**
+   * Following: ends when the container has exited (at once when it has, never before it was started) and all of its
+   * output is written. The API always sets it.
+   */
   readonly untilExit?: boolean
 }
 

@@ -37,6 +37,8 @@ function toLogOptions({ query }: ApiRequest, nowMs: number): LogOptions {
     tail: tail !== undefined && /^\d{1,12}$/.test(tail) ? Number(tail) : undefined,
     sinceMs: since === undefined || since === '0' ? undefined : parseTimeMs(since, nowMs),
     untilMs: until === undefined || until === '0' ? undefined : parseTimeMs(until, nowMs),
+    // as dockerd: the log that is followed ends with the container; clients take it up again after a restart
+    untilExit: true,
   }
 }
 
