@@ -1,6 +1,6 @@
 /** `down`: stops and removes a project; works from labels alone, a model tells what is an orphan. */
 import type { ProjectContext, ProjectTarget } from './context.ts'
-import { executePlan } from './execute.ts'
+import { executePlan, tellWarnings } from './execute.ts'
 import { createExecution } from './execution.ts'
 import { observe } from './observe.ts'
 import type { Plan } from './plan.ts'
@@ -25,6 +25,7 @@ export async function down(context: ProjectContext, target: ProjectTarget, optio
   checkServices(target, observed.containers, options.services ?? [])
   const graph = serviceGraph(target, observed.containers)
   const plan = planDown({ projectName: target.name, project: target.project, graph, observed, options })
+  tellWarnings(context, plan)
   if (options.dryRun === true) return { plan }
   using execution = createExecution(context, { projectName: target.name })
   await executePlan(execution, plan)

@@ -6,6 +6,7 @@ import { CanceledError, MycomposeError } from '../errors.ts'
 import { createGraph } from '../graph/graph.ts'
 import { walk } from '../graph/walk.ts'
 import type { WalkFailure } from '../graph/walk.ts'
+import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
 import { runOperation } from './handlers.ts'
 import { containerResource } from './names.ts'
@@ -14,7 +15,6 @@ import type { Operation, Plan } from './plan.ts'
 /** Throws the first failure, with the others as its cause; CanceledError when interrupted. */
 export async function executePlan(execution: Execution, plan: Plan): Promise<void> {
   const { context } = execution
-  for (const text of plan.warnings) context.sink.notice({ level: 'warning', text })
   for (const name of plan.unchanged) {
     context.sink.progress({ id: containerResource(name), status: 'done', text: 'Running' })
   }
@@ -32,6 +32,11 @@ export async function executePlan(execution: Execution, plan: Plan): Promise<voi
     },
   )
   throwFailures(outcome.failures)
+}
+
+/** Also when nothing is going to be done (--dry-run). */
+export function tellWarnings({ sink }: ProjectContext, { warnings }: Plan): void {
+  for (const text of warnings) sink.notice({ level: 'warning', text })
 }
 
 /**

@@ -142,6 +142,8 @@ export interface PlanBuilder {
     about: { readonly resource: string; readonly cause: string; readonly after?: Iterable<number> },
   ): number
   warn(text: string): void
+  /** Of an operation that was added. */
+  causeOf(id: number): string | undefined
   build(unchanged?: Iterable<string>): Plan
 }
 
@@ -155,6 +157,7 @@ export function createPlanBuilder(): PlanBuilder {
       return id
     },
     warn: (text) => void warnings.push(text),
+    causeOf: (id) => operations[id - 1]?.cause,
     build: (unchanged = []) => ({ operations, unchanged: [...unchanged].toSorted(), warnings }),
   }
 }

@@ -3,7 +3,7 @@ import type { Project } from '../compose/model.ts'
 import { MycomposeError, NotFoundError } from '../errors.ts'
 import type { ProjectContext } from './context.ts'
 import { diagnose } from './diagnose.ts'
-import { executePlan } from './execute.ts'
+import { executePlan, tellWarnings } from './execute.ts'
 import { createExecution } from './execution.ts'
 import type { Execution } from './execution.ts'
 import { imageReference } from './names.ts'
@@ -65,7 +65,7 @@ export async function up(context: ProjectContext, project: Project, options: UpO
   return { plan: planned.plan, containers: targetedContainers(execution, planned) }
 }
 
-/** observe -> reconcile. Changes nothing. */
+/** observe -> reconcile; tells the warnings. Changes nothing. */
 export async function prepareUp(context: ProjectContext, project: Project, options: UpOptions): Promise<UpPlan> {
   const services = Object.values(project.services)
   const references = services.map((service) => imageReference(project.name, service))
@@ -74,7 +74,9 @@ export async function prepareUp(context: ProjectContext, project: Project, optio
     findImageHealthchecks(context, project),
   ])
   const version = context.version ?? ''
-  return planUp({ project, observed, options, version, imagesWithHealthcheck })
+  const planned = planUp({ project, observed, options, version, imagesWithHealthcheck })
+  tellWarnings(context, planned.plan)
+  return planned
 }
 
 export async function createUpExecution(

@@ -30,7 +30,8 @@ export function planDown(input: DownInput): Plan {
   const remaining = input.observed.containers.filter((container) => !doomed.includes(container))
   planNetworkRemovals(input, builder, { removals, remaining })
   if (input.options.volumes === true) planVolumeRemovals(input, builder, { removals, remaining })
-  if (removals.size === 0 && builder.build().operations.length === 0) {
+  const { operations, warnings } = builder.build()
+  if (operations.length === 0 && warnings.length === 0) {
     builder.warn(`No resource found to remove for project "${input.projectName}".`)
   }
   return builder.build()

@@ -4,7 +4,6 @@
  */
 import type { EndpointSettings } from '../../api/types/index.ts'
 import { containerResource } from '../names.ts'
-import { isRunning } from '../observe.ts'
 import type { ObservedContainer } from '../observe.ts'
 import { networkName, orderNetworks, toEndpoint } from '../translate/networks.ts'
 import { refOf } from './input.ts'
@@ -23,8 +22,12 @@ export function releaseNetworks(state: UpState): Released {
   planEarlyStops(state, attached, 'its network is replaced')
   const released = new Map<string, number[]>()
   for (const container of attached) {
-    if (state.removed.has(container.id)) continue
+    const removed = state.removed.get(container.id)
     for (const network of container.networks.filter((name) => state.replacedNetworks.has(name))) {
+      if (removed !== undefined) {
+        released.set(network, [...(released.get(network) ?? []), removed])
+        continue
+      }
       const stop = stopped.get(container.id)
       const id = builder.add(
         { kind: 'disconnectNetwork', network, container: refOf(container) },
@@ -62,7 +65,7 @@ export function releaseVolumes(state: UpState): Released {
   return released
 }
 
-/** Kept containers come back to the networks that were made anew; those that ran and nobody else starts, start. */
+/** Kept containers come back to the networks that were made anew. */
 export function planReconnects(state: UpState): void {
   const desired = [...state.desired.values()].flat()
   for (const container of state.input.observed.containers) {
@@ -74,13 +77,6 @@ export function planReconnects(state: UpState): void {
       .map((network) => planConnect(state, container, network))
     if (connects.length === 0) continue
     state.prepared.set(container.name, connects)
-    if (wanted === undefined && isRunning(container) && state.input.options.noStart !== true) {
-      const id = state.builder.add(
-        { kind: 'startContainer', container: refOf(container) },
-        { resource: containerResource(container.name), cause: 'its network is replaced', after: connects },
-      )
-      state.started.set(container.name, id)
-    }
   }
 }
 

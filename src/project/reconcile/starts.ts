@@ -9,7 +9,7 @@ import { isRunning } from '../observe.ts'
 import type { ObservedContainer } from '../observe.ts'
 import type { WaitCondition } from '../plan.ts'
 import { isDisabled } from '../translate/health.ts'
-import { refOfDesired } from './input.ts'
+import { refOf, refOfDesired } from './input.ts'
 import type { DesiredContainer, UpState } from './input.ts'
 import { publishedPorts } from './ports.ts'
 
@@ -31,13 +31,45 @@ export function planStarts(state: UpState): void {
   if (state.input.options.wait === true) {
     for (const { service } of state.selection.wanted) waits.onReady(service)
   }
+  planBystanderStarts(state)
+}
+
+/** Containers of other services that were stopped because their network is made anew. */
+function planBystanderStarts(state: UpState): void {
+  for (const container of bystanders(state)) {
+    const { dependsOn = {} } = state.input.project.services[container.service] ?? {}
+    const id = state.builder.add(
+      { kind: 'startContainer', container: refOf(container) },
+      {
+        resource: containerResource(container.name),
+        cause: 'its network is replaced',
+        after: [
+          ...(state.prepared.get(container.name) ?? []),
+          ...Object.keys(dependsOn).flatMap((name) => startsOf(state, name)),
+        ],
+      },
+    )
+    state.started.set(container.name, id)
+  }
+}
+
+function bystanders(state: UpState): readonly ObservedContainer[] {
+  const desired = new Set([...state.desired.values()].flat().map(({ existing }) => existing?.id))
+  return state.input.observed.containers.filter(
+    (container) =>
+      state.stopped.has(container.id) &&
+      state.prepared.has(container.name) &&
+      !desired.has(container.id) &&
+      !state.removed.has(container.id),
+  )
 }
 
 /** Runs already and is left alone: undefined. */
 function startCause(state: UpState, { existing, createCause }: DesiredContainer): string | undefined {
-  if (createCause !== undefined) return createCause
+  if (createCause !== undefined) return existing === undefined ? 'created' : 'recreated'
   if (existing === undefined) return undefined
-  if (state.stopped.has(existing.id)) return 'stopped by this plan'
+  const stop = state.stopped.get(existing.id)
+  if (stop !== undefined) return state.builder.causeOf(stop)
   if (isRunning(existing)) return undefined
   return existing.state === 'exited' ? `exited (${existing.exitCode})` : existing.state
 }

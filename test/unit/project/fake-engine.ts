@@ -72,7 +72,7 @@ export function createFakeEngine(): FakeEngine {
   const changed = new Set<() => void>()
   let counter = 0
 
-  const newId = (): string => (counter += 1).toString(16).padStart(64, '0')
+  const newId = (): string => (counter += 1).toString(16).padStart(12, '0').padEnd(64, '0')
 
   async function request(text: string): Promise<void> {
     requests.push(text)
