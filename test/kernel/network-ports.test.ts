@@ -1,0 +1,211 @@
+/** Published ports, with real packets: from the host, from another machine, from containers; who must not get in. */
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+import { after, before, test } from 'node:test'
+import type { Sandbox } from '../../src/engine/services.ts'
+import { createHarness, type Harness } from './network-harness.ts'
+
+let harness: Harness
+let lan: string
+
+before(async () => {
+  harness = await createHarness()
+  await harness.service.recover([])
+  lan = harness.lan()
+  await harness.service.create({ Name: 'front' })
+  await harness.service.create({ Name: 'back' })
+})
+after(() => harness.close())
+
+const addressOn = (sandbox: Sandbox, network: string): string => sandbox.endpoints[network]?.IPAddress ?? ''
+
+test('a port at every address: from the host, from another machine, from other containers, from itself', async () => {
+  const web = await harness.open(1, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8080' }] } })
+  assert.deepEqual(web.ports, { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] })
+  harness.serveTcp(web.netnsPath, 80, 'web')
+  const gateway = web.endpoints['front']?.Gateway ?? ''
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 8080), `web from ${gateway}`)
+  assert.equal(await harness.connect(undefined, '10.77.0.1', 8080), `web from ${gateway}`)
+  // another machine is seen by its own address
+  assert.equal(await harness.connect(lan, '10.77.0.1', 8080), 'web from 10.77.0.2')
+  // hairpin: its own published port
+  assert.equal(await harness.connect(web.netnsPath, '10.77.0.1', 8080), `web from ${gateway}`)
+  assert.equal(await harness.connect(web.netnsPath, gateway, 8080), `web from ${gateway}`)
+  // a container of another network may use what the host offers to everybody
+  const other = await harness.open(2, { endpoints: { back: {} } })
+  assert.match((await harness.connect(other.netnsPath, '10.77.0.1', 8080)) ?? '', /^web from/)
+  // but not the address itself; nor may another machine, port published or not
+  assert.equal(await harness.connect(other.netnsPath, addressOn(web, 'front'), 80), undefined)
+  assert.equal(await harness.connect(lan, addressOn(web, 'front'), 80), undefined)
+  for (const n of [1, 2]) await harness.service.closeSandbox(harness.idOf(n))
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 8080), undefined)
+})
+
+test('a port at 127.0.0.1 is for this host alone', async () => {
+  const db = await harness.open(3, {
+    endpoints: { back: {} },
+    portBindings: { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5432' }] },
+  })
+  harness.serveTcp(db.netnsPath, 5432, 'db')
+  assert.match((await harness.connect(undefined, '127.0.0.1', 5432)) ?? '', /^db from/)
+  assert.equal(await harness.connect(undefined, '10.77.0.1', 5432), undefined)
+  assert.equal(await harness.connect(lan, '10.77.0.1', 5432), undefined)
+  // a neighbour that sends 127.0.0.1 our way (CVE-2021-20199's kin)
+  const path = '/proc/sys/net/ipv4/conf/eth0/route_localnet'
+  harness.host.netns.inside(lan, () => {
+    harness.host.files.writeTextSync(path, '1')
+    harness.host.links.setUp('lo')
+  })
+  await harness.run(lan, 'ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local')
+  await harness.run(lan, 'ip', 'route', 'del', 'local', '127.0.0.1', 'dev', 'lo', 'table', 'local')
+  await harness.run(lan, 'ip', 'route', 'add', '127.0.0.1', 'via', '10.77.0.1', 'dev', 'eth0')
+  assert.equal(await harness.connect(lan, '127.0.0.1', 5432), undefined)
+  await harness.service.closeSandbox(harness.idOf(3))
+})
+
+test('udp, and a client that was there before the port', async () => {
+  // the flow is tracked before there is a rule for it: it must not stick
+  const early = createSocket('udp4')
+  await new Promise<void>((resolve) => early.bind(0, '127.0.0.1', resolve))
+  await new Promise((resolve) => early.send('early', 5353, '127.0.0.1', resolve))
+  const dns = await harness.open(4, { endpoints: { front: {} }, portBindings: { '53/udp': [{ HostPort: '5353' }] } })
+  harness.serveUdp(dns.netnsPath, 53, 'dns')
+  assert.match((await harness.datagram(undefined, '127.0.0.1', 5353)) ?? '', /^dns from/)
+  assert.equal(await harness.datagram(lan, '10.77.0.1', 5353), 'dns from 10.77.0.2')
+  const answered = new Promise<string>((resolve) => early.on('message', (message) => resolve(message.toString())))
+  early.on('error', () => {}) // the first datagram met a closed port
+  early.send('again', 5353, '127.0.0.1')
+  assert.match(await answered, /^dns from/)
+  early.close()
+  await harness.service.closeSandbox(harness.idOf(4))
+})
+
+test('a port in use is refused, and the holder named: a container, a program', async () => {
+  await harness.open(5, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8081' }] } })
+  await assert.rejects(
+    harness.open(6, {
+      endpoints: { front: {} },
+      portBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8081' }] },
+    }),
+    {
+      code: 'PORT_ALLOCATED',
+      message: 'Bind for 127.0.0.1:8081 failed: port is already allocated',
+      hint: /container "c5"/,
+    },
+  )
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(8082, '127.0.0.1', resolve))
+  await assert.rejects(
+    harness.open(6, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8082' }] } }),
+    { code: 'PORT_ALLOCATED', hint: new RegExp(`process ${process.pid} \\(`) },
+  )
+  server.close()
+  // the failed ones left nothing: the same container starts with a free port
+  await harness.open(6, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8083' }] } })
+  for (const n of [5, 6]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('a published port cannot be taken by another program', async () => {
+  await harness.open(7, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8084' }] } })
+  const server = createServer()
+  const refused = await new Promise((resolve) => {
+    server.once('error', resolve)
+    server.listen(8084, '127.0.0.1', () => resolve(undefined))
+  })
+  assert.equal((refused as NodeJS.ErrnoException | undefined)?.code, 'EADDRINUSE')
+  await harness.service.closeSandbox(harness.idOf(7))
+})
+
+test('ranges, random ports, publish all; a random port stays over a restart of the container', async () => {
+  const ranged = { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '9000-9001' }] } }
+  const first = await harness.open(8, ranged)
+  const second = await harness.open(9, ranged)
+  assert.equal(first.ports['80/tcp']?.[0]?.HostPort, '9000')
+  assert.equal(second.ports['80/tcp']?.[0]?.HostPort, '9001')
+  await assert.rejects(harness.open(10, ranged), { code: 'PORT_ALLOCATED' })
+  const random = { endpoints: { front: {} }, publishAll: true, exposedPorts: ['80/tcp', '53/udp'] }
+  const sandbox = await harness.open(11, random)
+  const port = Number(sandbox.ports['80/tcp']?.[0]?.HostPort)
+  assert.ok(port >= 32_768 && port <= 60_999, String(port))
+  assert.ok(sandbox.ports['53/udp'])
+  harness.serveTcp(sandbox.netnsPath, 80, 'random')
+  assert.match((await harness.connect(undefined, '127.0.0.1', port)) ?? '', /^random/)
+  await harness.service.closeSandbox(harness.idOf(11))
+  const again = await harness.open(11, random)
+  assert.equal(Number(again.ports['80/tcp']?.[0]?.HostPort), port)
+  for (const n of [8, 9, 11]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('an address that is not of this host', async () => {
+  await assert.rejects(
+    harness.open(12, {
+      endpoints: { front: {} },
+      portBindings: { '80/tcp': [{ HostIp: '203.0.113.9', HostPort: '80' }] },
+    }),
+    { code: 'INVALID_PORT' },
+  )
+  assert.equal(harness.service.sandbox(harness.idOf(12)), undefined)
+})
+
+test('the table comes back when somebody flushes it', async () => {
+  const web = await harness.open(13, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8085' }] } })
+  harness.serveTcp(web.netnsPath, 80, 'web')
+  await harness.run(undefined, 'nft', 'flush', 'ruleset')
+  // the next change meets a table that is gone
+  await harness.open(14, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8086' }] } })
+  assert.match((await harness.connect(undefined, '127.0.0.1', 8085)) ?? '', /^web from/)
+  for (const n of [13, 14]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('the engine is killed and comes back: traffic flows on, ports are held again, strays go', async () => {
+  const web = await harness.open(15, {
+    endpoints: { front: { Aliases: ['web'] } },
+    portBindings: { '80/tcp': [{ HostPort: '8087' }] },
+  })
+  const gone = await harness.open(16, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8088' }] } })
+  harness.serveTcp(web.netnsPath, 80, 'web')
+  await harness.restart()
+  assert.match((await harness.connect(undefined, '127.0.0.1', 8087)) ?? '', /^web from/)
+  // what a crash in the middle would leave: a link and a namespace that no row knows
+  const { links, netns, files } = harness.host
+  const { paths, id } = harness.base.config
+  links.createBridge('stray0', { alias: `mycompose ${id} ${paths.root}` })
+  netns.create(`${paths.netns}/stray`)
+  await harness.service.recover([{ containerId: harness.idOf(15), pid: process.pid }])
+  assert.match((await harness.connect(undefined, '127.0.0.1', 8087)) ?? '', /^web from/)
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 8088), undefined)
+  assert.deepEqual(harness.service.sandbox(harness.idOf(15))?.endpoints, web.endpoints)
+  assert.equal(harness.service.sandbox(harness.idOf(16)), undefined)
+  assert.equal(files.existsSync(gone.netnsPath), false)
+  assert.equal(files.existsSync(`${paths.netns}/stray`), false)
+  assert.equal(links.find('stray0'), undefined)
+  const server = createServer()
+  const refused = await new Promise((resolve) => {
+    server.once('error', resolve)
+    server.listen(8087, '127.0.0.1', () => resolve(undefined))
+  })
+  assert.equal((refused as NodeJS.ErrnoException | undefined)?.code, 'EADDRINUSE')
+  const client = await harness.open(17, { endpoints: { front: {} } })
+  assert.match(
+    await harness.run(client.netnsPath, 'bash', '-c', 'cat < /dev/tcp/' + addressOn(web, 'front') + '/80'),
+    /^web/,
+  )
+  for (const n of [15, 17]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('a container of an internal network publishes nothing', async () => {
+  await harness.service.create({ Name: 'closed', Internal: true })
+  const sandbox = await harness.open(18, {
+    endpoints: { closed: {} },
+    portBindings: { '80/tcp': [{ HostPort: '8089' }] },
+  })
+  assert.deepEqual(sandbox.ports, {})
+  // joined to a network with a way out, its ports appear; leaving it, they go
+  harness.serveTcp(sandbox.netnsPath, 80, 'joined')
+  await harness.service.connect('front', harness.idOf(18), {})
+  assert.match((await harness.connect(undefined, '127.0.0.1', 8089)) ?? '', /^joined/)
+  await harness.service.disconnect('front', harness.idOf(18), false)
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 8089), undefined)
+  await harness.service.closeSandbox(harness.idOf(18))
+})
