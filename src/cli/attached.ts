@@ -19,9 +19,17 @@ export async function runAttached(
   session: Session,
   project: Project,
   options: AttachOptions,
+  wishes: OutputWishes,
+): Promise<number> {
+  return await followRun(session, await session.use((context) => attachUp(context, project, options)), wishes)
+}
+
+/** From the moment when everything is started. */
+export async function followRun(
+  session: Pick<Session, 'io' | 'signal' | 'style' | 'renderer' | 'print' | 'tell' | 'takeSignals'>,
+  run: AttachedRun,
   { color, logPrefix }: OutputWishes,
 ): Promise<number> {
-  const run = await session.use((context) => attachUp(context, project, options))
   // a list that redraws itself and container output do not go together
   ;(await session.renderer()).oneLinePerEvent()
   const interrupt = handleInterrupts(session, run)
@@ -37,7 +45,10 @@ export async function runAttached(
   return interrupt.happened() ? 130 : exitCode
 }
 
-function handleInterrupts(session: Session, run: AttachedRun): { happened(): boolean; finished(): Promise<unknown> } {
+function handleInterrupts(
+  session: Pick<Session, 'takeSignals' | 'tell'>,
+  run: AttachedRun,
+): { happened(): boolean; finished(): Promise<unknown> } {
   const work: Promise<void>[] = []
   session.takeSignals(() => {
     if (work.length > 1) return

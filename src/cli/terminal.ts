@@ -22,6 +22,9 @@ export async function streamSession(session: Session, stream: StreamSession, opt
   undo.push(feed(stdin, stream))
   try {
     for await (const { stream: name, data } of stream.output) await write(name === 'stdout' ? stdout : stderr, data)
+  } catch (error) {
+    session.signal.throwIfAborted() // we closed the stream ourselves
+    throw error
   } finally {
     for (const step of undo.toReversed()) step()
     stream.close()

@@ -42,7 +42,7 @@ export interface Control {
   readonly stdout: Sink
   readonly stderr: Sink
   readonly stdin: PassThrough
-  signal(name: SignalName): void
+  readonly signal: (name: SignalName) => void
 }
 
 export interface RunResult {
