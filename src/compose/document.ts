@@ -14,33 +14,42 @@ import { resolvePlain } from './yaml-scalar.ts'
 const MAX_NODES = 100_000
 const MAX_TEXT_LENGTH = 16 * 2 ** 20
 
-/** The documents of a file that are not empty. */
-export function parseDocuments(source: SourceFile, problems: Problems): Node[] {
+export interface ParsedFile {
+  /** Those that are not empty. */
+  readonly documents: readonly Node[]
+  /** false: something could not be read, and was reported. */
+  readonly isWhole: boolean
+}
+
+export function parseDocuments(source: SourceFile, problems: Problems): ParsedFile {
   const start = { source, offset: 0 }
   if (source.text.length > MAX_TEXT_LENGTH) {
     problems.error(start, { code: 'FILE_TOO_LARGE', message: `${source.path} is larger than 16 MiB` })
-    return []
+    return { documents: [], isWhole: false }
   }
   const nul = source.text.indexOf('\0')
   if (nul !== -1) {
     const message = 'the file contains a NUL byte: it is not text'
     problems.error({ source, offset: nul }, { code: 'YAML_SYNTAX', message, hint: 'save it as UTF-8 text' })
-    return []
+    return { documents: [], isWhole: false }
   }
   const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const
   const parsed = parseAllDocuments(source.text, options)
   const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : []
   const nodes: Node[] = []
+  let isWhole = true
   for (const document of documents) {
     const [error] = document.errors
     if (error !== undefined) {
-      problems.error({ source, offset: error.pos[0] }, explainYamlError(error, source))
+      const { offset, text } = explainYamlError(error, source, document)
+      problems.error({ source, offset }, text)
+      isWhole = false
       continue
     }
     const node = new TreeBuilder(source, problems).build(document)
     if (node !== undefined && !(node.kind === 'scalar' && node.value === null)) nodes.push(node)
   }
-  return nodes
+  return { documents: nodes, isWhole }
 }
 
 /** Strips a byte order mark; line ends are the parser's matter. */

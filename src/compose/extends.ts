@@ -24,9 +24,10 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
   const names = [...services.entries].filter(([, { value }]) => child(value, 'extends') !== undefined)
   if (names.length === 0) return tree
   const files = new Map<string, Promise<LoadedFile | undefined>>()
+  const cycles = new Set<string>()
   let resolved: MapNode = services
   for (const [name] of names) {
-    const service = await resolveService(name, { path, tree, context }, { files, chain: [] })
+    const service = await resolveService(name, { path, tree, context }, { files, cycles, chain: [] })
     if (service !== undefined) resolved = withEntry(resolved, name, service)
   }
   return withEntry(tree, 'services', resolved)
@@ -35,6 +36,8 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
 interface Walk {
   /** Files read so far, by absolute path. */
   readonly files: Map<string, Promise<LoadedFile | undefined>>
+  /** Steps of the circles reported so far. */
+  readonly cycles: Set<string>
   /** "service (file)" steps that led here. */
   readonly chain: readonly string[]
 }
@@ -48,7 +51,12 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
   const step = `${name} (${file.path})`
   const { problems } = file.context
   if (walk.chain.includes(step)) {
-    const cycle = [...walk.chain.slice(walk.chain.indexOf(step)), step].join(' -> ')
+    const steps = walk.chain.slice(walk.chain.indexOf(step))
+    // Every service of the circle leads around it; one report is enough.
+    if (steps.some((other) => walk.cycles.has(other))) return own
+    for (const other of steps) walk.cycles.add(other)
+    const cycle = [...steps, step].join(' -> ')
+    file.context.removed.push([])
     problems.error(reference.origin, { code: 'EXTENDS_CYCLE', message: `services extend each other: ${cycle}` })
     return own
   }
@@ -70,6 +78,7 @@ async function baseService(reference: Node, file: LoadedFile, walk: Walk): Promi
     message: `cannot extend service "${name}": there is none in ${target.path}`,
     hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
   })
+  file.context.removed.push([])
   return undefined
 }
 
@@ -81,6 +90,7 @@ async function targetFile(reference: Node, file: LoadedFile, walk: Walk): Promis
   if (isRemote(written)) {
     const message = `cannot extend a service of "${written}": remote files are not supported yet`
     context.problems.error(fileNode.origin, { code: 'REMOTE_FILE', message })
+    context.removed.push([])
     return undefined
   }
   const path = resolvePath(written, context.baseDir, context.homeDir)
@@ -101,7 +111,7 @@ async function loadFile(path: string, from: Origin, context: FileContext): Promi
     baseDir: posix.dirname(path),
     problems: context.problems.within(`extended by ${file}:${line}`),
   }
-  const documents = await readDocuments(path, from, inner)
+  const documents = await readDocuments(path, { origin: from, problems: context.problems }, inner)
   let tree: MapNode | undefined
   for (const document of documents) {
     const prepared = await prepareDocument(document, inner)

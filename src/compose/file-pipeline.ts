@@ -20,32 +20,43 @@ export interface FileContext {
   readonly lookup: Lookup
   /** Folder that relative paths are relative to. */
   readonly baseDir: string
-  /** Paths that the schema check cut out of any file. */
+  /** Paths that the schema check cut out of any file; [] when a whole file or service is missing. */
   readonly removed: (readonly string[])[]
 }
 
 /** The raw documents of a file; a missing or unreadable one is a problem at `from`. */
-export async function readDocuments(path: string, from: Origin | undefined, context: FileContext): Promise<Node[]> {
-  const { problems } = context
+export async function readDocuments(path: string, from: Reference, context: FileContext): Promise<readonly Node[]> {
+  const { removed, problems } = context
   const text = await readFile(path, from, context)
-  if (text === undefined) return []
-  const documents = parseDocuments(sourceFile(path, text), problems)
-  if (documents.length === 0 && problems.errors.length === 0) {
-    problems.error(from, { code: 'EMPTY_FILE', message: `${path} is empty`, hint: 'a Compose file has "services:"' })
+  const parsed = text === undefined ? undefined : parseDocuments(sourceFile(path, text), problems)
+  if (parsed === undefined || !parsed.isWhole) removed.push([])
+  if (parsed?.isWhole === true && parsed.documents.length === 0) {
+    removed.push([])
+    from.problems.error(from.origin, {
+      code: 'EMPTY_FILE',
+      message: `${path} is empty`,
+      hint: 'a Compose file has "services:"',
+    })
   }
-  return documents
+  return parsed?.documents ?? []
 }
 
-async function readFile(path: string, from: Origin | undefined, context: FileContext): Promise<string | undefined> {
-  const { reader, problems } = context
+/** Who asks for a file: where, and who collects it when there is none. */
+export interface Reference {
+  readonly origin: Origin | undefined
+  readonly problems: Problems
+}
+
+async function readFile(path: string, from: Reference, { reader }: FileContext): Promise<string | undefined> {
+  const { origin, problems } = from
   if (path === '-') return await reader.readStdin()
   try {
     const text = await reader.readText(path)
-    if (text === undefined) problems.error(from, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
+    if (text === undefined) problems.error(origin, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
     return text
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    problems.error(from, { code: 'FILE_UNREADABLE', message: `cannot read ${path}: ${reason}` })
+    problems.error(origin, { code: 'FILE_UNREADABLE', message: `cannot read ${path}: ${reason}` })
     return undefined
   }
 }
@@ -56,6 +67,7 @@ export async function prepareDocument(document: Node, context: FileContext): Pro
   if (document.kind !== 'map') {
     const message = `the top level of a Compose file is a mapping, not a ${document.kind === 'seq' ? 'list' : 'plain text'}`
     problems.error(document.origin, { code: 'SCHEMA_TYPE', message, hint: 'begin with "services:"' })
+    context.removed.push([])
     return undefined
   }
   const filled = request.skip?.interpolation === true ? document : interpolateTree(document, lookup, problems)

@@ -74,6 +74,7 @@ async function includeOne(
     if (!chain.includes(path)) continue
     const cycle = [...chain.slice(chain.indexOf(path)), path].join(' -> ')
     context.problems.error(origin, { code: 'INCLUDE_CYCLE', message: `files include each other: ${cycle}` })
+    context.removed.push([])
     return undefined
   }
   const directory = textOf(child(item, 'project_directory'))
@@ -88,7 +89,8 @@ async function includeOne(
   const variables = await includeEnvironment(child(item, 'env_file'), baseDir, context)
   const lookup = (name: string): string | undefined => context.lookup(name) ?? variables[name]
   const files: RawFile[] = []
-  for (const { path, origin } of paths) files.push({ path, documents: await readDocuments(path, origin, inner) })
+  for (const { path, origin } of paths)
+    files.push({ path, documents: await readDocuments(path, { origin, problems: context.problems }, inner) })
   return await mergeFiles(files, { ...inner, lookup }, chain)
 }
 
@@ -107,6 +109,7 @@ function localPaths(node: Node | undefined, context: FileContext): LocalPath[] {
     if (isRemote(written)) {
       const message = `cannot include "${written}": remote files are not supported yet`
       context.problems.error(item.origin, { code: 'REMOTE_FILE', message })
+      context.removed.push([])
     } else paths.push({ path: resolvePath(written, context.baseDir, context.homeDir), origin: item.origin })
   }
   return paths

@@ -30,6 +30,8 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
   const name = projectName(request, located, files, problems)
   const named: ProjectVariables = { ...variables, values: { ...variables.values, COMPOSE_PROJECT_NAME: name } }
   const merged = await mergeFiles(files, { ...context, lookup: lookupIn(named.values) }, [])
+  // A part is missing: what the rules would say about the rest may be wrong.
+  if (context.removed.some((path) => path.length === 0)) problems.throwIfAny()
   const tree = merged ?? mapNode(new Map(), emptyOrigin(paths))
   const project = await assembleProject(
     { name, workingDir, composeFiles: paths, variables: named, draft: toDraft(tree), tree },
@@ -94,7 +96,10 @@ function fileContext(
 
 async function readAll(paths: readonly string[], context: FileContext): Promise<RawFile[]> {
   return await Promise.all(
-    paths.map(async (path) => ({ path, documents: await readDocuments(path, undefined, context) })),
+    paths.map(async (path) => ({
+      path,
+      documents: await readDocuments(path, { origin: undefined, problems: context.problems }, context),
+    })),
   )
 }
 

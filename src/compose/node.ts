@@ -128,8 +128,7 @@ export function originAt(root: Node, path: readonly string[], want: 'key' | 'val
       const entry = node.entries.get(step)
       if (entry === undefined) return origin
       node = entry.value
-      // A value that begins on a later line is better shown by its key.
-      origin = want === 'key' || node.kind !== 'scalar' ? entry.key : node.origin
+      origin = want === 'key' || !isOnOneLine(entry) ? entry.key : node.origin
     } else if (node.kind === 'seq') {
       const item = node.items[Number(step)]
       if (item === undefined) return origin
@@ -138,4 +137,10 @@ export function originAt(root: Node, path: readonly string[], want: 'key' | 'val
     } else return origin
   }
   return origin
+}
+
+/** A value that begins on a later line, or elsewhere by an alias, is better shown by its key. */
+function isOnOneLine({ key, value }: Entry): boolean {
+  const { source, offset } = value.origin
+  return source === key.source && offset >= key.offset && !source.text.slice(key.offset, offset).includes('\n')
 }

@@ -45,9 +45,13 @@ export function explainSchemaError(
     }
     default: {
       const value = valueAt(data, path)
-      const expected = expectation(schemaAt(root, path), root)
+      const rule = schemaAt(root, path)
+      const expected = expectation(rule, root)
       const message = `${where} must be ${expected}, not ${describeValue(value)}`
-      return { text: { code: codeOf(error.keyword), message, hint: typeHint(value, path) }, want: 'value' }
+      return {
+        text: { code: codeOf(error.keyword), message, hint: typeHint(value, path, rule) ?? nearestHint(value, rule) },
+        want: 'value',
+      }
     }
   }
 }
@@ -88,7 +92,7 @@ function knownHint(known: readonly string[]): string | undefined {
   return `known keys: ${known.join(', ')}`
 }
 
-function typeHint(value: unknown, path: readonly string[]): string | undefined {
+function typeHint(value: unknown, path: readonly string[], rule: SchemaNode | undefined): string | undefined {
   const isItem = /^\d+$/.test(path.at(-1) ?? '')
   if (isItem && typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const [pair, ...others] = Object.entries(value)
@@ -97,8 +101,20 @@ function typeHint(value: unknown, path: readonly string[]): string | undefined {
     }
   }
   if (isItem && value === null) return 'remove the empty list item'
-  if (typeof value === 'boolean' || typeof value === 'number') return 'put it in quotes to make it a string'
+  if (typeof value === 'number' && rule?.description?.includes('duration') === true) return `add a unit: ${value}s`
+  const isText = typesOf(rule).includes('string') && rule?.enum === undefined
+  if (isText && (typeof value === 'boolean' || typeof value === 'number')) return 'put it in quotes to make it a string'
   return undefined
+}
+
+function nearestHint(value: unknown, rule: SchemaNode | undefined): string | undefined {
+  const words = (rule?.enum ?? []).filter((word) => typeof word === 'string')
+  const nearest = typeof value === 'string' ? nearestName(value, words) : undefined
+  return nearest === undefined ? undefined : `did you mean "${nearest}"?`
+}
+
+function typesOf(rule: SchemaNode | undefined): readonly string[] {
+  return typeof rule?.type === 'string' ? [rule.type] : (rule?.type ?? [])
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
@@ -115,8 +131,7 @@ function expectation(schema: SchemaNode | undefined, root: SchemaNode): string {
   if (schema === undefined) return 'something else'
   if (schema.description !== undefined && schema !== root) return schema.description
   if (schema.enum !== undefined) return `one of ${schema.enum.map((value) => JSON.stringify(value)).join(', ')}`
-  const types = typeof schema.type === 'string' ? [schema.type] : (schema.type ?? [])
-  const words = types.map((type) => TYPE_WORDS[type] ?? type)
+  const words = typesOf(schema).map((type) => TYPE_WORDS[type] ?? type)
   const last = words.pop() ?? 'something else'
   return words.length === 0 ? last : `${words.join(', ')} or ${last}`
 }

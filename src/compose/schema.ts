@@ -4,17 +4,7 @@
  * in the rest.
  */
 import { validate, type SchemaError } from '../../schemas/compose.validate.js'
-import {
-  child,
-  mapEntries,
-  originAt,
-  scalarOf,
-  toPlain,
-  withEntry,
-  withoutEntry,
-  type MapNode,
-  type Node,
-} from './node.ts'
+import { mapEntries, originAt, scalarOf, toPlain, type MapNode, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import { explainSchemaError } from './schema-errors.ts'
 
@@ -36,9 +26,7 @@ export async function checkSchema(tree: MapNode, problems: Problems): Promise<Ch
     problems.error(originAt(tree, path, want), { ...text, path })
     removed.push(path)
   }
-  let rest: MapNode = tree
-  for (const path of removed) rest = cut(rest, path)
-  return { tree: rest, removed }
+  return { tree: cut(tree, removed), removed }
 }
 
 /** A wrong name is reported twice: by its own rule and by the mapping that holds it. */
@@ -72,12 +60,20 @@ function withoutNullsInside(node: Node): Node {
   return node.kind === 'seq' ? { ...node, items: node.items.map(withoutNullsInside) } : node
 }
 
-/** Without the attribute that holds the error: services.web.ports as a whole for services.web.ports[0].target. */
-function cut(tree: MapNode, path: readonly string[]): MapNode {
-  const [key, ...rest] = path.slice(0, 3)
-  if (key === undefined) return tree
-  if (rest.length === 0) return withoutEntry(tree, key)
-  const inner = child(tree, key)
-  if (inner?.kind !== 'map') return withoutEntry(tree, key)
-  return withEntry(tree, key, cut(inner, rest))
+/** The tree without the values at these paths; of a list, without the whole item that holds one. */
+function cut(tree: MapNode, paths: readonly (readonly string[])[]): MapNode {
+  const marked = new Set(paths.map((path) => path.join('\0')))
+  const visit = (node: Node, path: readonly string[]): Node | undefined => {
+    if (marked.has(path.join('\0'))) return undefined
+    if (node.kind === 'map') return mapEntries(node, (value, key) => visit(value, [...path, key]))
+    if (node.kind === 'scalar') return node
+    const items = node.items.filter((_, index) => isWhole([...path, String(index)]))
+    return { ...node, items }
+  }
+  const isWhole = (path: readonly string[]): boolean => {
+    const prefix = path.join('\0')
+    return ![...marked].some((mark) => mark === prefix || mark.startsWith(`${prefix}\0`))
+  }
+  const rest = visit(tree, [])
+  return rest?.kind === 'map' ? rest : { ...tree, entries: new Map() }
 }

@@ -17,11 +17,13 @@ export function validateProject(
   removed: readonly (readonly string[])[],
   problems: Problems,
 ): void {
-  const cuts = new Set(removed.map((path) => path.slice(0, 3).join('\0')))
+  const cuts = new Set(removed.map((path) => path.join('\0')))
+  const incomplete = new Set(removed.flatMap((path) => path.map((_, index) => path.slice(0, index + 1).join('\0'))))
   const context: RuleContext = {
     project,
     error: (path, text) => problems.error(originAt(tree, path), { ...text, path }),
     warn: (path, text) => problems.warn(originAt(tree, path), { ...text, path }),
+    isIncomplete: (path) => incomplete.has(path.join('\0')),
     isRemoved: (path) => path.some((_, index) => cuts.has(path.slice(0, index + 1).join('\0'))),
   }
   for (const rule of PROJECT_RULES) rule(context)

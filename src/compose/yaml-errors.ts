@@ -2,7 +2,7 @@
  * Words for the syntax errors of the YAML parser: what is wrong here, and what to do. The parser's own message stays
  * for the codes that are rare in Compose files.
  */
-import type { YAMLError } from 'yaml'
+import { visit, type Document, type YAMLError } from 'yaml'
 import { lineTextAt, type ProblemText, type SourceFile } from './source-file.ts'
 
 interface Explanation {
@@ -31,22 +31,47 @@ const EXPLANATIONS: Readonly<Partial<Record<YAMLError['code'], Explanation>>> = 
   },
 }
 
-export function explainYamlError(error: YAMLError, source: SourceFile): ProblemText {
+export interface ExplainedError {
+  readonly offset: number
+  readonly text: ProblemText
+}
+
+export function explainYamlError(error: YAMLError, source: SourceFile, document: Document.Parsed): ExplainedError {
+  const [offset] = error.pos
+  const explained = (message: string, hint?: string, at = offset): ExplainedError => ({
+    offset: at,
+    text: { code: 'YAML_SYNTAX', message, hint },
+  })
+  const missingSpace = /^\s*(?:- )?([\w.-]+):\S/.exec(lineTextAt({ source, offset }))
+  if (error.code === 'MULTILINE_IMPLICIT_KEY' && missingSpace !== null) {
+    return explained(`a space is missing after "${missingSpace[1]}:"`, `write "${missingSpace[1]}: ..."`)
+  }
+  if (error.code === 'MISSING_CHAR' && error.message.includes('closing')) {
+    const hint = 'close it, or double it if it is part of the text'
+    return explained('a quote is not closed', hint, openQuote(document, offset) ?? offset)
+  }
+  if (error.message.startsWith('Flow ')) {
+    const bracket = error.message.includes('sequence') ? '[' : '{'
+    return explained(`a "${bracket}" is not closed before this line`, `end it with "${bracket === '[' ? ']' : '}'}"`)
+  }
   const known = EXPLANATIONS[error.code]
-  const line = lineTextAt({ source, offset: error.pos[0] })
-  if (error.code === 'MULTILINE_IMPLICIT_KEY' && /^\s*[\w-]+:\S/.test(line)) {
-    const key = /^\s*([\w-]+):/.exec(line)?.[1] ?? ''
-    return { code: 'YAML_SYNTAX', message: `a space is missing after "${key}:"`, hint: `write "${key}: ..."` }
-  }
-  if (error.code === 'MISSING_CHAR' && /closing/.test(error.message)) {
-    return {
-      code: 'YAML_SYNTAX',
-      message: 'a quote is not closed',
-      hint: 'close it, or double it if it is part of the text',
-    }
-  }
-  if (known !== undefined) return { code: 'YAML_SYNTAX', ...known }
-  return { code: 'YAML_SYNTAX', message: lowerFirst(error.message) }
+  return known === undefined ? explained(lowerFirst(error.message)) : explained(known.message, known.hint)
+}
+
+/** Where the quoted text begins that ends at `end`. */
+function openQuote(document: Document.Parsed, end: number): number | undefined {
+  let found: number | undefined
+  visit(document, {
+    Scalar: (_, { type, range }) => {
+      if (!isNonNullable(range) || (type !== 'QUOTE_DOUBLE' && type !== 'QUOTE_SINGLE')) return
+      if (range[1] >= end) found ??= range[0]
+    },
+  })
+  return found
+}
+
+function isNonNullable<T>(value: T): value is NonNullable<T> {
+  return value !== undefined && value !== null
 }
 
 function lowerFirst(text: string): string {

@@ -1,6 +1,7 @@
 /**
  * healthcheck, restart, logging, hooks and ulimits. Source: Compose Specification, the attributes of the same names.
  */
+import { nearestName } from '../edit-distance.ts'
 import { mapOf, seqNode, scalarNode, textOf } from '../node.ts'
 import { command } from './command.ts'
 import { reject, type Canonicalize } from './context.ts'
@@ -35,15 +36,19 @@ export const healthcheck: Canonicalize = struct({
   disable: boolean,
 })
 
+const RESTART_NAMES: readonly string[] = ['no', 'always', 'on-failure', 'unless-stopped']
+
 /** "no", "always", "unless-stopped", "on-failure[:N]" */
 export const restart: Canonicalize = (node, context) => {
   // An unquoted `no` is a string here, but `false` is what YAML 1.1 makes of it.
   const written = node.kind === 'scalar' && node.value === false ? 'no' : (textOf(node) ?? '')
   const [name = '', retries, ...more] = written.split(':')
-  const known = ['no', 'always', 'on-failure', 'unless-stopped'].includes(name)
+  const known = RESTART_NAMES.includes(name)
   const retriesAllowed = retries === undefined || (name === 'on-failure' && /^\d+$/.test(retries))
   if (!known || !retriesAllowed || more.length > 0) {
-    const hint = '"no", always, unless-stopped, on-failure or on-failure:3'
+    const nearest = nearestName(name, RESTART_NAMES)
+    const hint =
+      nearest === undefined || known ? `one of ${RESTART_NAMES.join(', ')}, on-failure:3` : `did you mean "${nearest}"?`
     return reject(node, context, `invalid restart policy ${JSON.stringify(written)}`, hint)
   }
   return mapOf({ name, max_retries: retries === undefined ? undefined : Number(retries) }, node.origin)

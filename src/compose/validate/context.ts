@@ -11,6 +11,8 @@ export interface RuleContext {
   warn(path: readonly string[], text: ProblemText): void
   /** Whether an earlier phase cut this path out: then nothing may be said about its absence. */
   isRemoved(path: readonly string[]): boolean
+  /** Whether anything at or below this path was cut out. */
+  isIncomplete(path: readonly string[]): boolean
 }
 
 export type ServiceRule = (service: Service, context: RuleContext) => void

@@ -11,8 +11,8 @@ function fail({ name }: Service, context: RuleContext, path: readonly string[], 
 
 const hasSource: ServiceRule = (service, context) => {
   if (service.image !== undefined || service.build !== undefined || service.provider !== undefined) return
-  const at = (key: string): readonly string[] => ['services', service.name, key]
-  if (['image', 'build', 'provider', 'extends'].some((key) => context.isRemoved(at(key)))) return
+  // It may be the misspelt key that was reported already.
+  if (context.isIncomplete(['services', service.name])) return
   const message = `service "${service.name}" has neither "image" nor "build"`
   fail(service, context, [], { code: 'NO_IMAGE', message, hint: 'add "image: NAME", or "build: FOLDER"' })
 }
