@@ -115,6 +115,7 @@ async function status(session: Session, format: 'table' | 'json'): Promise<numbe
 function formatStatus(found: EngineStatus, nowMs: number): string {
   const age = formatRoughDuration((nowMs - Date.parse(found.StartedAt)) / 1000)
   const lines = [
+    ['State', 'running'],
     ['Version', found.Version],
     ['Process', `${found.Pid}, up ${age}, ${formatBytes(found.MemoryRssBytes)}`],
     ['Root', found.Root],

@@ -59,7 +59,8 @@ export function createFrame(prefix = ''): Frame {
         const { event, startedAtMs, endedAtMs } = row
         const seconds = (((endedAtMs ?? nowMs) - startedAtMs) / 1000).toFixed(1)
         const cells = `${prefix}${event.id.padEnd(idWidth)} ${textOf(row).padEnd(textWidth)}`
-        return `${mark(event, spinner, style)} ${stripControls(cells)} ${style.blue(`${seconds}s`)}`
+        const details = event.details === undefined ? '' : ` ${stripControls(event.details)}`
+        return `${mark(event, spinner, style)} ${stripControls(cells)} ${style.blue(`${seconds}s`)}${details}`
       })
       const warnings = Array.from(notices, (text) => `${style.yellow('!')} ${text}`)
       return [`Running ${done}/${all.length}`, ...warnings, ...lines].join('\n')
@@ -71,7 +72,7 @@ function textOf({ event, parts }: Row): string {
   const sizes = [...parts.values(), ...(event.total === undefined ? [] : [[event.current ?? 0, event.total] as const])]
   const sum = (index: 0 | 1): string => formatBytes(sizes.reduce((total, size) => total + size[index], 0))
   const bytes = sizes.length > 0 && event.status === 'working' ? ` ${sum(0)}/${sum(1)}` : ''
-  return `${event.text}${event.details === undefined ? '' : ` ${event.details}`}${bytes}`
+  return `${event.text}${bytes}`
 }
 
 function mark({ status }: ProgressEvent, spinner: string, style: Style): string {

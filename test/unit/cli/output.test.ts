@@ -46,7 +46,7 @@ describe('progress', () => {
     const text = await render('tty')
     const last = text.slice(text.lastIndexOf('[+] Running 1/4'))
     assert.match(last, /^\[\+\] Running 1\/4\n ! Found orphan containers\n ✔ Network p_default +Created/)
-    assert.match(last, /\n ✖ Container p-db-1 +Error exited \(1\)/)
+    assert.match(last, /\n ✖ Container p-db-1 +Error +0\.0s exited \(1\)/)
   })
 
   test('tty: a per cent sign in a message is shown as it is', async () => {
