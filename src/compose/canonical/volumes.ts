@@ -24,8 +24,10 @@ interface ShortParts {
 /** undefined when there are more parts than the syntax has. */
 function splitShort(written: string): ShortParts | undefined {
   const parts = written.split(':')
-  // A Windows drive letter belongs to its path.
-  if (/^[a-zA-Z]$/.test(parts[0] ?? '') && /^[\\/]/.test(parts[1] ?? '')) parts.splice(0, 2, `${parts[0]}:${parts[1]}`)
+  // A Windows drive letter belongs to its path; "v:/x:ro" is a volume with a short name.
+  const isDrive =
+    /^[a-zA-Z]$/.test(parts[0] ?? '') && (parts[1]?.startsWith('\\') === true || parts[2]?.startsWith('/') === true)
+  if (isDrive) parts.splice(0, 2, `${parts[0]}:${parts[1]}`)
   const [first = '', second, third, ...more] = parts
   if (more.length > 0 || parts.some((part) => part === '')) return undefined
   if (second === undefined) return { target: first, options: [] }

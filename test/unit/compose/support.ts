@@ -67,3 +67,8 @@ export function webFile(attributes: string, rest = ''): string {
   const body = lines.map((line) => `    ${line.slice(indent)}`).join('\n')
   return `services:\n  web:\n    image: app\n${body}\n${rest}`
 }
+
+/** What the volumes of a service come from. */
+export function sourcesOf(service: Service | undefined): (string | undefined)[] {
+  return (service?.volumes ?? []).map((volume) => ('source' in volume ? volume.source : undefined))
+}
