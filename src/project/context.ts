@@ -21,8 +21,6 @@ export interface ProjectContext {
   readonly clock: ProjectClock
   /** Engine calls at the same time; Infinity: no limit. */
   readonly parallel: number
-  /** Version of this program: goes into the label com.docker.compose.version. */
-  readonly version?: string
   /** Content of a file on this machine (seccomp profiles). */
   readFile(path: string): Promise<Buffer>
 }

@@ -7,6 +7,7 @@ import type { ContainerRef, Operation, Work } from './plan.ts'
 import { toCreateRequest } from './translate/container.ts'
 import { toContentFiles } from './translate/files.ts'
 import { encodeTar } from './translate/tar.ts'
+import { VERSION } from '../version.ts'
 
 type WorkOf<K extends Work['kind']> = Extract<Work, { readonly kind: K }>
 
@@ -119,8 +120,7 @@ async function createContainer(execution: Execution, { createName, spec }: WorkO
   const references = Object.fromEntries(
     Object.entries(spec.references).map(([reference, ref]) => [reference, resolveId(execution, ref)]),
   )
-  const version = context.version ?? ''
-  const body = toCreateRequest({ project, spec, references, seccompProfiles, version })
+  const body = toCreateRequest({ project, spec, references, seccompProfiles, version: VERSION })
   const { platform } = spec.service
   const words = spec.replaces === undefined ? (['Creating', 'Created'] as const) : (['Recreate', 'Recreated'] as const)
   const id = containerResource(spec.name)

@@ -12,6 +12,7 @@ import type { Plan } from './plan.ts'
 import { planUp } from './reconcile/up.ts'
 import type { UpPlan } from './reconcile/up.ts'
 import { seccompProfilePath } from './translate/security.ts'
+import { VERSION } from '../version.ts'
 
 export interface UpOptions {
   /** Named on the command line; empty: all. Dependencies come along unless `noDeps`. */
@@ -73,8 +74,7 @@ export async function prepareUp(context: ProjectContext, project: Project, optio
     observe(context.client, project.name, references),
     findImageHealthchecks(context, project),
   ])
-  const version = context.version ?? ''
-  const planned = planUp({ project, observed, options, version, imagesWithHealthcheck })
+  const planned = planUp({ project, observed, options, version: VERSION, imagesWithHealthcheck })
   tellWarnings(context, planned.plan)
   return planned
 }

@@ -3,11 +3,11 @@
  * one runs, then the old one is stopped and removed, and the new one takes the name. Pure.
  */
 import { MycomposeError } from '../../errors.ts'
-import { containerResource, temporaryName } from '../names.ts'
+import { LABEL, parseDependsOn } from '../labels.ts'
+import { containerResource, imageReference, temporaryName } from '../names.ts'
 import { isRunning } from '../observe.ts'
 import type { ObservedContainer } from '../observe.ts'
 import type { ContainerRef, ContainerSpec } from '../plan.ts'
-import { imageReference } from '../names.ts'
 import { networkName } from '../translate/networks.ts'
 import { serviceReferences } from './decide.ts'
 import { refOf, refOfDesired } from './input.ts'
@@ -129,16 +129,30 @@ function replacementStop(state: UpState, container: DesiredContainer): readonly 
   return [{ container: existing, cause: createCause, after: [create], replaced: true }]
 }
 
-/** Kept and running, and a dependency with `restart: true` is replaced. */
+/** Running and kept, whether the command is about it or not, and a dependency with `restart: true` is replaced. */
 function restartedDependents(state: UpState): readonly StopWish[] {
-  return [...state.desired.values()].flat().flatMap(({ wanted, existing, createCause }): readonly StopWish[] => {
-    if (existing === undefined || createCause !== undefined || !isRunning(existing)) return []
-    const cause = Object.entries(wanted.service.dependsOn).find(
-      ([name, dependency]) =>
-        dependency.restart && (state.desired.get(name) ?? []).some((one) => isReplacement(state, one)),
+  const leaving = new Set(
+    [...state.desired.values()]
+      .flat()
+      .flatMap(({ existing, createCause }) => (createCause === undefined ? [] : [existing?.id])),
+  )
+  return state.input.observed.containers.flatMap((container): readonly StopWish[] => {
+    if (container.oneOff || leaving.has(container.id) || !isRunning(container) || state.surplus.includes(container))
+      return []
+    const replaced = restartDependencies(state, container).find((name) =>
+      (state.desired.get(name) ?? []).some((one) => isReplacement(state, one)),
     )
-    return cause === undefined ? [] : [{ container: existing, cause: `dependency ${cause[0]} is recreated` }]
+    return replaced === undefined ? [] : [{ container, cause: `dependency ${replaced} is recreated` }]
   })
+}
+
+/** Of the model where it knows the service, else of the labels. */
+function restartDependencies(state: UpState, container: ObservedContainer): readonly string[] {
+  const service = state.input.project.services[container.service]
+  if (service === undefined) {
+    return parseDependsOn(container.labels[LABEL.dependsOn]).flatMap(({ name, restart }) => (restart ? [name] : []))
+  }
+  return Object.entries(service.dependsOn).flatMap(([name, { restart }]) => (restart ? [name] : []))
 }
 
 function planSwap(state: UpState, container: DesiredContainer): void {

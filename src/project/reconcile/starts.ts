@@ -4,6 +4,7 @@
  */
 import type { DependencyCondition, Service } from '../../compose/model.ts'
 import { MycomposeError } from '../../errors.ts'
+import { LABEL, parseDependsOn } from '../labels.ts'
 import { containerResource, imageReference } from '../names.ts'
 import { isRunning } from '../observe.ts'
 import type { ObservedContainer } from '../observe.ts'
@@ -31,21 +32,26 @@ export function planStarts(state: UpState): void {
   if (state.input.options.wait === true) {
     for (const { service } of state.selection.wanted) waits.onReady(service)
   }
-  planBystanderStarts(state)
+  planBystanderStarts(state, waits)
 }
 
-/** Containers of other services that were stopped because their network is made anew. */
-function planBystanderStarts(state: UpState): void {
+/** Containers of services that the command is not about, stopped for a new network or a replaced dependency. */
+function planBystanderStarts(state: UpState, waits: Waits): void {
   for (const container of bystanders(state)) {
-    const { dependsOn = {} } = state.input.project.services[container.service] ?? {}
+    const stop = state.stopped.get(container.id)
+    if (stop === undefined) continue
     const id = state.builder.add(
       { kind: 'startContainer', container: refOf(container) },
       {
         resource: containerResource(container.name),
-        cause: 'its network is replaced',
+        cause: state.builder.causeOf(stop) ?? '',
         after: [
+          stop,
           ...(state.prepared.get(container.name) ?? []),
-          ...Object.keys(dependsOn).flatMap((name) => startsOf(state, name)),
+          ...parseDependsOn(container.labels[LABEL.dependsOn]).flatMap(({ name, condition }) => [
+            ...startsOf(state, name),
+            ...waits.until(name, condition),
+          ]),
         ],
       },
     )
@@ -56,11 +62,7 @@ function planBystanderStarts(state: UpState): void {
 function bystanders(state: UpState): readonly ObservedContainer[] {
   const desired = new Set([...state.desired.values()].flat().map(({ existing }) => existing?.id))
   return state.input.observed.containers.filter(
-    (container) =>
-      state.stopped.has(container.id) &&
-      state.prepared.has(container.name) &&
-      !desired.has(container.id) &&
-      !state.removed.has(container.id),
+    ({ id }) => state.stopped.has(id) && !desired.has(id) && !state.removed.has(id),
   )
 }
 
@@ -122,6 +124,8 @@ interface WaitWish {
 interface Waits {
   /** The wait that `dependent` needs before it starts; none when the condition holds already. */
   on(dependent: Service, target: string, wish: WaitWish): readonly number[]
+  /** As `on`, for a dependent of which only the container is known. */
+  until(target: string, condition: DependencyCondition): readonly number[]
   /** What --wait waits for. */
   onReady(service: Service): void
 }
@@ -140,6 +144,8 @@ function createWaits(state: UpState): Waits {
       if (condition === 'service_healthy') requireHealthcheck(state, dependent, target)
       return wait(target, condition, required)
     },
+    until: (target, condition) =>
+      condition === 'service_started' || !state.desired.has(target) ? [] : wait(target, condition, true),
     onReady(service) {
       const { name } = service
       const isOneShot = dependentConditions(state, name).has('service_completed_successfully')

@@ -60,7 +60,6 @@ export function createHarness(): Harness {
       },
     },
     parallel: Infinity,
-    version: '0',
     readFile: () => Promise.resolve(Buffer.from('{}')),
   }
   return { engine, context, progress, notices, abort }

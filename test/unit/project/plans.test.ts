@@ -46,6 +46,12 @@ const CASES: readonly Case[] = [
   { name: 'no-deps', after: STACK, up: { services: ['web'], noDeps: true } },
   { name: 'nothing-changed', before: STACK, up: {} },
   { name: 'dependency-changed-restarts-dependent', before: STACK, after: STACK.replace('CMD, x', 'CMD, y'), up: {} },
+  {
+    name: 'dependency-alone-changed-restarts-dependent',
+    before: STACK,
+    after: STACK.replace('CMD, x', 'CMD, y'),
+    up: { services: ['db'] },
+  },
   { name: 'dependent-changed', before: STACK, after: STACK.replace('web: {', 'web: { tty: true,'), up: {} },
   { name: 'force-recreate-one', before: STACK, up: { services: ['web'], forceRecreate: true } },
   {
