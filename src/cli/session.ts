@@ -5,7 +5,7 @@
 import type { EngineClient } from '../api/client/client.ts'
 import type { LoadRequest, LoadResult } from '../compose/request.ts'
 import type { Project } from '../compose/model.ts'
-import { UsageError } from '../errors.ts'
+import { ConfigErrors, UsageError } from '../errors.ts'
 import type { ProjectContext, ProjectTarget } from '../project/context.ts'
 import type { EngineLocation } from './engine.ts'
 import type { GlobalOptions } from './globals.ts'
@@ -66,6 +66,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     const { dryRunClient } = await import('./dry-run.ts')
     return dryRunClient(engine)
   })
+  const reader = { ...io.host.sources, readStdin: once(() => readStdin(io.stdin)) }
   let clientAsked = false
   const session: Session = {
     io,
@@ -77,10 +78,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     tell: (text) => write(io.stderr, text),
     async load(options = {}) {
       const { loadProject } = await import('../compose/load.ts')
-      const result = await loadProject(loadRequest(globals, io, options), {
-        ...io.host.sources,
-        readStdin: () => readStdin(io.stdin),
-      })
+      const result = await loadProject(loadRequest(globals, io, options), reader)
       await tellWarnings(result.warnings)
       return result
     },
@@ -88,8 +86,13 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     async target(options) {
       const { projectName, files } = globals
       if (projectName !== undefined && files.length === 0) return { name: await identify(projectName) }
-      const project = await session.project({ allProfiles: true, ...options })
-      return { name: project.name, project }
+      try {
+        const project = await session.project({ allProfiles: true, ...options })
+        return { name: project.name, project }
+      } catch (error) {
+        if (!(error instanceof ConfigErrors)) throw error
+        return { name: await nameDespite(error) }
+      }
     },
     client() {
       clientAsked = true
@@ -130,13 +133,20 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     for (const warning of warnings) await session.tell(formatProblem(warning, 'warning', style))
   }
 
-  async function identify(name: string): Promise<string> {
+  async function identify(name?: string): Promise<string> {
     const { identifyProject } = await import('../compose/load.ts')
-    const identity = await identifyProject(
-      { ...loadRequest(globals, io, {}), projectName: name },
-      { ...io.host.sources, readStdin: () => readStdin(io.stdin) },
-    )
-    return identity.name
+    const request = loadRequest(globals, io, {})
+    return (await identifyProject(name === undefined ? request : { ...request, projectName: name }, reader)).name
+  }
+
+  /** What exists can be looked at and removed by its labels, though a variable is unset or a key misspelt by now. */
+  async function nameDespite(errors: ConfigErrors): Promise<string> {
+    const name = await identify().catch(() => {
+      throw errors
+    })
+    const message = `the files have problems, so project "${name}" is found by its labels alone`
+    await tellWarnings([...errors.problems, { code: 'LABELS_ONLY', message, hint: '`mycompose config` checks them' }])
+    return name
   }
 }
 

@@ -67,6 +67,14 @@ describe('ps', () => {
     assert.equal((await runCli([...P, 'ps', '-q'], { client, files })).exitCode, 0)
     assert.equal((await runCli(['ps', '-q'], { client, files })).exitCode, 1)
   })
+
+  test('a required variable that is unset is told and no obstacle', async () => {
+    const files = { '/project/compose.yaml': 'name: p\nservices: { web: { image: "${TAG:?set it}" } }\n' }
+    const { exitCode, stdout, stderr } = await runCli(['ps', '-q'], { client, files })
+    assert.deepEqual([exitCode, stdout], [0, `${web.Id}\n`])
+    assert.match(stderr, /compose\.yaml:2:\d+: warning: .*TAG[^]*project "p" is found by its labels alone/)
+    assert.equal((await runCli(['up', '-d'], { client, files })).exitCode, 1)
+  })
 })
 
 describe('ls', () => {
