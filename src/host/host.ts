@@ -5,6 +5,7 @@
 import type * as fsPromises from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
 import type { FSWatcher } from 'node:fs'
+import type { At } from './at.ts'
 import type { Mounts } from './mounts.ts'
 import type { MountNamespaces } from './mount-namespaces.ts'
 import type { Rooted } from './rooted.ts'
@@ -135,6 +136,7 @@ export interface Host {
   readonly mounts: Mounts
   readonly mountNamespaces: MountNamespaces
   readonly rooted: Rooted
+  readonly at: At
   readonly seccomp: Seccomp
   readonly xattrs: Xattrs
   readonly netns: Netns

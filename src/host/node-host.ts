@@ -1,6 +1,7 @@
 /** The real Host, for the engine: loads libc and the rest of the native side. The CLI uses cli-host.ts instead. */
 import { randomBytes } from 'node:crypto'
 import type { Host } from './host.ts'
+import { createAt } from './at.ts'
 import { createClock } from './clock.ts'
 import { createExec } from './exec.ts'
 import { createFiles } from './files.ts'
@@ -29,6 +30,7 @@ export function createNodeHost(): Host {
     mounts: createMounts(libc),
     mountNamespaces: createMountNamespaces(libc),
     rooted: createRooted(libc),
+    at: createAt(libc),
     seccomp: createSeccomp(libc),
     xattrs: createXattrs(libc),
     netns,

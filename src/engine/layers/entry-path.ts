@@ -1,0 +1,41 @@
+/**
+ * Names in a tar, made safe: no "..", no NUL, nothing absolute where that is refused. PURE.
+ * Source: CVE-2021-32760, CVE-2025-47290 and the node-tar series of 2026.
+ */
+import type { ByteString } from '../../host/at.ts'
+import { printable, tarError } from './tar-entry.ts'
+
+const MAX_NAME_BYTES = 255
+const MAX_DEPTH = 256
+
+export interface EntryPath {
+  /** Folder part without slashes at its ends; "" is the root. */
+  readonly parent: ByteString
+  /** Last part; "" for the root itself. */
+  readonly name: ByteString
+}
+
+export function joinPath(parent: ByteString, name: ByteString): ByteString {
+  return parent === '' ? name : `${parent}/${name}`
+}
+
+/** The parts of "./a//b/": ["a", "b"]. Throws TAR_INVALID. */
+function checkedParts(path: ByteString): ByteString[] {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  if (parts.length > MAX_DEPTH) throw tarError(`more than ${MAX_DEPTH} folders deep: ${printable(path)}`)
+  for (const part of parts) {
+    if (part === '..') throw tarError(`".." in the path ${printable(path)}`, 'it would lead out of the image')
+    if (part.length > MAX_NAME_BYTES) throw tarError(`a name of more than ${MAX_NAME_BYTES} bytes: ${printable(part)}`)
+  }
+  return parts
+}
+
+/** `absolute`: refuse paths that begin with "/", or take them as below the root. Throws TAR_INVALID. */
+export function parseEntryPath(path: ByteString, absolute: 'refuse' | 'below-root'): EntryPath {
+  if (path.includes('\0')) throw tarError(`NUL in the path ${printable(path)}`)
+  if (absolute === 'refuse' && path.startsWith('/'))
+    throw tarError(`the absolute path ${printable(path)}`, 'pack with relative paths: tar -C FOLDER -c .')
+  const parts = checkedParts(path)
+  const name = parts.pop() ?? ''
+  return { parent: parts.join('/'), name }
+}
