@@ -10,7 +10,7 @@ type Service = Readonly<Record<string, unknown>>
 
 /** Ends at once on SIGTERM: a bare `sleep` as process 1 ignores it and costs ten seconds. */
 const IDLE_COMMAND = ['sh', '-c', "trap 'exit 0' TERM INT; sleep 2147483647 & wait"]
-const IDLE: Service = { image: IDLE_IMAGE, command: IDLE_COMMAND.map((word) => word.replaceAll('$', '$$')) }
+const IDLE: Service = { image: IDLE_IMAGE, command: IDLE_COMMAND.map((word) => word.replaceAll('$', () => '$$')) }
 
 function numbered(count: number, service: (index: number) => Service): Record<string, Service> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index + 1}`, service(index + 1)]))

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { describe, test } from 'node:test'
 import { composeFile, freePort, httpServer, httpText, idle } from '../support/compose.ts'
 import { useEngine } from '../support/engine.ts'
-import type { ProjectUnderTest } from '../support/engine.ts'
+import { getInside, lookUp } from '../support/inside.ts'
 import { until } from '../support/poll.ts'
 
 /** An IPv4 address of this machine that is not loopback. */
@@ -16,18 +16,6 @@ function hostAddress(): string {
   const found = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)
   assert.ok(found !== undefined, 'this machine has an address of its own')
   return found.address
-}
-
-/** What `service` gets from the URL, or its exit code. */
-async function wget(project: ProjectUnderTest, service: string, url: string): Promise<string> {
-  const { exitCode, stdout } = await project.run('exec', '-T', service, 'wget', '-q', '-T', '2', '-O', '-', url)
-  return exitCode === 0 ? stdout.trimEnd() : `exit code ${exitCode}`
-}
-
-async function lookUp(project: ProjectUnderTest, service: string, name: string): Promise<string[]> {
-  const { stdout } = await project.run('exec', '-T', service, 'nslookup', '-type=a', name, '127.0.0.11')
-  const answers = stdout.split('\n\n').slice(1).join('\n')
-  return [...answers.matchAll(/^Address(?: \d+)?: ([\d.]+)/gm)].map(([, address = '']) => address).toSorted()
 }
 
 describe('names', () => {
@@ -45,7 +33,7 @@ describe('names', () => {
     assert.deepEqual(await lookUp(project, 'client', 'shop'), addresses)
     const [first] = await lookUp(project, 'client', 'names-web-1')
     assert.ok(first !== undefined && addresses.includes(first))
-    await until(async () => (await wget(project, 'client', 'http://web/')) === 'hello', { what: 'the answer of web' })
+    await until(async () => (await getInside(project, 'client', 'web')) === 'hello', { what: 'the answer of web' })
     await project.ok('up', '-d', '--scale', 'web=2')
     assert.equal((await lookUp(project, 'client', 'web')).length, 2)
   })
@@ -58,10 +46,11 @@ describe('names', () => {
     }
     await using project = engine.project(composeFile('apart', services, { networks: { one: {}, two: {} } }))
     await project.ok('up', '-d')
-    await until(async () => (await wget(project, 'both', 'http://left/')) === 'left', { what: 'left, from both' })
+    await until(async () => (await getInside(project, 'both', 'left')) === 'left', { what: 'left, from both' })
     const [address] = await lookUp(project, 'both', 'left')
     assert.deepEqual(await lookUp(project, 'right', 'left'), [])
-    assert.match(await wget(project, 'right', `http://${address}/`), /exit code/)
+    assert.ok(address !== undefined)
+    assert.equal(await getInside(project, 'right', address), undefined)
   })
 
   test('network_mode none, host and service:', async () => {
@@ -77,7 +66,7 @@ describe('names', () => {
     const own = await project.ok('exec', '-T', 'host', 'readlink', '/proc/1/ns/net')
     const { readlinkSync } = await import('node:fs')
     assert.equal(own.trim(), readlinkSync('/proc/self/ns/net'))
-    await until(async () => (await wget(project, 'beside', 'http://127.0.0.1/')) === 'shared', {
+    await until(async () => (await getInside(project, 'beside', '127.0.0.1')) === 'shared', {
       what: 'web at 127.0.0.1 beside it',
     })
   })
@@ -102,7 +91,7 @@ describe('published ports', () => {
     const own = hostAddress()
     await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'open', { what: 'loopback' })
     assert.equal(await httpText(`http://${own}:${port}/`), 'open')
-    assert.equal(await wget(project, 'web', `http://${own}:${port}/`), 'open')
+    assert.equal(await getInside(project, 'web', own, port), 'open')
   })
 
   test('bound to 127.0.0.1 are closed on other addresses', async () => {

@@ -8,6 +8,7 @@ import { BUSYBOX_IMAGE, busyboxTar } from '../support/busybox.ts'
 import { composeFile, containersOf, freePort, httpServer, httpText, idle, shell } from '../support/compose.ts'
 import { createEngine, useEngine } from '../support/engine.ts'
 import type { EngineUnderTest } from '../support/engine.ts'
+import { getInside } from '../support/inside.ts'
 import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
 import { until } from '../support/poll.ts'
 
@@ -40,7 +41,7 @@ describe('recovery', () => {
       before.map(({ Id, State }) => [Id, State.Pid, State.StartedAt]),
     )
     assert.equal(await httpText(`http://127.0.0.1:${port}/`), 'alive')
-    assert.equal(await project.ok('exec', '-T', 'client', 'wget', '-q', '-O', '-', 'http://web/'), 'alive\n')
+    assert.equal(await getInside(project, 'client', 'web'), 'alive')
     const lines = (await project.ok('logs', '--no-log-prefix', 'clock')).split('\n').length
     await until(async () => (await project.ok('logs', '--no-log-prefix', 'clock')).split('\n').length > lines, {
       what: 'more lines of clock',

@@ -1,6 +1,6 @@
 /**
  * The image of most tests: a static busybox with its applets, made as a tar in milliseconds from Debian's
- * busybox-static (npm test installs it). `sh`, `nc`, `wget`, `httpd` and `nslookup` are in it.
+ * busybox-static (npm test installs it). `sh`, `nc`, `httpd` and `nslookup` are in it.
  */
 import {
   copyFileSync,

@@ -18,7 +18,7 @@ export function idle(attributes: Attributes = {}): Attributes {
 
 /** A service that runs a line of shell; `$` reaches the shell. */
 export function shell(line: string, attributes: Attributes = {}): Attributes {
-  return { image: BUSYBOX_IMAGE, command: ['sh', '-c', line.replaceAll('$', '$$')], ...attributes }
+  return { image: BUSYBOX_IMAGE, command: ['sh', '-c', line.replaceAll('$', () => '$$')], ...attributes }
 }
 
 /** A service that answers HTTP requests on port 80 with `text`. */

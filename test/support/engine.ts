@@ -1,8 +1,11 @@
 /**
  * A private engine for kernel and end-to-end tests: a root of its own, driven by the command line as a user would, and
  * checked for leaks after every test. Call useEngine() inside describe(); it registers the hooks.
+ *
+ * To test the tests, most of test/e2e also runs against docker compose: MYCOMPOSE_TEST_PEER names its program and
+ * DOCKER_HOST the socket. The leak checks are ours alone and left out there.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, afterEach, before, type TestContext } from 'node:test'
@@ -86,22 +89,36 @@ function createProject(
   }
 }
 
+interface Peer {
+  readonly program: string
+  readonly dockerHost: string
+}
+
+function peerOf(env: Readonly<Record<string, string | undefined>>): Peer | undefined {
+  const [program, dockerHost] = [env['MYCOMPOSE_TEST_PEER'], env['DOCKER_HOST']]
+  return program === undefined || dockerHost === undefined ? undefined : { program, dockerHost }
+}
+
+const PEER: Peer | undefined = peerOf(process.env)
+
 /** The engine of that root; nothing is started before the first command that needs it. */
 export function createEngine(root: string): EngineUnderTest & { close(): void } {
   const config = engineConfig(root, 'test')
-  const env = environment(root)
+  const env = { ...environment(root), ...(PEER === undefined ? {} : { DOCKER_HOST: PEER.dockerHost }) }
+  const launcher = PEER?.program ?? LAUNCHER
+  const socketPath = PEER?.dockerHost.replace('unix://', '') ?? config.paths.socket
   const withEnv = (options: CommandOptions): CommandOptions => ({ ...options, env: { ...env, ...options.env } })
   let connected: EngineClient | undefined
   const engine: EngineUnderTest & { close(): void } = {
     config,
-    run: (args, options = {}) => runCommand([LAUNCHER, ...args], withEnv(options)),
+    run: (args, options = {}) => runCommand([launcher, ...args], withEnv(options)),
     async ok(args, options = {}) {
       const result = await engine.run(args, options)
       assert.equal(result.exitCode, 0, describeResult(result))
       return result.stdout
     },
-    start: (args, options = {}) => startCommand([LAUNCHER, ...args], withEnv(options)),
-    client: () => (connected ??= connectEngine({ socketPath: config.paths.socket })),
+    start: (args, options = {}) => startCommand([launcher, ...args], withEnv(options)),
+    client: () => (connected ??= connectEngine({ socketPath })),
     pid() {
       if (!existsSync(config.paths.pidFile)) return undefined
       return Number.parseInt(readFileSync(config.paths.pidFile, 'utf8'), 10)
@@ -122,13 +139,20 @@ function tellLog(t: TestContext, { config }: EngineUnderTest): void {
   t.diagnostic(`end of ${config.paths.log}:\n${tail.join('\n')}`)
 }
 
+async function importBusybox(client: EngineClient): Promise<void> {
+  await client.version() // settles the API version: a stream cannot be sent twice
+  const tar = createReadStream(await busyboxTar())
+  for await (const { error } of client.images.import(tar, { reference: BUSYBOX_IMAGE })) assert.equal(error, undefined)
+}
+
 /** Registers start, leak checks and stop around the tests of the present describe(). */
 export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {}): EngineUnderTest {
   const root = mkdtempSync(join(tmpdir(), 'mycompose-test-'))
   const engine = createEngine(root)
   let hasFailed = false
   before(async () => {
-    if (busybox) await engine.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
+    if (PEER !== undefined) await importBusybox(engine.client())
+    else if (busybox) await engine.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
   })
   afterEach(async (t) => {
     // `error` is not in @types/node yet; it is null for a test that passed
@@ -139,10 +163,11 @@ export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {
       return
     }
     // leftovers of an earlier test that failed are no leak of this one
-    if (!hasFailed) assert.deepEqual(idleLeaks(await findTraces(engine.config), engine.pid()), [])
+    if (!hasFailed && PEER === undefined) assert.deepEqual(idleLeaks(await findTraces(engine.config), engine.pid()), [])
   })
   after(async () => {
     engine.close()
+    if (PEER !== undefined) return rmSync(root, { recursive: true })
     const stopped = await engine.run(['engine', 'stop'])
     const traces = await findTraces(engine.config)
     await sweep(engine.config)
