@@ -1,6 +1,5 @@
 /** `config`: loads the files as every command does and prints what came out. The engine is not needed. */
 import { Option, type Command } from 'commander'
-import { serviceHash } from '../../compose/hash.ts'
 import type { Project, Service } from '../../compose/model.ts'
 import { printProject } from '../../compose/print.ts'
 import { NotFoundError } from '../../errors.ts'
@@ -68,12 +67,12 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
     },
   })
   if (flags.quiet === true) return
-  const text = formatConfig(project, flags)
+  const text = await formatConfig(project, flags)
   if (flags.output === undefined) await session.print(text)
   else await session.io.host.files.writeAtomic(flags.output, text)
 }
 
-function formatConfig(project: Project, flags: ConfigFlags): string {
+async function formatConfig(project: Project, flags: ConfigFlags): Promise<string> {
   const lines = (values: readonly string[]): string => values.map((value) => `${value}\n`).join('')
   const all = Object.values(project.services)
   if (flags.services === true) return lines(Object.keys(project.services))
@@ -81,7 +80,7 @@ function formatConfig(project: Project, flags: ConfigFlags): string {
   if (flags.networks === true) return lines(Object.keys(project.networks))
   if (flags.images === true) return lines(all.map((service) => service.image ?? `${project.name}-${service.name}`))
   if (flags.profiles === true) return lines(profilesOf(project))
-  if (flags.hash !== undefined) return lines(hashesOf(project, flags.hash))
+  if (flags.hash !== undefined) return lines(await hashesOf(project, flags.hash))
   if (flags.environment === true)
     return lines(
       Object.entries(project.environment)
@@ -97,7 +96,8 @@ function profilesOf({ services, disabledServices }: Project): readonly string[] 
 }
 
 /** "web 3fa9…" a line. */
-function hashesOf(project: Project, selection: string): readonly string[] {
+async function hashesOf(project: Project, selection: string): Promise<readonly string[]> {
+  const { serviceHash } = await import('../../compose/hash.ts') // node:crypto takes 5 ms
   const names = selection === '*' ? Object.keys(project.services) : selection.split(',')
   return names.map((name) => {
     const service: Service | undefined = project.services[name]
