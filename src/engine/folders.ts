@@ -6,11 +6,27 @@
 import { dirname } from 'node:path'
 import type { EngineConfig } from './config.ts'
 import type { Files } from '../host/host.ts'
-import { MycomposeError } from '../errors.ts'
+import { MycomposeError, errnoOf } from '../errors.ts'
+
+/** As mkdir -p. (Node's own `recursive` spins for ever where the kernel says ENOENT to every mkdir, as in /proc.) */
+async function makeFolders(files: Files, path: string, mode: number): Promise<void> {
+  try {
+    await files.mkdir(path, { mode })
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return
+    if (errnoOf(error) !== 'ENOENT' || files.existsSync(dirname(path)))
+      throw new MycomposeError(`cannot make the folder ${path}: ${errnoOf(error) ?? String(error)}`, {
+        code: 'ROOT_UNUSABLE',
+        cause: error,
+      })
+    await makeFolders(files, dirname(path), 0o755)
+    await makeFolders(files, path, mode)
+  }
+}
 
 /** Makes the folder, or takes it as it is when it is a real folder of ours (no symlink that someone put there). */
 async function ensureFolder(files: Files, path: string, mode: number): Promise<void> {
-  await files.mkdir(path, { recursive: true, mode })
+  await makeFolders(files, path, mode)
   const stat = await files.lstat(path)
   if (!stat.isDirectory() || stat.uid !== process.geteuid?.())
     throw new MycomposeError(`${path} is no folder of user ${process.geteuid?.() ?? '?'}`, {
@@ -22,7 +38,6 @@ async function ensureFolder(files: Files, path: string, mode: number): Promise<v
 
 /** Idempotent. Throws ROOT_UNSAFE. */
 export async function prepareFolders(files: Files, { paths }: EngineConfig): Promise<void> {
-  await files.mkdir(dirname(paths.root), { recursive: true, mode: 0o755 })
   await ensureFolder(files, paths.root, 0o700)
   await ensureFolder(files, paths.run, 0o711)
   const inside = [paths.layers, paths.layerLinks, paths.blobs, paths.temporary, paths.containers, paths.volumes]
