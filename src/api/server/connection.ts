@@ -23,6 +23,9 @@ export interface ConnectionOptions {
   onError(error: Error, request: string): void
 }
 
+/** How long a client may take to close its half after we have closed ours. */
+const LINGER_MS = 1000
+
 const REASONS: Readonly<Record<number, string>> = {
   101: 'UPGRADED',
   200: 'OK',
@@ -189,13 +192,12 @@ export async function serveConnection(socket: Socket, options: ConnectionOptions
       const incoming = await reader.next()
       if (incoming === undefined || !(await serveOne(parseRequestLine(incoming)))) break
     }
-    socket.end()
-    // the other half may stay open for ever: nothing that comes now is wanted
+    // once all is out, the other half may stay open for ever: nothing that comes now is wanted
+    socket.end(() => setTimeout(() => socket.destroy(), LINGER_MS).unref())
     socket.resume()
-    if (!reader.ended) setTimeout(() => socket.destroy(), 1000).unref()
   } catch {
     // no HTTP, or a body that broke off: nothing that an answer could be matched with
     socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    setTimeout(() => socket.destroy(), 1000).unref()
+    setTimeout(() => socket.destroy(), LINGER_MS).unref()
   }
 }

@@ -70,7 +70,7 @@ async function toInfo(context: ApiContext): Promise<object> {
     ContainersStopped: counts.stopped,
     Images: images.length,
     Driver: 'overlay2',
-    DriverStatus: [['Backing Filesystem', 'overlay on the folder of the engine']],
+    DriverStatus: [],
     DockerRootDir: config.paths.root,
     Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['k8s-file'] },
     MemoryLimit: true,
