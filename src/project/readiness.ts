@@ -33,7 +33,7 @@ export function createReadiness(context: ProjectContext, projectName: string): R
       const deadline = wish.timeoutMs === undefined ? Infinity : context.clock.nowMs() + wish.timeoutMs
       let wake = (): void => {}
       const stopListening = feed.listen((event) => {
-        if (event.Actor.ID === wish.id) wake()
+        if (event.Actor.ID === wish.id && isTelling(event.Action)) wake()
       })
       try {
         for (;;) {
@@ -55,6 +55,11 @@ export function createReadiness(context: ProjectContext, projectName: string): R
     },
     close: () => feed.close(),
   }
+}
+
+/** Each probe of a health check is an exec with events of its own: they tell nothing. */
+function isTelling(action: string): boolean {
+  return !action.startsWith('exec_')
 }
 
 type Verdict = { readonly kind: 'done'; readonly text: string } | { readonly kind: 'pending' | 'failed' }
