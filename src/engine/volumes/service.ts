@@ -1,0 +1,193 @@
+/**
+ * Volumes of the local driver: volumes/<name>/_data under the engine's root, or a host folder that the options name.
+ * A row without a folder is finished or forgotten at start; a folder without a row is left alone: it may hold data.
+ */
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Volume } from '../../api/types/index.ts'
+import { ConflictError, InvalidRequestError, NotFoundError, errnoOf } from '../../errors.ts'
+import { volumeRows, type VolumeRecord } from '../../state/volumes.ts'
+import type { EngineBase } from '../context.ts'
+import { packFrom, statPath, unpackInto } from '../layers/archive.ts'
+import type { ContainerService, VolumeService } from '../services.ts'
+import { asksForAll, matchesFilters } from './filters.ts'
+import { boundFolder, checkVolumeName } from './options.ts'
+
+const FOLDER_BIT = 2 ** 31
+
+export interface VolumeDependencies {
+  readonly usersOf: ContainerService['usersOf']
+}
+
+export function createVolumeService(base: EngineBase, { usersOf }: VolumeDependencies): VolumeService {
+  const { config, host } = base
+  const rows = volumeRows(base.state)
+
+  const folderOf = (name: string): string => join(config.paths.volumes, name)
+  const mountpointOf = (volume: VolumeRecord): string =>
+    boundFolder({ DriverOpts: volume.options }) ?? join(folderOf(volume.name), '_data')
+  const isUsed = (name: string) => (): boolean => usersOf({ volume: name }).length > 0
+
+  function toVolume(volume: VolumeRecord): Volume {
+    return {
+      Name: volume.name,
+      Driver: 'local',
+      Mountpoint: mountpointOf(volume),
+      CreatedAt: volume.created,
+      Labels: volume.labels,
+      Options: Object.keys(volume.options).length === 0 ? null : volume.options,
+      Scope: 'local',
+    }
+  }
+
+  function existing(name: string): VolumeRecord {
+    const found = rows.get(name)
+    if (found !== undefined) return found
+    throw new NotFoundError(`get ${name}: no such volume`, {
+      code: 'NO_SUCH_VOLUME',
+      hint: 'list them: mycompose volume ls',
+    })
+  }
+
+  function publish(action: 'create' | 'destroy', name: string): void {
+    base.events.publish({ Type: 'volume', Action: action, Actor: { ID: name, Attributes: { driver: 'local' } } })
+  }
+
+  async function makeFolder(volume: VolumeRecord): Promise<void> {
+    const bound = boundFolder({ DriverOpts: volume.options })
+    if (bound === undefined) {
+      await host.files.mkdir(folderOf(volume.name), { recursive: true, mode: 0o701 })
+      await host.files.mkdir(mountpointOf(volume), { recursive: true, mode: 0o755 })
+      return
+    }
+    const found = await host.files.stat(bound).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (found?.isDirectory() !== true)
+      throw new InvalidRequestError(`volume ${volume.name}: the folder ${bound} is not there`, {
+        code: 'VOLUME_DEVICE',
+        hint: `mkdir -p ${bound}`,
+      })
+  }
+
+  async function forget(volume: VolumeRecord): Promise<void> {
+    await host.files.rm(folderOf(volume.name), { recursive: true, force: true })
+    rows.delete(volume.name)
+  }
+
+  async function removeLocked(name: string): Promise<void> {
+    const volume = existing(name)
+    const users = usersOf({ volume: name })
+    if (users.length > 0)
+      throw new ConflictError(`remove ${name}: volume is in use - [${users.map(({ id }) => id).join(', ')}]`, {
+        code: 'VOLUME_IN_USE',
+        hint: `remove first: ${users.map((user) => user.name).join(', ')}`,
+      })
+    await forget(volume)
+    publish('destroy', name)
+  }
+
+  /** The folder's size; what cannot be read counts nothing. */
+  async function sizeBytes(volume: VolumeRecord): Promise<number> {
+    const entries = await host.files.readdir(folderOf(volume.name), { recursive: true, withFileTypes: true })
+    const sizes = await Promise.all(
+      entries
+        .filter((entry) => entry.isFile())
+        .map((entry) =>
+          host.files.lstat(join(entry.parentPath, entry.name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
+    )
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
+  return {
+    async list(filters) {
+      return rows
+        .all()
+        .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
+        .map(toVolume)
+    },
+
+    async inspect(name) {
+      return toVolume(existing(name))
+    },
+
+    async create(request) {
+      const anonymous = (request.Name ?? '') === ''
+      const name = anonymous ? host.randomHex(32) : (request.Name ?? '')
+      checkVolumeName(name)
+      boundFolder(request)
+      return await base.locks.run(`volume:${name}`, async () => {
+        const options = request.DriverOpts ?? {}
+        const found = rows.get(name)
+        if (found !== undefined) {
+          if (Object.keys(options).length > 0 && !isDeepStrictEqual(found.options, options))
+            throw new ConflictError(`volume ${name} exists with other options`, {
+              code: 'VOLUME_OPTIONS_DIFFER',
+              hint: `keep its data elsewhere, then: mycompose volume rm ${name}`,
+            })
+          return toVolume(found)
+        }
+        const volume = { name, created: host.clock.nowRfc3339(), labels: request.Labels ?? {}, options, anonymous }
+        rows.insert(volume)
+        try {
+          await makeFolder(volume)
+        } catch (error) {
+          rows.delete(name)
+          throw error
+        }
+        publish('create', name)
+        return toVolume(volume)
+      })
+    },
+
+    async remove(name, { force }) {
+      if (force && rows.get(name) === undefined) return
+      await base.locks.run(`volume:${name}`, () => removeLocked(name))
+    },
+
+    async prune(filters) {
+      const candidates = rows
+        .all()
+        .filter((volume) => (volume.anonymous || asksForAll(filters)) && !isUsed(volume.name)())
+        .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
+      let reclaimed = 0
+      for (const volume of candidates) {
+        reclaimed += await sizeBytes(volume)
+        await base.locks.run(`volume:${volume.name}`, () => removeLocked(volume.name))
+      }
+      return { VolumesDeleted: candidates.map(({ name }) => name), SpaceReclaimed: reclaimed }
+    },
+
+    async copyUp(name, rootfs, path) {
+      await base.locks.run(`volume:${name}`, async () => {
+        const volume = existing(name)
+        // a bound folder is the user's own: nothing is written into it unasked
+        if (Object.keys(volume.options).length > 0) return
+        const target = mountpointOf(volume)
+        if ((await host.files.readdir(target)).length > 0) return
+        try {
+          const { mode } = statPath(host, rootfs, `${path}/.`)
+          if (mode < FOLDER_BIT) throw new InvalidRequestError(`cannot mount the volume ${name} over the file ${path}`)
+        } catch (error) {
+          if (error instanceof NotFoundError) return
+          throw error
+        }
+        await unpackInto(host, target, '/', packFrom(host, rootfs, `${path}/.`).tar)
+      })
+    },
+
+    async recover() {
+      for (const volume of rows.all())
+        try {
+          await makeFolder(volume)
+        } catch (error) {
+          base.log('warn', 'the folder of a volume is not there', { volume: volume.name, error: String(error) })
+        }
+    },
+  }
+}

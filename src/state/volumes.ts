@@ -1,0 +1,33 @@
+/** Volumes in state.db. A row is written before the folder is made and removed after the folder is gone. */
+import type { StateDatabase } from './database.ts'
+
+export interface VolumeRecord {
+  readonly name: string
+  /** RFC 3339. */
+  readonly created: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly options: Readonly<Record<string, string>>
+  /** No name was asked for: `prune` and `rm -v` may take it. */
+  readonly anonymous: boolean
+}
+
+export interface VolumeRows {
+  all(): VolumeRecord[]
+  get(name: string): VolumeRecord | undefined
+  insert(volume: VolumeRecord): void
+  delete(name: string): void
+}
+
+export function volumeRows(state: StateDatabase): VolumeRows {
+  const parse = (row: Record<string, unknown>): VolumeRecord => JSON.parse(String(row['doc'])) as VolumeRecord
+  return {
+    all: () => state.prepare('SELECT doc FROM volumes ORDER BY name').all().map(parse),
+    get(name) {
+      const row = state.prepare('SELECT doc FROM volumes WHERE name = ?').get(name)
+      return row === undefined ? undefined : parse(row)
+    },
+    insert: (volume) =>
+      void state.prepare('INSERT INTO volumes (name, doc) VALUES (?, ?)').run(volume.name, JSON.stringify(volume)),
+    delete: (name) => void state.prepare('DELETE FROM volumes WHERE name = ?').run(name),
+  }
+}
