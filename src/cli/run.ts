@@ -36,6 +36,9 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   }
   const work = async (): Promise<number> => {
     await buildProgram(cli).parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' })
+    // what could not be written has not been told
+    const reason: unknown = controller.signal.reason
+    if (reason instanceof MycomposeError && reason.code === 'OUTPUT_FAILED') throw reason
     return state.exitCode
   }
   try {
@@ -79,7 +82,13 @@ function watchInterrupts(io: CliIo, controller: AbortController): Interrupts {
 function watchOutput(io: CliIo, controller: AbortController): () => void {
   const onError = (error: Error): void => {
     if (errnoOf(error) === 'EPIPE') controller.abort(new OutputClosedError(error))
-    else controller.abort(error)
+    else
+      controller.abort(
+        new MycomposeError(`cannot write to standard output: ${error.message}`, {
+          code: 'OUTPUT_FAILED',
+          cause: error,
+        }),
+      )
   }
   io.stdout.on('error', onError)
   return () => {

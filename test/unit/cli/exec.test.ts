@@ -99,6 +99,19 @@ describe('exec', () => {
     assert.equal(seen.request?.Tty, false)
   })
 
+  test('a reader that goes away ends it, and that is no error', async () => {
+    const seen = fresh()
+    const { exitCode, stderr } = await runCli([...P, 'exec', '-T', 'web', 'yes'], {
+      client: execClient(seen),
+      async during({ stdin, stdout }) {
+        stdin.write('x')
+        while (seen.input === '') await new Promise((resolve) => setTimeout(resolve, 1))
+        stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+      },
+    })
+    assert.deepEqual([exitCode, stderr], [0, ''])
+  })
+
   test('Ctrl-C without a terminal ends with 130', async () => {
     const seen = fresh()
     const { exitCode } = await runCli([...P, 'exec', '-T', 'web', 'sleep', '9'], {

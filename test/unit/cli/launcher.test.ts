@@ -99,6 +99,18 @@ describe('the process', () => {
     assert.equal(stderr, '')
   })
 
+  test('output that cannot be written is an error', () => {
+    const { stderr } = spawnSync(
+      '/bin/sh',
+      ['-c', '"$0" "$1" version >/dev/full; echo "code $?" >&2', process.execPath, main],
+      {
+        encoding: 'utf8',
+        env: environment,
+      },
+    )
+    assert.match(stderr, /^error: cannot write to standard output: .*ENOSPC.*\ncode 1\n$/)
+  })
+
   test('a reader that goes away is no error', () => {
     // far more than a pipe holds
     const services = Array.from({ length: 500 }, (_, index) => `  s${index}: { image: ${'x'.repeat(500)} }`)
