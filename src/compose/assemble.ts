@@ -64,11 +64,12 @@ export async function assembleProject(merged: Merged, context: AssembleContext):
 async function enabledServices(
   drafts: Readonly<Record<string, ServiceDraft>>,
   { enabled }: Selection,
-  { tree, variables }: Merged,
+  { tree, variables, workingDir }: Merged,
   { request, reader, problems }: AssembleContext,
 ): Promise<Record<string, Service>> {
   const lookup = lookupIn(variables.values)
   const environment: EnvironmentContext = { reader, problems, lookup, originOf: (path) => originAt(tree, path) }
+  const defaultContext = request.skip?.pathResolution === true ? '.' : workingDir
   const services: Record<string, Service> = {}
   for (const name of enabled) {
     const draft = drafts[name] ?? {}
@@ -81,6 +82,7 @@ async function enabledServices(
             environment: await readServiceEnvironment(name, draft, environment),
             labels: await readServiceLabels(name, draft, environment),
           },
+      defaultContext,
     )
   }
   return services

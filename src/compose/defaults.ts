@@ -11,6 +11,7 @@ export function completeService(
   name: string,
   draft: ServiceDraft,
   resolved: Pick<Service, 'environment' | 'labels'>,
+  defaultContext = '.',
 ): Service {
   const { envFile: _envFile, labelFile: _labelFile, ...attributes } = draft
   return {
@@ -29,7 +30,7 @@ export function completeService(
     configs: draft.configs ?? [],
     profiles: draft.profiles ?? [],
     extensions: draft.extensions ?? {},
-    ...(draft.build === undefined ? {} : { build: completeBuild(draft.build) }),
+    ...(draft.build === undefined ? {} : { build: completeBuild(draft.build, defaultContext) }),
   }
 }
 
@@ -53,8 +54,8 @@ function completeVolume(volume: ServiceVolume): ServiceVolume {
   }
 }
 
-function completeBuild(build: Partial<BuildConfig>): BuildConfig {
-  return { ...build, context: build.context ?? '.' }
+function completeBuild(build: Partial<BuildConfig>, defaultContext: string): BuildConfig {
+  return { ...build, context: build.context ?? defaultContext }
 }
 
 function networksOf({ networkMode, networks }: ServiceDraft): Readonly<Record<string, ServiceNetwork | null>> {
