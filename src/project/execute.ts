@@ -8,7 +8,7 @@ import { walk } from '../graph/walk.ts'
 import type { WalkFailure } from '../graph/walk.ts'
 import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
-import { runOperation } from './handlers.ts'
+import { runOperation, tellFailure } from './handlers.ts'
 import { containerResource } from './names.ts'
 import type { Operation, Plan } from './plan.ts'
 
@@ -59,10 +59,8 @@ async function attempt(execution: Execution, operation: Operation): Promise<void
     await runOperation(execution, operation)
   } catch (error) {
     execution.failed.abort()
-    if (!(error instanceof CanceledError)) {
-      const details = error instanceof Error ? error.message : String(error)
-      execution.context.sink.progress({ id: operation.resource, status: 'error', text: 'Error', details })
-    }
+    // waiting tells it of the container that failed
+    if (operation.kind !== 'waitDependency') tellFailure(execution.context, operation.resource, error)
     throw error
   }
 }

@@ -1,5 +1,6 @@
 /** One handler per kind of operation: the API calls, and the words of progress that docker compose uses. */
 import { ApiError, CanceledError, ConflictError, MycomposeError, NotFoundError } from '../errors.ts'
+import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
 import { resolveId } from './execution.ts'
 import { containerResource, networkResource, volumeResource } from './names.ts'
@@ -207,7 +208,19 @@ async function waitForContainer(
   const id = containerResource(ref.name)
   context.sink.progress({ id, status: 'working', text: 'Waiting' })
   const wish = { id: resolveId(execution, ref), name: ref.name, service, condition, timeoutMs }
-  context.sink.progress({ id, status: 'done', text: await readiness.wait(wish, signal) })
+  try {
+    context.sink.progress({ id, status: 'done', text: await readiness.wait(wish, signal) })
+  } catch (error) {
+    if (work.required) tellFailure(context, id, error)
+    else context.sink.progress({ id, status: 'warning', text: 'Skipped' })
+    throw error
+  }
+}
+
+/** Being interrupted is no failure of the resource. */
+export function tellFailure({ sink }: ProjectContext, id: string, error: unknown): void {
+  if (error instanceof CanceledError) return
+  sink.progress({ id, status: 'error', text: 'Error', details: error instanceof Error ? error.message : String(error) })
 }
 
 async function ignoreMissing<T>(work: Promise<T>): Promise<T | undefined> {

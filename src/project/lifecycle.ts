@@ -1,8 +1,9 @@
 /** What stop, kill, restart and rm have in common: one piece of work per container, in dependency order, told aloud. */
-import { CanceledError, NotFoundError } from '../errors.ts'
+import { NotFoundError } from '../errors.ts'
 import { createGraph } from '../graph/graph.ts'
 import { walk } from '../graph/walk.ts'
 import type { ProjectContext } from './context.ts'
+import { tellFailure } from './handlers.ts'
 import { containerResource } from './names.ts'
 import type { ObservedContainer } from './observe.ts'
 import type { Selected } from './select.ts'
@@ -50,10 +51,7 @@ async function runOne(context: ProjectContext, container: ObservedContainer, wor
   } catch (error) {
     // gone meanwhile: nothing is left to do
     if (error instanceof NotFoundError) return context.sink.progress({ id, status: 'done', text: done })
-    if (!(error instanceof CanceledError)) {
-      const details = error instanceof Error ? error.message : String(error)
-      context.sink.progress({ id, status: 'error', text: 'Error', details })
-    }
+    tellFailure(context, id, error)
     throw error
   }
 }

@@ -176,6 +176,8 @@ function planRemove(
   replaced?: true,
 ): number {
   const stop = state.stopped.get(container.id)
+  // a stop that was planned later comes after these itself
+  const before = stop === undefined ? after : [...after.filter((one) => one > stop), stop]
   const id = state.builder.add(
     {
       kind: 'removeContainer',
@@ -183,7 +185,7 @@ function planRemove(
       volumes: replaced === true && state.input.options.renewAnonymousVolumes === true,
       ...(replaced === undefined ? {} : { replaced }),
     },
-    { resource: containerResource(container.name), cause, after: stop === undefined ? after : [stop] },
+    { resource: containerResource(container.name), cause, after: before },
   )
   state.removed.set(container.id, id)
   return id
