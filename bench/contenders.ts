@@ -51,25 +51,26 @@ export async function createMycompose(
   { withExamples }: { withExamples: boolean },
 ): Promise<Contender> {
   const { repository, folder, busyboxTar, postgresEntrypoint } = materials
-  const launcher = join(repository, 'bin/mycompose')
+  // as an installed package runs: bin/mycompose of a checkout first looks for a Node and for newer sources
+  const launcher = [process.execPath, join(repository, 'dist/mycompose.js')]
   const root = join(folder, 'engine')
   const fixtures = join(folder, 'fixtures')
   const env = ownEnvironment(root)
   writeFixtures(fixtures, postgresEntrypoint)
-  await run([launcher, 'image', 'import', busyboxTar, IDLE_IMAGE], { env })
+  await run([...launcher, 'image', 'import', busyboxTar, IDLE_IMAGE], { env })
   if (withExamples)
     for (const [name, recipe] of Object.entries(readRecipes(repository)))
-      await run([launcher, ...bootstrapArguments(name, recipe)], { env, timeoutMs: 600_000 })
+      await run([...launcher, ...bootstrapArguments(name, recipe)], { env, timeoutMs: 600_000 })
   return {
     name: 'mycompose',
     env,
-    version: [launcher, 'version'],
-    compose: (file, args) => [launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
+    version: [...launcher, 'version'],
+    compose: (file, args) => [...launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
     overheadMs: 0,
     hasExampleImages: withExamples,
     memoryBytes: () => pssOfRoot(root),
     async close() {
-      await run([launcher, 'engine', 'stop'], { env })
+      await run([...launcher, 'engine', 'stop'], { env })
       rmSync(root, { recursive: true, force: true })
     },
   }
