@@ -1,0 +1,117 @@
+/**
+ * Root file systems of containers: a write layer over an image's layers. On disk containers/<id>/{upper,work,merged} and
+ * layers.json, the chain ids it stands on, so that a container can be mounted again whatever became of its image's name.
+ */
+import { join } from 'node:path'
+import type { EngineBase } from '../context.ts'
+import type { LayerService } from '../services.ts'
+import { diskUsageBytes } from './disk-usage.ts'
+import { mountPointsBelow, unmount } from './mount-points.ts'
+import { lowerFolders, mountOverlay } from './overlay.ts'
+import { recoverLayers } from './recovery.ts'
+import { STORE_LOCK, layersOf } from './store.ts'
+import { NotFoundError } from '../../errors.ts'
+
+interface WriteLayer {
+  readonly folder: string
+  readonly upper: string
+  readonly work: string
+  readonly merged: string
+  readonly stack: string
+}
+
+function writeLayerOf({ config }: EngineBase, containerId: string): WriteLayer {
+  const folder = join(config.paths.containers, containerId)
+  const inside = (name: string): string => join(folder, name)
+  return {
+    folder,
+    upper: inside('upper'),
+    work: inside('work'),
+    merged: inside('merged'),
+    stack: inside('layers.json'),
+  }
+}
+
+/** An image without layers stands on an empty folder: overlay wants at least one below. */
+async function lowerOf(base: EngineBase, chainIds: readonly string[]): Promise<string[]> {
+  const { host, config } = base
+  const folders = lowerFolders(config.paths.layerLinks, layersOf(base, chainIds))
+  if (folders.length > 0) return folders
+  const empty = join(config.paths.root, 'empty')
+  await host.files.mkdir(empty, { recursive: true, mode: 0o755 })
+  return [empty]
+}
+
+async function prepare(base: EngineBase, containerId: string, chainIds: readonly string[]): Promise<void> {
+  const { host, locks } = base
+  const { folder, upper, work, merged, stack } = writeLayerOf(base, containerId)
+  await locks.run(STORE_LOCK, async () => {
+    if (host.files.existsSync(stack)) return
+    const top = (await lowerOf(base, chainIds)).at(-1) ?? ''
+    // in the merged tree the root folder is the write layer's: it must look like the image's
+    const { mode, uid, gid } = await host.files.stat(top)
+    await host.files.mkdir(folder, { recursive: true, mode: 0o700 })
+    for (const path of [upper, work, merged]) await host.files.mkdir(path, { recursive: true, mode: 0o700 })
+    await host.files.chown(upper, uid, gid)
+    await host.files.chmod(upper, mode & 0o7777)
+    await host.files.writeAtomic(stack, JSON.stringify(chainIds), { mode: 0o600 })
+  })
+}
+
+function isMounted({ host }: EngineBase, { folder, merged }: WriteLayer): boolean {
+  return mountPointsBelow(host, folder).includes(merged)
+}
+
+async function mount(base: EngineBase, containerId: string): Promise<string> {
+  const layer = writeLayerOf(base, containerId)
+  if (isMounted(base, layer)) return layer.merged
+  const text = await base.host.files.readTextIfExists(layer.stack)
+  if (text === undefined) throw new NotFoundError(`container ${containerId} has no write layer at ${layer.folder}`)
+  const lower = await lowerOf(base, JSON.parse(text) as string[])
+  const { upper, work, merged } = layer
+  mountOverlay(base.host.mounts, { target: merged, lower, upper: { upper, work } })
+  return merged
+}
+
+async function remove(base: EngineBase, containerId: string): Promise<void> {
+  const { host, config } = base
+  const { folder, upper, work, merged, stack } = writeLayerOf(base, containerId)
+  for (const point of mountPointsBelow(host, folder).toReversed()) await unmount(base, point)
+  const rubbish = join(config.paths.temporary, `write-layer-${containerId.slice(0, 12)}-${host.randomHex(4)}`)
+  await host.files.mkdir(rubbish, { mode: 0o700 })
+  // out of the way by renames first: an interrupted removal leaves no half write layer under its name
+  for (const [index, path] of [stack, upper, work].entries())
+    if (host.files.existsSync(path)) await host.files.rename(path, join(rubbish, String(index)))
+  if (host.files.existsSync(merged)) await host.files.rmdir(merged)
+  await host.files.rm(rubbish, { recursive: true, force: true })
+}
+
+async function withImageMounted<T>(
+  base: EngineBase,
+  chainIds: readonly string[],
+  work: (root: string) => Promise<T>,
+): Promise<T> {
+  const { host, config } = base
+  const lower = await lowerOf(base, chainIds)
+  const [only] = lower
+  if (lower.length === 1 && only !== undefined) return work(await host.files.realpath(only))
+  const target = await host.files.mkdtemp(join(config.paths.temporary, 'look-'))
+  await using undo = new AsyncDisposableStack()
+  undo.defer(() => host.files.rmdir(target))
+  mountOverlay(host.mounts, { target, lower })
+  undo.defer(() => unmount(base, target))
+  return await work(target)
+}
+
+/** The LayerService; see services.ts for what each call promises. */
+export function createLayerService(base: EngineBase): LayerService {
+  return {
+    prepare: (containerId, chainIds) => prepare(base, containerId, chainIds),
+    mount: (containerId) => mount(base, containerId),
+    unmount: (containerId) => unmount(base, writeLayerOf(base, containerId).merged),
+    remove: (containerId) => remove(base, containerId),
+    sizeBytes: (containerId) => diskUsageBytes(base.host.at, writeLayerOf(base, containerId).upper),
+    withImageMounted: (chainIds, work) => withImageMounted(base, chainIds, work),
+    recover: () => recoverLayers(base),
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The store of layers: a tar becomes a folder under its content's name. Unpacked into tmp/, brought to the disk, renamed
+ * into place, and only then recorded, together with the image that asked for it; so a row is never a lie, and a crash
+ * leaves nothing but rubbish in tmp/.
+ */
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { EngineBase } from '../context.ts'
+import { chainIdOf, hexOf, sha256, toDigest } from './chain.ts'
+import { decompress } from './decompress.ts'
+import { feedTar } from './feed.ts'
+import { impliedFrom, openLayerSink } from './layer-sink.ts'
+import { lowerFolders } from './overlay.ts'
+import { ConflictError } from '../../errors.ts'
+import { listImages } from '../../state/images.ts'
+import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
+
+/** One for the whole store: whoever adds, removes or begins to use layers. Held for milliseconds. */
+export const STORE_LOCK = 'layer:store'
+
+export interface StagedLayer {
+  /** Holds diff/. */
+  readonly folder: string
+  readonly diffId: string
+  readonly sizeBytes: number
+  readonly rootOpaque: boolean
+  readonly entries: number
+  readonly newestMtimeNs: bigint
+}
+
+export interface StageOptions {
+  /** The stack that it will stand on, lowest first. */
+  readonly lower: readonly string[]
+  readonly signal?: AbortSignal
+  /** Bytes of the uncompressed tar so far. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+/** The records of a stack, lowest first. Throws ConflictError when one is gone. */
+export function layersOf({ state }: Pick<EngineBase, 'state'>, chainIds: readonly string[]): LayerRecord[] {
+  return chainIds.map((chainId) => {
+    const layer = findLayer(state, chainId)
+    if (layer === undefined)
+      throw new ConflictError(`layer ${chainId.slice(0, 19)} is not in the store`, {
+        code: 'LAYER_MISSING',
+        hint: 'the image is damaged or was removed: import or bootstrap it again',
+      })
+    return layer
+  })
+}
+
+/** Removes a staged layer that is not wanted after all. */
+export async function discardLayer({ host }: EngineBase, staged: StagedLayer): Promise<void> {
+  await host.files.rm(staged.folder, { recursive: true, force: true })
+}
+
+/** Unpacks a tar (plain, gzip, zstd) into tmp/. Throws TAR_INVALID, CanceledError, KernelError (ENOSPC). */
+export async function stageLayer(base: EngineBase, tar: Readable, options: StageOptions): Promise<StagedLayer> {
+  const { host, config } = base
+  const { lower, signal, onProgress } = options
+  const below = lowerFolders(config.paths.layerLinks, layersOf(base, lower)).toReversed()
+  await using undo = new AsyncDisposableStack()
+  const folder = await host.files.mkdtemp(join(config.paths.temporary, 'layer-'))
+  undo.defer(() => host.files.rm(folder, { recursive: true, force: true }))
+  await host.files.mkdir(join(folder, 'diff'), { mode: 0o755 })
+  const root = host.at.openRoot(join(folder, 'diff'))
+  const hash = sha256()
+  let sizeBytes = 0
+  try {
+    using cleanup = new DisposableStack()
+    const { implied, close } = impliedFrom(host.at, below)
+    cleanup.defer(close)
+    const { mode, uid, gid } = implied('') ?? { mode: 0o755, uid: 0, gid: 0 }
+    host.at.chown(root, '.', uid, gid)
+    host.at.chmod(root, '.', mode)
+    const layer = openLayerSink(host.at, root, implied)
+    cleanup.defer(() => layer.close())
+    const entries = await feedTar(await decompress(tar), layer.sink, {
+      ...(signal === undefined ? {} : { signal }),
+      onBytes(chunk) {
+        hash.update(chunk)
+        sizeBytes += chunk.length
+        onProgress?.(sizeBytes)
+      },
+    })
+    layer.finish()
+    undo.move()
+    const [rootOpaque, newestMtimeNs] = [layer.isRootOpaque(), layer.newestMtimeNs()]
+    return { folder, diffId: toDigest(hash), sizeBytes, rootOpaque, entries, newestMtimeNs }
+  } finally {
+    host.at.close(root)
+  }
+}
+
+function freeShortName(taken: ReadonlySet<string>): string {
+  for (let number = 0; ; number += 1) {
+    const name = number.toString(36)
+    if (!taken.has(name)) return name
+  }
+}
+
+async function syncFolder({ host }: EngineBase, path: string): Promise<void> {
+  const folder = await host.files.open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Moves a staged layer to its place. Nothing is there that a row speaks of. */
+async function placeLayer(
+  base: EngineBase,
+  staged: StagedLayer,
+  { chainId, shortName }: Pick<LayerRecord, 'chainId' | 'shortName'>,
+): Promise<LayerRecord> {
+  const { host, config } = base
+  const hex = hexOf(chainId)
+  const place = join(config.paths.layers, hex)
+  const link = join(config.paths.layerLinks, shortName)
+  await host.files.rm(place, { recursive: true, force: true })
+  await host.files.rm(link, { force: true })
+  await host.files.writeFile(join(staged.folder, 'link'), shortName)
+  await host.files.chmod(staged.folder, 0o700)
+  await host.files.rename(staged.folder, place)
+  await host.files.symlink(join('..', 'layers', hex, 'diff'), link)
+  const { diffId, sizeBytes, rootOpaque } = staged
+  return { chainId, diffId, shortName, sizeBytes, rootOpaque, created: host.clock.nowRfc3339() }
+}
+
+/**
+ * Brings staged layers into the store on top of `parents` and records them in one transaction with what `record` does
+ * (the image's rows). Layers that are there already are shared, and the staged ones removed.
+ */
+export async function commitLayers(
+  base: EngineBase,
+  parents: readonly string[],
+  staged: readonly StagedLayer[],
+  record: (layers: readonly LayerRecord[]) => void,
+): Promise<void> {
+  const { host, config, locks, state } = base
+  if (staged.length > 0) await host.at.syncFileSystem(config.paths.root)
+  await locks.run(STORE_LOCK, async () => {
+    const layers = layersOf(base, parents)
+    const fresh: LayerRecord[] = []
+    const names = new Set(listLayers(state).map((layer) => layer.shortName))
+    for (const layer of staged) {
+      const chainId = chainIdOf(layers.at(-1)?.chainId, layer.diffId)
+      const known = findLayer(state, chainId)
+      if (known !== undefined) {
+        layers.push(known)
+        await discardLayer(base, layer)
+        continue
+      }
+      const shortName = freeShortName(names)
+      names.add(shortName)
+      const placed = await placeLayer(base, layer, { chainId, shortName })
+      layers.push(placed)
+      fresh.push(placed)
+    }
+    if (fresh.length > 0) {
+      await syncFolder(base, config.paths.layers)
+      await syncFolder(base, config.paths.layerLinks)
+    }
+    state.transaction(() => {
+      for (const layer of fresh) insertLayer(state, layer)
+      record(layers)
+    })
+  })
+}
+
+/** Chain ids that the write layers of containers stand on: their layers.json. */
+export async function layersOfContainers({ host, config }: EngineBase): Promise<Set<string>> {
+  const used = new Set<string>()
+  for (const id of await host.files.readdir(config.paths.containers)) {
+    const text = await host.files.readTextIfExists(join(config.paths.containers, id, 'layers.json'))
+    if (text === undefined) continue
+    const chainIds = JSON.parse(text) as unknown
+    if (Array.isArray(chainIds)) for (const chainId of chainIds) used.add(String(chainId))
+  }
+  return used
+}
+
+async function deleteFolder(base: EngineBase, layer: Pick<LayerRecord, 'chainId' | 'shortName'>): Promise<void> {
+  const { host, config } = base
+  const hex = hexOf(layer.chainId)
+  await host.files.rm(join(config.paths.layerLinks, layer.shortName), { force: true })
+  const rubbish = join(config.paths.temporary, `gone-${hex.slice(0, 16)}-${host.randomHex(4)}`)
+  await host.files.rename(join(config.paths.layers, hex), rubbish)
+  await host.files.rm(rubbish, { recursive: true, force: true })
+}
+
+/**
+ * Runs `forget` (the image's rows go) and deletes those of `chainIds` that no image and no container stands on any more.
+ * Returns their chain ids, uppermost first.
+ */
+export async function freeLayers(base: EngineBase, chainIds: readonly string[], forget: () => void): Promise<string[]> {
+  const { locks, state } = base
+  return locks.run(STORE_LOCK, async () => {
+    const used = await layersOfContainers(base)
+    const freed: LayerRecord[] = []
+    state.transaction(() => {
+      forget()
+      for (const image of listImages(state)) for (const chainId of image.chainIds) used.add(chainId)
+      for (const chainId of chainIds.toReversed()) {
+        const layer = used.has(chainId) ? undefined : findLayer(state, chainId)
+        if (layer === undefined) continue
+        deleteLayer(state, chainId)
+        freed.push(layer)
+      }
+    })
+    for (const layer of freed) await deleteFolder(base, layer)
+    return freed.map((layer) => layer.chainId)
+  })
+}

@@ -1,0 +1,38 @@
+/** Image layers in state.db. A row means: layers/<hex of the chain id>/diff is complete and on the disk. */
+import type { StateDatabase } from './database.ts'
+
+export interface LayerRecord {
+  /** "sha256:..." of this layer and all below it. */
+  readonly chainId: string
+  /** "sha256:..." of the uncompressed tar. */
+  readonly diffId: string
+  /** Name in l/: a few characters, as all lower folders of a mount must fit a page. */
+  readonly shortName: string
+  /** Of the uncompressed tar. */
+  readonly sizeBytes: number
+  /** The layers below are hidden whole. */
+  readonly rootOpaque: boolean
+  /** RFC 3339. */
+  readonly created: string
+}
+
+function toRecord(row: Record<string, unknown>): LayerRecord {
+  return JSON.parse(String(row['doc'])) as LayerRecord
+}
+
+export function findLayer(state: StateDatabase, chainId: string): LayerRecord | undefined {
+  const row = state.prepare('SELECT doc FROM layers WHERE chain_id = ?').get(chainId)
+  return row === undefined ? undefined : toRecord(row)
+}
+
+export function listLayers(state: StateDatabase): LayerRecord[] {
+  return state.prepare('SELECT doc FROM layers ORDER BY chain_id').all().map(toRecord)
+}
+
+export function insertLayer(state: StateDatabase, layer: LayerRecord): void {
+  state.prepare('INSERT INTO layers (chain_id, doc) VALUES (?, ?)').run(layer.chainId, JSON.stringify(layer))
+}
+
+export function deleteLayer(state: StateDatabase, chainId: string): void {
+  state.prepare('DELETE FROM layers WHERE chain_id = ?').run(chainId)
+}
