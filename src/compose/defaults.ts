@@ -15,7 +15,7 @@ export function completeService(
 ): Service {
   const { envFile: _envFile, labelFile: _labelFile, ...attributes } = draft
   return {
-    ...attributes,
+    ...withoutEmpty(attributes),
     name,
     command: draft.command ?? null,
     entrypoint: draft.entrypoint ?? null,
@@ -32,6 +32,14 @@ export function completeService(
     extensions: draft.extensions ?? {},
     ...(draft.build === undefined ? {} : { build: completeBuild(draft.build, defaultContext) }),
   }
+}
+
+/** An empty list or mapping says as much as none; the printer would leave it out. */
+function withoutEmpty<T extends object>(attributes: T): T {
+  const kept = Object.entries(attributes).filter(
+    ([, value]) => typeof value !== 'object' || value === null || Object.keys(value as object).length > 0,
+  )
+  return Object.fromEntries(kept) as T
 }
 
 function completeVolume(volume: ServiceVolume): ServiceVolume {
@@ -92,9 +100,4 @@ export function namespaceReferences(service: ServiceDraft): readonly (readonly [
 
 function namespaceServices(draft: ServiceDraft): string[] {
   return namespaceReferences(draft).map(([, name]) => name)
-}
-
-/** How many containers the service should have. */
-export function replicasOf(service: Service): number {
-  return service.scale ?? service.deploy?.replicas ?? 1
 }

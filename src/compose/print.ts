@@ -36,7 +36,7 @@ export function projectDocument(project: Project): Plain {
 
 function serviceDocument({ name: _name, ...service }: Service): Plain {
   const text = serviceText(service)
-  const kept = Object.entries(text).filter(([key, value]) => ALWAYS.has(key) || !isEmpty(value))
+  const kept = Object.entries(text).filter(([key, value]) => ALWAYS.has(key) || key.startsWith('x-') || !isEmpty(value))
   const ordered = sortedKeys(Object.fromEntries(kept))
   const { profiles, ...others } = ordered
   return profiles === undefined ? others : { profiles, ...others }

@@ -52,9 +52,12 @@ export interface LoadResult {
   /** Each told once, in the order of files and lines. */
   readonly warnings: readonly ConfigProblem[]
   /** Where the value at a path stands, e.g. ["services", "web", "depends_on", "db"] (snake_case keys). */
-  locate(path: readonly string[]): SourceLocation | undefined
+  readonly locate: (path: readonly string[]) => SourceLocation | undefined
   /** A problem at that path with the line of the file, for errors found after loading. */
-  problemAt(path: readonly string[], problem: { code: string; message: string; hint?: string }): ConfigProblem
+  readonly problemAt: (
+    path: readonly string[],
+    problem: { readonly code: string; readonly message: string; readonly hint?: string },
+  ) => ConfigProblem
 }
 
 /** The project's name and folder, when nothing else of the file is needed (`-p NAME ps` works without a file). */

@@ -3,7 +3,7 @@
  */
 import { parseBytes, parseDurationNs } from '../../units.ts'
 import { scalarNode, textOf, type Node } from '../node.ts'
-import { reject, type CanonicalContext, type Canonicalize } from './context.ts'
+import { reject, type Canonicalize } from './context.ts'
 
 const TRUE_WORDS: ReadonlySet<string> = new Set(['true', 'True', 'TRUE', '1', 't', 'T'])
 const FALSE_WORDS: ReadonlySet<string> = new Set(['false', 'False', 'FALSE', '0', 'f', 'F'])
@@ -77,13 +77,4 @@ export const fileMode: Canonicalize = (node, context) => {
   const written = textOf(node) ?? ''
   if (/^0?o?[0-7]{1,5}$/.test(written)) return scalarNode(Number.parseInt(written.replace('o', ''), 8), node.origin)
   return reject(node, context, `${JSON.stringify(written)} is not a file mode`, 'a mode is octal: "0440"')
-}
-
-/** One of a few words, when the schema cannot tell because the value may be interpolated. */
-export function oneOf(words: readonly string[]): Canonicalize {
-  return (node: Node, context: CanonicalContext) => {
-    const written = textOf(node) ?? ''
-    if (words.includes(written)) return scalarNode(written, node.origin)
-    return reject(node, context, `${JSON.stringify(written)} is not one of ${words.join(', ')}`)
-  }
 }

@@ -26,7 +26,8 @@ const extendsFrom: Canonicalize = struct({ service: text, file: text })
 /** One or many words for an option of a provider. */
 const providerOptions = mapValues(oneOrMany(text))
 
-const SERVICE_FIELDS: Readonly<Record<string, Canonicalize>> = {
+/** For each attribute what its value becomes. */
+export const SERVICE_FIELDS: Readonly<Record<string, Canonicalize>> = {
   annotations: strings,
   attach: boolean,
   blkio_config: blkioConfig,

@@ -1,0 +1,133 @@
+/**
+ * A whole load: printing and loading again, reading what is asked for only, time.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { loadProject } from '../../../src/compose/load.ts'
+import { printProject } from '../../../src/compose/print.ts'
+import { load, memoryReader } from './support.ts'
+
+const name = fc.stringMatching(/^[a-z][a-z0-9_-]{0,6}$/)
+const value = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constantFrom('$A', '$$', '${B}', 'a\nb', ' ', 'yes'))
+const service = fc.record(
+  {
+    image: fc.constantFrom('app', 'repo/app:1'),
+    command: fc.oneof(fc.array(fc.string()), fc.constant(null)),
+    environment: fc.dictionary(name, fc.oneof(value, fc.constant(null))),
+    labels: fc.dictionary(name, value),
+    ports: fc.uniqueArray(
+      fc.integer({ min: 1, max: 65_535 }).map((port) => `${port}:${port}`),
+      { maxLength: 3 },
+    ),
+    user: fc.string(),
+    'x-any': fc.jsonValue().filter((any) => !JSON.stringify(any).includes('__proto__')),
+    cap_add: fc.uniqueArray(name),
+    mem_limit: fc.integer({ min: 0 }),
+    stop_grace_period: fc.integer({ min: 0, max: 1e6 }).map((ms) => `${ms}ms`),
+    deploy: fc.record({ replicas: fc.nat(5), labels: fc.dictionary(name, value) }),
+  },
+  { requiredKeys: ['image'] },
+)
+
+/** Without negative zeros and objects without prototype, which fast-check likes. */
+function asJson(data: unknown): unknown {
+  return JSON.parse(JSON.stringify(data))
+}
+
+test('what is printed loads again to the same project', async () => {
+  const files = fc.dictionary(name, service, { minKeys: 1, maxKeys: 4 })
+  await fc.assert(
+    fc.asyncProperty(files, async (services) => {
+      const text = JSON.stringify({ services })
+      const first = await load(text, { skip: { interpolation: true } })
+      for (const format of ['yaml', 'json'] as const) {
+        const printed = printProject(first.project, format)
+        const again = await load(printed)
+        // Negative zero prints as 0.
+        assert.equal(printProject(again.project, format), printed)
+        assert.deepEqual(asJson(again.project.services), asJson(first.project.services))
+      }
+    }),
+  )
+})
+
+test('no bytes make a load fail with anything but its own errors', async () => {
+  const word = fc.constantFrom(
+    'services',
+    'web',
+    'image',
+    ':',
+    ' ',
+    '\n',
+    '  ',
+    '- ',
+    '"',
+    '{',
+    '}',
+    '[',
+    ']',
+    '&a',
+    '*a',
+    '<<',
+    '!reset',
+    '#',
+    '|',
+    '>',
+    '\t',
+    '$',
+    'a',
+  )
+  const noise = fc.oneof(
+    fc.string(),
+    fc.array(word, { maxLength: 40 }).map((words) => words.join('')),
+  )
+  await fc.assert(
+    fc.asyncProperty(noise, async (text) => {
+      await load(`services: { web: { image: x } }\n${text}`).catch((error: unknown) => {
+        assert.equal((error as Error).name, 'ConfigErrors', String((error as Error).stack))
+      })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('the project tells where its parts stand', async () => {
+  const { locate, problemAt } = await load(
+    'services:\n  web:\n    image: x\n    depends_on: [db]\n  db: { image: y }\n',
+  )
+  assert.deepEqual(locate(['services', 'web', 'depends_on', 'db']), {
+    file: '/project/compose.yaml',
+    line: 4,
+    column: 18,
+  })
+  assert.equal(problemAt(['services', 'db'], { code: 'X', message: 'm' }).sourceLine, '  db: { image: y }')
+})
+
+test('"-" is read once and other files not at all', async () => {
+  const reader = memoryReader({}, 'services: { a: { image: x } }')
+  const asked: string[] = []
+  const counting = { ...reader, readText: (path: string) => (asked.push(path), reader.readText(path)) }
+  await loadProject({ profiles: [], environment: {}, workingDir: '/project', files: ['-'] }, counting)
+  assert.deepEqual(asked, ['/project/.env'])
+})
+
+test('time grows with the size of the file, not with its square', async () => {
+  const file = (count: number): string => {
+    const services = Array.from({ length: count }, (_, index) => {
+      const dependency = index === 0 ? '' : `    depends_on: [s${index - 1}]\n`
+      return `  s${index}:\n    image: app\n${dependency}    ports: ["${index + 1000}:80"]\n    environment: { A: "$B" }\n`
+    })
+    return `services:\n${services.join('')}`
+  }
+  const timeMs = async (text: string): Promise<number> => {
+    const start = performance.now()
+    await load(text)
+    return performance.now() - start
+  }
+  await timeMs(file(400))
+  const small = Math.min(await timeMs(file(200)), await timeMs(file(200)), await timeMs(file(200)))
+  const large = Math.min(await timeMs(file(1600)), await timeMs(file(1600)))
+  // Eight times the size; the square would be 64. Generous, as other tests run beside.
+  assert.ok(large < small * 24, `${small} ms and ${large} ms`)
+})

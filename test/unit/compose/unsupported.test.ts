@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { unsupportedAttributes } from '../../../src/compose/unsupported.ts'
+import { load, webFile } from './support.ts'
+
+async function warnings(attributes: string, rest = ''): Promise<string[]> {
+  const { project, problemAt } = await load(webFile(attributes, rest))
+  return unsupportedAttributes(project, problemAt).map(
+    ({ path, location }) => `${path?.join('.') ?? ''} ${location?.line ?? '-'}:${location?.column ?? '-'}`,
+  )
+}
+
+const CASES: readonly { name: string; attributes: string; rest?: string; want: string[] }[] = [
+  {
+    name: 'what is honoured says nothing',
+    attributes: `
+      restart: always
+      ports: ["80"]
+      logging: { driver: json-file, options: { max-size: 1m } }
+      security_opt: ["no-new-privileges:true"]
+      pull_policy: never
+      deploy: { replicas: 2, resources: { limits: { cpus: 1 }, reservations: { memory: 1m } }, restart_policy: { condition: any } }`,
+    want: [],
+  },
+  { name: 'an attribute', attributes: 'gpus: all', want: ['services.web.gpus 4:11'] },
+  {
+    name: 'part of one',
+    attributes: 'deploy: { replicas: 1, placement: { constraints: [a] } }',
+    want: ['services.web.deploy.placement 4:39'],
+  },
+  {
+    name: 'a value',
+    attributes: 'security_opt: ["seccomp=unconfined", "apparmor=x"]',
+    want: ['services.web.security_opt.1 4:42'],
+  },
+  { name: 'a driver', attributes: 'logging: { driver: syslog }', want: ['services.web.logging.driver 4:24'] },
+  {
+    name: 'resources',
+    attributes: 'networks: [n]\nvolumes: ["vol:/v"]',
+    rest: 'networks: { n: { driver: macvlan } }\nvolumes: { vol: { driver: nfs } }\n',
+    want: ['networks.n.driver 6:26', 'volumes.vol.driver 7:27'],
+  },
+]
+
+for (const { name, attributes, rest, want } of CASES) {
+  test(`unsupported: ${name}`, async () => {
+    assert.deepEqual(await warnings(attributes, rest), want)
+  })
+}
+
+test('unsupported: each says what becomes of it', async () => {
+  const { project } = await load(webFile('cpu_count: 2\npull_policy: always'))
+  assert.deepEqual(
+    unsupportedAttributes(project).map(({ message }) => message),
+    [
+      'services.web.cpu_count has a meaning on Windows only: ignored',
+      'services.web.pull_policy ("always") is not supported yet: read as "missing"',
+    ],
+  )
+})
