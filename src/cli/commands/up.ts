@@ -1,6 +1,6 @@
 /** `up`: options and their rules; the work is project/up.ts and project/attach-up.ts. */
 import { Option, type Command } from 'commander'
-import { NotFoundError, UsageError } from '../../errors.ts'
+import { NotFoundError, UnsupportedError, UsageError } from '../../errors.ts'
 import { formatPlan } from '../../project/plan.ts'
 import { up, type UpOptions } from '../../project/up.ts'
 import type { AttachOptions } from '../../project/attach-up.ts'
@@ -16,6 +16,7 @@ export interface UpFlags {
   readonly alwaysRecreateDeps?: boolean
   readonly attach?: readonly string[]
   readonly attachDependencies?: boolean
+  readonly build?: boolean
   readonly color: boolean
   readonly deps: boolean
   readonly detach?: boolean
@@ -48,6 +49,7 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--always-recreate-deps', 'recreate dependencies too')
     .option('--attach <service>', 'show only the output of this service (may be repeated)', collect)
     .option('--attach-dependencies', 'show the output of dependencies too')
+    .option('--build', 'build images first (not there yet: an error if a service has `build:`)')
     .option('-d, --detach', 'leave the containers running in the background')
     .option('--exit-code-from <service>', 'end with the exit code of this service; implies --abort-on-container-exit')
     .option('--force-recreate', 'recreate containers even if nothing has changed')
@@ -80,6 +82,7 @@ export function define(command: Command, invoke: Invoke): void {
 async function run(session: Session, services: readonly string[], flags: UpFlags): Promise<number> {
   checkUpFlags(flags)
   const project = await session.project({ services, withoutDependencies: !flags.deps })
+  if (flags.build === true) refuseToBuild(project)
   const options = toUpOptions(services, flags, project, session.globals.dryRun)
   if (flags.exitCodeFrom !== undefined && !Object.hasOwn(project.services, flags.exitCodeFrom))
     throw new NotFoundError(`no such service: ${flags.exitCodeFrom}`, { code: 'NO_SUCH_SERVICE' })
@@ -121,6 +124,15 @@ export function checkUpFlags(flags: UpFlags): void {
     refuseTogether('--attach', ['--attach-dependencies'])
   if ((flags.waitTimeout ?? 0) < 0)
     throw new UsageError(`--wait-timeout must not be negative, not ${flags.waitTimeout}`)
+}
+
+/** `up -d --build` is in many scripts; where nothing is built it asks for nothing. @throws UnsupportedError */
+function refuseToBuild({ services }: Project): void {
+  const built = Object.values(services).find((service) => service.build !== undefined)
+  if (built === undefined) return
+  throw new UnsupportedError(`cannot build the image of service "${built.name}" yet`, {
+    hint: 'make it with another tool and bring it with `mycompose image import`, or leave out --build',
+  })
 }
 
 function refuseTogether(option: string, others: readonly string[]): void {

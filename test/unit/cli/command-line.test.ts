@@ -35,6 +35,8 @@ describe('wrong command lines end with 1 and say why on standard error', () => {
     ['up --attach web --attach-dependencies', /--attach cannot be used together with --attach-dependencies/],
     ['up -d --wait-timeout -1', /must not be negative/],
     ['up --exit-code-from nobody', /no such service: nobody/],
+    ['run --rm web sh', /mycompose does not have "run" yet\nhint: /],
+    ['pull', /mycompose does not have "pull" yet/],
     ['--dry-run exec web true', /cannot be done as a dry run/],
     ['-H tcp://example.org:2375 engine start', /is not supported/],
     ['-H unix:///run/docker.sock engine start', /not ours to start or stop/],
@@ -47,6 +49,15 @@ describe('wrong command lines end with 1 and say why on standard error', () => {
       assert.equal(exitCode, 1)
       assert.equal(stdout, '')
     })
+})
+
+test('--build is refused where something would have to be built, and nowhere else', async () => {
+  const built = { '/project/compose.yaml': 'services: { web: { build: . } }\n' }
+  const { exitCode, stderr } = await runCli(['up', '-d', '--build'], { files: built, client })
+  assert.equal(exitCode, 1)
+  assert.match(stderr, /cannot build the image of service "web" yet/)
+  // goes on to the engine, which this test does not have
+  assert.equal((await runCli(['up', '-d', '--build'], { files: FILES, client })).exitCode, 70)
 })
 
 describe('environment', () => {

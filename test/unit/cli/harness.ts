@@ -104,13 +104,13 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
   return { exitCode, stdout: stdout.text, stderr: stderr.text }
 }
 
-/** Parts of a client; what is missing throws a plain Error when it is called. */
+/** Parts of a client; what is missing fails with a plain Error when it is called. */
 export function fakeClient(parts: { readonly [K in keyof EngineClient]?: Partial<EngineClient[K]> }): EngineClient {
   const strict = (part: object, name: string): object =>
     new Proxy(part, {
       get(target, key) {
         if (key in target || key === 'then') return (target as Record<PropertyKey, unknown>)[key]
-        throw new Error(`the test's engine has no ${name}.${String(key)}`)
+        return () => Promise.reject(new Error(`the test's engine has no ${name}.${String(key)}`))
       },
     })
   const groups = (['containers', 'networks', 'volumes', 'images'] as const).map((name) => {
