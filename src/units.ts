@@ -24,7 +24,8 @@ export function parseDurationNs(text: string): number | undefined {
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== body) return undefined
   let total = 0
   for (const [, amount, unit] of parts) total += Number(amount) * (DURATION_UNITS_NS[unit ?? ''] ?? Number.NaN)
-  return sign * total
+  // 4.116 s is not exactly 4116000000 ns in binary fractions.
+  return sign * Math.round(total)
 }
 
 /** The shortest Go form of whole nanoseconds: 90e9 gives "1m30s". */
