@@ -70,7 +70,7 @@ function checkNeed({ check, programs, packages, purpose, optional }: Need, { hos
 }
 
 function checkOverlay({ host }: CliIo): DoctorFinding {
-  const check = 'overlayfs'
+  const check = 'overlay'
   const known = host.files.readTextSync('/proc/filesystems') ?? ''
   if (/^nodev\toverlay$/m.test(known)) return { check, status: 'ok', message: 'the kernel has it' }
   return { check, status: 'warning', message: 'not loaded yet; mounting may load it', fix: 'modprobe overlay' }

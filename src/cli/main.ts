@@ -7,6 +7,7 @@
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VERSION } from '../version.ts'
 import type { CliIo } from './io.ts'
 
 const EXIT_GRACE_MS = 100
@@ -54,7 +55,14 @@ function quietly(stderr: typeof process.stderr): typeof process.stderr {
 
 const cacheFolder = compileCacheFolder()
 if (cacheFolder !== undefined && cacheFolder !== '') enableCompileCache(cacheFolder)
-const { run } = await import('./run.ts')
+// an error that nobody awaited: a bug, told as the others are
+process.on('uncaughtException', (error) => {
+  void import('./output/error.ts').then(({ formatBug }) => {
+    process.stderr.write(formatBug(error, VERSION))
+    process.exit(BUG_EXIT_CODE)
+  })
+})
+const { run, BUG_EXIT_CODE } = await import('./run.ts')
 process.exitCode = await run(process.argv.slice(2), await processIo())
 // a connection or a standard input that stays open must not hold the process: all output has been written
 setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()

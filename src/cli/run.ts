@@ -10,7 +10,8 @@ import { buildProgram, type CliContext } from './program.ts'
 import { resolveGlobals, type GlobalOptions } from './globals.ts'
 import { VERSION } from '../version.ts'
 
-const BUG_EXIT_CODE = 70
+/** As sysexits(3) has it: an internal software error. */
+export const BUG_EXIT_CODE = 70
 
 type StopSignal = Extract<SignalName, 'SIGINT' | 'SIGTERM'>
 
