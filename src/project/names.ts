@@ -11,6 +11,10 @@ export function temporaryName(oldId: string, name: string): string {
   return `${oldId.slice(0, 12)}_${name}`
 }
 
+export function isTemporaryName(name: string, finalName: string): boolean {
+  return name.length === finalName.length + 13 && name.endsWith(`_${finalName}`)
+}
+
 /** What log prefixes show: without the project, unless the name was chosen by the user. */
 export function shortName(projectName: string, name: string): string {
   return name.startsWith(`${projectName}-`) ? name.slice(projectName.length + 1) : name

@@ -37,6 +37,7 @@ export function planReplacements(state: UpState): void {
     if (!removed.has(container.id)) planRemove(state, container, 'scale down', [])
   }
   for (const container of replaced) planSwap(state, container)
+  for (const container of [...state.desired.values()].flat()) planOverdueRename(state, container)
 }
 
 function planCreate(state: UpState, container: DesiredContainer): void {
@@ -164,6 +165,23 @@ function planSwap(state: UpState, container: DesiredContainer): void {
   const rename = state.builder.add(
     { kind: 'renameContainer', container: refOfDesired(container) },
     { resource: containerResource(name), cause: createCause, after: [removal] },
+  )
+  state.prepared.set(name, [...(state.prepared.get(name) ?? []), rename])
+}
+
+/** A replacement broke off between the removal of the old container and the renaming of the new one. */
+function planOverdueRename(state: UpState, container: DesiredContainer): void {
+  const { name, existing, createCause } = container
+  if (existing === undefined || createCause !== undefined || existing.name === name) return
+  const holder = state.input.observed.containers.find((one) => one.name === name)
+  const removal = holder === undefined ? undefined : state.removed.get(holder.id)
+  const rename = state.builder.add(
+    { kind: 'renameContainer', container: refOfDesired(container) },
+    {
+      resource: containerResource(name),
+      cause: 'recreate was interrupted',
+      after: removal === undefined ? [] : [removal],
+    },
   )
   state.prepared.set(name, [...(state.prepared.get(name) ?? []), rename])
 }

@@ -6,7 +6,6 @@ import type { Project, Service } from '../../compose/model.ts'
 import { serviceHash } from '../../compose/hash.ts'
 import { LABEL } from '../labels.ts'
 import { imageReference } from '../names.ts'
-import { isRunning } from '../observe.ts'
 import type { Observed, ObservedContainer } from '../observe.ts'
 import { contentHash } from '../translate/files.ts'
 import { networkName } from '../translate/networks.ts'
@@ -73,7 +72,6 @@ function imageCause(container: ObservedContainer, service: Service, input: Decid
 }
 
 function networkCause(container: ObservedContainer, service: Service, input: DecideInput): string | undefined {
-  if (!isRunning(container)) return undefined
   const missing = Object.keys(service.networks)
     .map((key) => networkName(input.project, key))
     .find((name) => !container.networks.includes(name))

@@ -3,7 +3,7 @@
  * ones go first; a new one gets the highest number so far plus one. Pure.
  */
 import { ConflictError, MycomposeError } from '../../errors.ts'
-import { containerName, imageReference } from '../names.ts'
+import { containerName, imageReference, isTemporaryName } from '../names.ts'
 import type { ObservedContainer } from '../observe.ts'
 import { recreateCause, serviceReferences } from './decide.ts'
 import type { RecreatePolicy } from './decide.ts'
@@ -94,10 +94,16 @@ function splitByReplicas(
 ): { readonly keep: readonly ObservedContainer[]; readonly drop: readonly ObservedContainer[] } {
   const isOutdated = (container: ObservedContainer): number => (causes.get(container.id) === undefined ? 0 : 1)
   const ordered = existing.toSorted((left, right) => isOutdated(left) - isOutdated(right) || left.number - right.number)
-  return { keep: ordered.slice(0, replicas), drop: ordered.slice(replicas) }
+  // a replacement that broke off leaves two containers of one number
+  const first = new Set(new Map(ordered.toReversed().map((container) => [container.number, container])).values())
+  const keep = ordered.filter((container) => first.has(container)).slice(0, replicas)
+  return { keep, drop: ordered.filter((container) => !keep.includes(container)) }
 }
 
-/** A kept container keeps its name; a replaced one takes the name that the model gives now. */
+/**
+ * A kept container keeps its name, unless that is the temporary one of a replacement that broke off; a replaced one
+ * takes the name that the model gives now.
+ */
 function toDesired(
   { project }: UpInput,
   wanted: Wanted,
@@ -105,8 +111,9 @@ function toDesired(
   createCause: string | undefined,
 ): DesiredContainer {
   const { number } = existing
-  if (createCause === undefined) return { wanted, existing, number, name: existing.name }
-  return { wanted, existing, number, createCause, name: containerName(project.name, wanted.service, number) }
+  const name = containerName(project.name, wanted.service, number)
+  if (createCause !== undefined) return { wanted, existing, number, createCause, name }
+  return { wanted, existing, number, name: isTemporaryName(existing.name, name) ? name : existing.name }
 }
 
 function newContainers(

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { MycomposeError } from '../../../src/errors.ts'
 import { down } from '../../../src/project/down.ts'
 import { up } from '../../../src/project/up.ts'
 import { createHarness, project } from './harness.ts'
@@ -71,6 +72,32 @@ function wantedCount({ services }: RandomFile): number {
     ? 1
     : services.reduce((sum, service) => sum + (service?.scale ?? 0), 0)
 }
+
+test('an up that breaks off anywhere is taken up by the next', async () => {
+  await fc.assert(
+    fc.asyncProperty(randomFile, randomFile, fc.nat(40), async (first, second, failAt) => {
+      const { engine, context } = createHarness()
+      await up(context, await project(toYaml(first)), {})
+      const model = await project(toYaml(second))
+      const options = { removeOrphans: true, assumeYes: true }
+      let changes = 0
+      engine.failOn = (request) => {
+        if (/^(list|inspect|events)/.test(request)) return undefined
+        changes += 1
+        return changes > failAt ? new MycomposeError('the engine is gone', { code: 'GONE' }) : undefined
+      }
+      await up(context, model, options).catch((error: unknown) => assert.ok(error instanceof MycomposeError))
+      engine.failOn = () => undefined
+      await up(context, model, options)
+      const containers = [...engine.containers.values()]
+      assert.equal(containers.length, wantedCount(second))
+      assert.ok(containers.every(({ status }) => status === 'running'))
+      assert.ok(containers.every(({ name }) => /^p-[a-z]-\d+$/.test(name)))
+      assert.deepEqual((await up(context, model, { ...options, dryRun: true })).plan.operations, [])
+    }),
+    { numRuns: 150 },
+  )
+})
 
 test('up converges from anywhere, twice is once, down -v leaves nothing', async () => {
   await fc.assert(
