@@ -4,9 +4,13 @@
  */
 import { join } from 'node:path'
 import type { EngineBase } from '../engine/context.ts'
-import { linkAlias } from './bridge.ts'
-import type { Registry } from './registry.ts'
-import { adoptSandbox, closeSandbox, type NetworkParts } from './sandbox.ts'
+import type { SandboxRecord } from '../state/networks.ts'
+import { ensureBridge, linkAlias } from './bridge.ts'
+import { chooseDnsPorts, isPortTaken, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
+import type { OpenSandbox, Registry } from './registry.ts'
+import { announce, isBridged, type NetworkParts } from './parts.ts'
+import { closeSandbox } from './sandbox.ts'
+import { startResolver } from './sandbox-dns.ts'
 
 /** Deletes links of this engine that no row knows. Returns their names. */
 export async function removeStrayLinks(base: EngineBase, registry: Registry): Promise<string[]> {
@@ -25,6 +29,44 @@ async function removeStrayNamespaces(base: EngineBase, registry: Registry): Prom
   if (!base.host.files.existsSync(folder)) return
   for (const name of await base.host.files.readdir(folder))
     if (registry.sandbox(name) === undefined) base.host.netns.remove(join(folder, name))
+}
+
+/** After an engine restart: the container runs on, this process takes up what the last one held for it. */
+function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): OpenSandbox {
+  const { base, registry, ports } = parts
+  const { record } = sandbox
+  const { netns, links } = base.host
+  if (netns.inode(record.netnsPath) === undefined) netns.bind(`/proc/${pid}/ns/net`, record.netnsPath)
+  const bridged = registry.attachments(sandbox).filter(isBridged)
+  for (const { endpoint, network } of bridged) {
+    ensureBridge(base, network)
+    if (links.find(endpoint.hostInterface)?.masterIndex === undefined)
+      links.setMaster(endpoint.hostInterface, network.bridge)
+  }
+  const reopened = bridged.length === 0 ? undefined : reopenResolver(parts, record)
+  const current = reopened?.record ?? record
+  if (current !== record) registry.putSandbox({ ...sandbox, record: current })
+  const server = reopened === undefined ? undefined : startResolver(parts, current, reopened.sockets)
+  const held = ports.reclaim(record.published, record.containerName)
+  const adopted = { ...sandbox, record: current, held, server, ready: true }
+  registry.keepSandbox(adopted)
+  announce(parts, adopted, false)
+  return adopted
+}
+
+/** At the recorded ports, where the redirect inside the namespace leads; at others when a process took those. */
+function reopenResolver({ base }: NetworkParts, record: SandboxRecord): { record: SandboxRecord; sockets: DnsSockets } {
+  const { netns, nft } = base.host
+  return netns.inside(record.netnsPath, () => {
+    try {
+      return { record, sockets: openDnsSockets(base, record.dnsPorts, false) }
+    } catch (error) {
+      if (!isPortTaken(error)) throw error
+      nft.applySync('table ip mycompose_dns\ndelete table ip mycompose_dns\n')
+      const dnsPorts = chooseDnsPorts(base)
+      return { record: { ...record, dnsPorts }, sockets: openDnsSockets(base, dnsPorts, true) }
+    }
+  })
 }
 
 /** Re-creates what is lost, takes up what lives, removes what belongs to no container of `live`. */

@@ -4,46 +4,20 @@
  * are synchronous system calls, 2 to 3 ms in all; no process is started.
  */
 import { join } from 'node:path'
+import type { EndpointSettings } from '../api/types/index.ts'
 import type { EngineBase } from '../engine/context.ts'
 import type { Sandbox, SandboxRequest } from '../engine/services.ts'
-import { ConflictError, InvalidRequestError, NotFoundError } from '../errors.ts'
-import type { EndpointSettings } from '../api/types/index.ts'
+import { InvalidRequestError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
 import { parsePortWishes, toPortMap } from './bindings.ts'
 import { ensureBridge } from './bridge.ts'
-import {
-  bare,
-  checkEndpoint,
-  electGateway,
-  endpointNames,
-  planEndpoint,
-  toSettings,
-  type Attachment,
-} from './endpoints.ts'
-import { chooseDnsPorts, isPortTaken, openDnsSockets, serveEmbedded, type DnsSockets } from './dns/embedded.ts'
-import type { Forwarder } from './dns/forward.ts'
-import type { DnsServer } from './dns/server.ts'
-import type { Asker, Zone } from './dns/zone.ts'
-import type { Firewall } from './firewall.ts'
-import { parseBridgeOptions } from './options.ts'
-import type { HeldPorts, PortTargets, Ports } from './ports.ts'
+import { chooseDnsPorts, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
+import { checkEndpoint, endpointNames, planEndpoint, toSettings, type Attachment } from './endpoints.ts'
+import { announce, isBridged, publishEvent, type NetworkParts } from './parts.ts'
 import type { OpenSandbox, Registry } from './registry.ts'
+import { reservePorts } from './sandbox-ports.ts'
+import { startResolver } from './sandbox-dns.ts'
 import { addDefaultRoutes, configureInterface, createPair } from './veth.ts'
-
-/** What the parts of the network service share. */
-export interface NetworkParts {
-  readonly base: EngineBase
-  readonly registry: Registry
-  readonly firewall: Firewall
-  readonly ports: Ports
-  readonly zone: Zone
-  readonly forwarder: Forwarder
-  readonly hostServers: () => readonly string[]
-  /** The predefined bridge gets its subnet with its first container. */
-  withPools(network: NetworkRecord): NetworkRecord
-}
-
-const isBridged = ({ network }: Attachment): boolean => network.driver === 'bridge'
 
 /** Networks of the request, in order. @throws NotFoundError, InvalidRequestError */
 function resolveNetworks(
@@ -90,23 +64,6 @@ function planEndpoints(parts: NetworkParts, request: SandboxRequest): EndpointRe
   return planned
 }
 
-/** Published ports lead to the endpoint that leads outwards. */
-function portTargets(attachments: readonly Attachment[]): PortTargets {
-  const four = electGateway(attachments, 4)
-  const six = electGateway(attachments, 6)
-  return {
-    ipv4: bare(four?.endpoint.ipv4),
-    ipv6: bare(six?.endpoint.ipv6),
-    defaultHostIp: four === undefined ? '0.0.0.0' : parseBridgeOptions(four.network.options).hostBindingIpv4,
-  }
-}
-
-function reservePorts({ registry, ports }: NetworkParts, record: SandboxRecord, attachments: readonly Attachment[]) {
-  const wishes = parsePortWishes(record)
-  const former = registry.formerPorts(record.containerId)
-  return ports.reserve(wishes, portTargets(attachments), () => registry.bindings(), former)
-}
-
 /** Inside and outside: the namespace, its interfaces and the resolver's sockets. */
 function makeNamespace({ base }: NetworkParts, record: SandboxRecord, bridged: readonly Attachment[]) {
   const { netns, links } = base.host
@@ -120,62 +77,6 @@ function makeNamespace({ base }: NetworkParts, record: SandboxRecord, bridged: r
     addDefaultRoutes(base, bridged)
     return openDnsSockets(base, record.dnsPorts, true)
   })
-}
-
-function askerOf({ registry }: NetworkParts, containerId: string): Asker {
-  const sandbox = registry.sandbox(containerId)
-  if (sandbox === undefined) return { networks: [], links: new Map() }
-  const attachments = registry.attachments(sandbox)
-  const links = attachments.flatMap(({ endpoint }) => endpoint.settings.Links ?? [])
-  return {
-    networks: attachments.map(({ network }) => ({ id: network.id, name: network.name })),
-    links: new Map(
-      links.map((link) => {
-        const [target = '', alias = target] = link.replace(/^\//, '').split(':')
-        return [alias.toLowerCase(), target] as const
-      }),
-    ),
-  }
-}
-
-/** Starts answering on the sockets. */
-export function startResolver(parts: NetworkParts, record: SandboxRecord, sockets: DnsSockets): DnsServer {
-  const { base, registry, zone, forwarder } = parts
-  return serveEmbedded(base, {
-    record,
-    sockets,
-    zone,
-    forwarder,
-    asker: () => askerOf(parts, record.containerId),
-    hostServers() {
-      const sandbox = registry.sandbox(record.containerId)
-      const attachments = sandbox === undefined ? [] : registry.attachments(sandbox)
-      const hasWayOut = attachments.some(({ network }) => network.driver === 'bridge' && !network.internal)
-      return hasWayOut ? parts.hostServers() : undefined
-    },
-  })
-}
-
-/** Makes the container known by name, and tells. */
-export function announce({ base, registry, zone }: NetworkParts, sandbox: OpenSandbox, told: boolean): void {
-  for (const { endpoint, network } of registry.attachments(sandbox)) {
-    if (network.driver === 'bridge')
-      zone.add({
-        containerId: endpoint.containerId,
-        networkId: network.id,
-        networkName: network.name,
-        names: endpoint.names,
-        ipv4: bare(endpoint.ipv4),
-        ipv6: bare(endpoint.ipv6),
-      })
-    if (told) publishEvent(base, 'connect', network, endpoint.containerId)
-  }
-}
-
-export function publishEvent(base: EngineBase, action: string, network: NetworkRecord, containerId?: string): void {
-  const container = containerId === undefined ? {} : { container: containerId }
-  const Attributes = { ...container, name: network.name, type: network.driver }
-  base.events.publish({ Type: 'network', Action: action, Actor: { ID: network.id, Attributes } })
 }
 
 export async function openSandbox(parts: NetworkParts, request: SandboxRequest): Promise<Sandbox> {
@@ -264,144 +165,4 @@ export async function closeSandbox(parts: NetworkParts, containerId: string): Pr
   if (sandbox?.ready === true)
     for (const { network } of attachments) publishEvent(base, 'disconnect', network, containerId)
   if (failures.length > 0) throw new AggregateError(failures, `cannot close the network of container ${containerId}`)
-}
-
-/** The open one. @throws NotFoundError */
-function opened({ registry }: NetworkParts, containerId: string): OpenSandbox {
-  const sandbox = registry.sandbox(containerId)
-  if (sandbox?.ready === true) return sandbox
-  throw new NotFoundError(`container ${containerId.slice(0, 12)} has no open network namespace`)
-}
-
-/** After its endpoints changed: default routes, published ports, firewall. */
-async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: readonly EndpointRecord[]): Promise<void> {
-  const { base, registry, firewall } = parts
-  const attachments = registry.attachments({ endpoints })
-  base.host.netns.inside(before.record.netnsPath, () => {
-    base.host.links.removeDefaultRoute()
-    addDefaultRoutes(base, attachments.filter(isBridged))
-  })
-  const { ipv4, ipv6 } = portTargets(attachments)
-  const targets = (binding: (typeof before.record.published)[number]): string | undefined =>
-    binding.containerIp.includes(':') ? ipv6 : ipv4
-  const kept = before.record.published.flatMap((binding) => {
-    const containerIp = targets(binding)
-    return containerIp === undefined ? [] : [{ ...binding, containerIp }]
-  })
-  let held: HeldPorts | undefined = before.held
-  let published: SandboxRecord['published'] = kept
-  if (kept.length === 0) {
-    held?.release()
-    held = reservePorts(parts, before.record, attachments)
-    published = held.published
-  }
-  registry.putSandbox({ ...before, record: { ...before.record, published }, endpoints, held })
-  await firewall.flush()
-  if (before.held !== held) held?.activate()
-}
-
-/** Plugs a running container into another network. @throws ConflictError when it is on it already */
-export async function connectSandbox(
-  parts: NetworkParts,
-  network: NetworkRecord,
-  containerId: string,
-  settings: EndpointSettings,
-): Promise<void> {
-  const { base, registry } = parts
-  const sandbox = opened(parts, containerId)
-  const { record, endpoints } = sandbox
-  if (network.driver !== 'bridge' || registry.attachments(sandbox).some((each) => !isBridged(each)))
-    throw new InvalidRequestError(
-      `container "${record.containerName}" cannot be connected to network "${network.name}"`,
-    )
-  if (endpoints.some((endpoint) => endpoint.networkId === network.id))
-    throw new ConflictError(`endpoint with name ${record.containerName} already exists in network ${network.name}`)
-  const container = { id: containerId, name: record.containerName, hostname: record.hostname }
-  const endpoint = planEndpoint({
-    containerId,
-    names: endpointNames(container, settings.Aliases ?? []),
-    network: parts.withPools(network),
-    settings,
-    position: Math.max(-1, ...endpoints.map((each) => each.position)) + 1,
-    takenInterfaces: endpoints.map((each) => each.interfaceName),
-    use: registry.addressUse(network.id, containerId),
-    endpointId: base.host.randomHex(32),
-    vethPrefix: base.config.vethPrefix,
-  })
-  registry.putSandbox({ ...sandbox, endpoints: [...endpoints, endpoint] })
-  try {
-    const [attachment] = registry.attachments({ endpoints: [endpoint] })
-    if (attachment === undefined) throw new NotFoundError(`network ${network.name} not found`)
-    ensureBridge(base, attachment.network)
-    createPair(base, attachment, record.netnsPath)
-    base.host.netns.inside(record.netnsPath, () => configureInterface(base, attachment))
-    await settle(parts, sandbox, [...endpoints, endpoint])
-  } catch (error) {
-    registry.putSandbox(sandbox)
-    await base.host.links.removeAsync(endpoint.hostInterface)
-    throw error
-  }
-  announce(parts, { ...opened(parts, containerId), endpoints: [endpoint] }, true)
-}
-
-/** Unplugs it. @throws NotFoundError when it is not on the network */
-export async function disconnectSandbox(
-  parts: NetworkParts,
-  network: NetworkRecord,
-  containerId: string,
-): Promise<void> {
-  const { base, zone } = parts
-  const sandbox = opened(parts, containerId)
-  const endpoint = sandbox.endpoints.find((each) => each.networkId === network.id)
-  if (endpoint === undefined)
-    throw new NotFoundError(`container ${containerId.slice(0, 12)} is not connected to network ${network.name}`)
-  zone.remove(containerId, network.id)
-  await base.host.links.removeAsync(endpoint.hostInterface)
-  await settle(
-    parts,
-    sandbox,
-    sandbox.endpoints.filter((each) => each !== endpoint),
-  )
-  publishEvent(base, 'disconnect', network, containerId)
-}
-
-/** After an engine restart: the container runs on, this process takes up what the last one held for it. */
-export function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): OpenSandbox {
-  const { base, registry, ports } = parts
-  const { record } = sandbox
-  const { netns, links } = base.host
-  if (netns.inode(record.netnsPath) === undefined) netns.bind(`/proc/${pid}/ns/net`, record.netnsPath)
-  const bridged = registry.attachments(sandbox).filter(isBridged)
-  for (const { endpoint, network } of bridged) {
-    ensureBridge(base, network)
-    if (links.find(endpoint.hostInterface)?.masterIndex === undefined)
-      links.setMaster(endpoint.hostInterface, network.bridge)
-  }
-  let server: DnsServer | undefined
-  if (bridged.length > 0) {
-    const reopened = reopenResolver(parts, record)
-    server = startResolver(parts, reopened.record, reopened.sockets)
-    if (reopened.record !== record) registry.putSandbox({ ...sandbox, record: reopened.record })
-    sandbox = { ...sandbox, record: reopened.record }
-  }
-  const held = ports.reclaim(record.published, record.containerName)
-  const adopted = { ...sandbox, held, server, ready: true }
-  registry.keepSandbox(adopted)
-  announce(parts, adopted, false)
-  return adopted
-}
-
-/** At the recorded ports, where the redirect inside the namespace leads; at others when a process took those. */
-function reopenResolver({ base }: NetworkParts, record: SandboxRecord): { record: SandboxRecord; sockets: DnsSockets } {
-  const { netns, nft } = base.host
-  return netns.inside(record.netnsPath, () => {
-    try {
-      return { record, sockets: openDnsSockets(base, record.dnsPorts, false) }
-    } catch (error) {
-      if (!isPortTaken(error)) throw error
-      nft.applySync('table ip mycompose_dns\ndelete table ip mycompose_dns\n')
-      const dnsPorts = chooseDnsPorts(base)
-      return { record: { ...record, dnsPorts }, sockets: openDnsSockets(base, dnsPorts, true) }
-    }
-  })
 }

@@ -4,6 +4,7 @@
 import type { EngineBase } from '../engine/context.ts'
 import type { ContainerService, NetworkService } from '../engine/services.ts'
 import type { NetworkRecord } from '../state/networks.ts'
+import { connectSandbox, disconnectSandbox } from './attach.ts'
 import { removeBridgeSync } from './bridge.ts'
 import { createForwarder } from './dns/forward.ts'
 import { createUpstreams } from './dns/upstreams.ts'
@@ -12,21 +13,12 @@ import { matchesFilters } from './filters.ts'
 import { createFirewall } from './firewall.ts'
 import { createNetwork, inspectNetwork, removeNetwork, usersOfNetwork, withPools } from './networks.ts'
 import { parseBridgeOptions } from './options.ts'
+import { announce, publishEvent, type NetworkParts } from './parts.ts'
 import { createPorts } from './ports.ts'
 import { recoverNetworks, removeStrayLinks } from './recovery.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { RulesetModel } from './ruleset.ts'
-import {
-  announce,
-  closeSandbox,
-  connectSandbox,
-  describeSandbox,
-  disconnectSandbox,
-  openSandbox,
-  publishEvent,
-  validateSandbox,
-  type NetworkParts,
-} from './sandbox.ts'
+import { closeSandbox, describeSandbox, openSandbox, validateSandbox } from './sandbox.ts'
 
 const REPAIR_EVERY_MS = 10_000
 /** The kernel deletes the interfaces of a dead namespace by itself, as a rule within this time. */

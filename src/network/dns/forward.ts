@@ -88,13 +88,20 @@ export function createForwarder({ timeoutMs = TIMEOUT_MS, nowMs, port = PORT }: 
         return () => {}
       }
       const id = randomInt(0x10000)
+      let open = true
       socket.on('error', () => finish(undefined))
       socket.on('message', (reply) => {
         if (isReplyTo(reply, id, query.question)) finish(withId(reply, query.id))
       })
       // connected: the kernel drops what others send, and reports a closed port at once
-      socket.connect(port, server, () => socket.send(withId(message, id)))
-      return () => socket.close()
+      socket.connect(port, server, (error?: Error) => {
+        if (error !== undefined) finish(undefined) // no route to it from there
+        else if (open) socket.send(withId(message, id))
+      })
+      return () => {
+        open = false
+        socket.close()
+      }
     })
   }
 

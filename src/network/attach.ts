@@ -1,0 +1,113 @@
+/**
+ * Plugging a running container into networks and out of them. The way out and the published ports follow the endpoint
+ * that is elected anew.
+ */
+import type { EndpointSettings } from '../api/types/index.ts'
+import { ConflictError, InvalidRequestError, NotFoundError } from '../errors.ts'
+import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
+import { ensureBridge } from './bridge.ts'
+import { endpointNames, planEndpoint } from './endpoints.ts'
+import { announce, isBridged, publishEvent, type NetworkParts } from './parts.ts'
+import type { HeldPorts } from './ports.ts'
+import type { OpenSandbox } from './registry.ts'
+import { portTargets, reservePorts } from './sandbox-ports.ts'
+import { addDefaultRoutes, configureInterface, createPair } from './veth.ts'
+
+/** The open one. @throws NotFoundError */
+function opened({ registry }: NetworkParts, containerId: string): OpenSandbox {
+  const sandbox = registry.sandbox(containerId)
+  if (sandbox?.ready === true) return sandbox
+  throw new NotFoundError(`container ${containerId.slice(0, 12)} has no open network namespace`)
+}
+
+/** After its endpoints changed: default routes, published ports, firewall. */
+async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: readonly EndpointRecord[]): Promise<void> {
+  const { base, registry, firewall } = parts
+  const attachments = registry.attachments({ endpoints })
+  base.host.netns.inside(before.record.netnsPath, () => {
+    base.host.links.removeDefaultRoute()
+    addDefaultRoutes(base, attachments.filter(isBridged))
+  })
+  const { ipv4, ipv6 } = portTargets(attachments)
+  const targets = (binding: (typeof before.record.published)[number]): string | undefined =>
+    binding.containerIp.includes(':') ? ipv6 : ipv4
+  const kept = before.record.published.flatMap((binding) => {
+    const containerIp = targets(binding)
+    return containerIp === undefined ? [] : [{ ...binding, containerIp }]
+  })
+  let held: HeldPorts | undefined = before.held
+  let published: SandboxRecord['published'] = kept
+  if (kept.length === 0) {
+    held?.release()
+    held = reservePorts(parts, before.record, attachments)
+    published = held.published
+  }
+  registry.putSandbox({ ...before, record: { ...before.record, published }, endpoints, held })
+  await firewall.flush()
+  if (before.held !== held) held?.activate()
+}
+
+/** Plugs a running container into another network. @throws ConflictError when it is on it already */
+export async function connectSandbox(
+  parts: NetworkParts,
+  network: NetworkRecord,
+  containerId: string,
+  settings: EndpointSettings,
+): Promise<void> {
+  const { base, registry } = parts
+  const sandbox = opened(parts, containerId)
+  const { record, endpoints } = sandbox
+  if (network.driver !== 'bridge' || registry.attachments(sandbox).some((each) => !isBridged(each)))
+    throw new InvalidRequestError(
+      `container "${record.containerName}" cannot be connected to network "${network.name}"`,
+    )
+  if (endpoints.some((endpoint) => endpoint.networkId === network.id))
+    throw new ConflictError(`endpoint with name ${record.containerName} already exists in network ${network.name}`)
+  const container = { id: containerId, name: record.containerName, hostname: record.hostname }
+  const endpoint = planEndpoint({
+    containerId,
+    names: endpointNames(container, settings.Aliases ?? []),
+    network: parts.withPools(network),
+    settings,
+    position: Math.max(-1, ...endpoints.map((each) => each.position)) + 1,
+    takenInterfaces: endpoints.map((each) => each.interfaceName),
+    use: registry.addressUse(network.id, containerId),
+    endpointId: base.host.randomHex(32),
+    vethPrefix: base.config.vethPrefix,
+  })
+  registry.putSandbox({ ...sandbox, endpoints: [...endpoints, endpoint] })
+  try {
+    const [attachment] = registry.attachments({ endpoints: [endpoint] })
+    if (attachment === undefined) throw new NotFoundError(`network ${network.name} not found`)
+    ensureBridge(base, attachment.network)
+    createPair(base, attachment, record.netnsPath)
+    base.host.netns.inside(record.netnsPath, () => configureInterface(base, attachment))
+    await settle(parts, sandbox, [...endpoints, endpoint])
+  } catch (error) {
+    registry.putSandbox(sandbox)
+    await base.host.links.removeAsync(endpoint.hostInterface)
+    throw error
+  }
+  announce(parts, { ...opened(parts, containerId), endpoints: [endpoint] }, true)
+}
+
+/** Unplugs it. @throws NotFoundError when it is not on the network */
+export async function disconnectSandbox(
+  parts: NetworkParts,
+  network: NetworkRecord,
+  containerId: string,
+): Promise<void> {
+  const { base, zone } = parts
+  const sandbox = opened(parts, containerId)
+  const endpoint = sandbox.endpoints.find((each) => each.networkId === network.id)
+  if (endpoint === undefined)
+    throw new NotFoundError(`container ${containerId.slice(0, 12)} is not connected to network ${network.name}`)
+  zone.remove(containerId, network.id)
+  await base.host.links.removeAsync(endpoint.hostInterface)
+  await settle(
+    parts,
+    sandbox,
+    sandbox.endpoints.filter((each) => each !== endpoint),
+  )
+  publishEvent(base, 'disconnect', network, containerId)
+}
