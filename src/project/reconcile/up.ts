@@ -29,7 +29,7 @@ export function planUp(input: UpInput): UpPlan {
   const freedVolumes = releaseVolumes(state)
   planNetworks(state, freedNetworks)
   planVolumes(state, freedVolumes)
-  warnAboutFiles(state)
+  warnAboutWishes(state)
   planCreates(state)
   planReplacements(state)
   planReconnects(state)
@@ -59,7 +59,9 @@ function createState(input: UpInput): UpState {
   }
 }
 
-function warnAboutFiles({ input, selection, builder }: UpState): void {
+/** What was asked for and cannot be had. */
+function warnAboutWishes({ input, selection, builder }: UpState): void {
+  if (input.options.pull === 'always') builder.warn('images are not pulled yet: "--pull always" has no effect')
   for (const { service } of selection.wanted) {
     for (const warning of fileWarnings(input.project, service)) builder.warn(warning)
   }
