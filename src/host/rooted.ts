@@ -3,8 +3,13 @@
  * so that neither "..", nor absolute links, nor a link swapped in at the last moment leads out. Further names are then
  * reached as /proc/self/fd/N/name. Source: man 2 openat2 (Linux 5.6).
  */
-import { constants, closeSync, openSync } from 'node:fs'
+import { constants, closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { MycomposeError, errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
+
+/** O_* flags for open, here and in Files. */
+export const openFlags: typeof constants = constants
 
 export interface Rooted {
   /**
@@ -12,6 +17,11 @@ export interface Rooted {
    * is added. Throws KernelError (ENOENT, ELOOP, ENOTDIR, ...).
    */
   open(root: string, path: string, flags: number, mode?: number): number
+  close(fd: number): void
+  /** The text of a regular file of at most `maxBytes`, undefined when there is none. Never waits (FIFO). sync */
+  readText(root: string, path: string, maxBytes: number): string | undefined
+  /** Makes the folder and its parents, owned by root. Throws KernelError ENOTDIR when a file is in the way. sync */
+  makeFolders(root: string, path: string, mode: number): void
 }
 
 const SYS_OPENAT2 = 437
@@ -23,22 +33,75 @@ const ATTEMPTS = 64
 
 export function createRooted(libc: Libc): Rooted {
   const syscall = libc.func('long syscall(long number, long dirFd, const char *path, const uint8_t *how, size_t size)')
-  return {
-    open(root, path, flags, mode = 0) {
-      const how = Buffer.alloc(24)
-      how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0)
-      how.writeBigUInt64LE(BigInt(mode), 8)
-      how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16)
-      const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
+  function open(root: string, path: string, flags: number, mode = 0): number {
+    const how = Buffer.alloc(24)
+    how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0)
+    how.writeBigUInt64LE(BigInt(mode), 8)
+    how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16)
+    const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const fd = Number(syscall(SYS_OPENAT2, rootFd, path === '' ? '.' : path, how, how.length))
+        if (fd >= 0) return fd
+        const failure = libc.error(`cannot open ${path} inside ${root}`, path)
+        if (failure.errno !== 'EAGAIN' || attempt === ATTEMPTS) throw failure
+      }
+    } finally {
+      closeSync(rootFd)
+    }
+  }
+
+  /** Runs `work` with the folder's descriptor, or answers undefined when there is no such folder. */
+  function insideFolder<T>(root: string, path: string, work: (fd: number) => T): T | undefined {
+    let fd: number
+    try {
+      fd = open(root, path, constants.O_RDONLY | constants.O_DIRECTORY)
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+    try {
+      return work(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  function makeFolders(root: string, path: string, mode: number): void {
+    const absolute = join('/', path)
+    if (insideFolder(root, absolute, () => true) === true) return
+    makeFolders(root, dirname(absolute), mode)
+    insideFolder(root, dirname(absolute), (parent) => {
       try {
-        for (let attempt = 1; ; attempt += 1) {
-          const fd = Number(syscall(SYS_OPENAT2, rootFd, path === '' ? '.' : path, how, how.length))
-          if (fd >= 0) return fd
-          const failure = libc.error(`cannot open ${path} inside ${root}`, path)
-          if (failure.errno !== 'EAGAIN' || attempt === ATTEMPTS) throw failure
-        }
+        mkdirSync(`/proc/self/fd/${parent}/${basename(absolute)}`, { mode })
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') throw error
+      }
+    })
+  }
+
+  return {
+    open,
+    close: closeSync,
+    makeFolders,
+    readText(root, path, maxBytes) {
+      let fd: number
+      try {
+        fd = open(root, path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+      } catch (error) {
+        if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+        throw error
+      }
+      try {
+        const found = fstatSync(fd)
+        if (!found.isFile() || found.size > maxBytes)
+          throw new MycomposeError(
+            `cannot read ${path} of the container: ${found.isFile() ? `${found.size} bytes are more than ${maxBytes}` : 'it is no regular file'}`,
+            { code: 'HOSTILE_FILE' },
+          )
+        return readFileSync(fd, 'utf8')
       } finally {
-        closeSync(rootFd)
+        closeSync(fd)
       }
     },
   }

@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { InvalidRequestError, errnoOf } from '../../errors.ts'
+import { InvalidRequestError, KernelError, UnsupportedError, errnoOf } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
 import type { CgroupAbilities } from './limits.ts'
@@ -26,6 +26,8 @@ export interface Cgroups {
   processIds(path: string): number[]
   /** How often the kernel killed a process of it for want of memory. sync */
   oomKills(path: string): number
+  /** Stops or continues all processes in it, and waits until that is so. */
+  freeze(path: string, frozen: boolean): Promise<void>
   /** Removes the engine's parent when it is empty. */
   removeParent(): Promise<void>
 }
@@ -157,6 +159,27 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
       const file = layout.kind === 'v2' ? 'memory.events' : 'memory.oom_control'
       const text = host.files.readTextSync(join(tree, path, file)) ?? ''
       return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)
+    },
+    async freeze(path, frozen) {
+      const isV2 = layout.kind === 'v2'
+      const tree = isV2 ? v2Root : layout.trees.get('freezer')
+      if (tree === undefined)
+        throw new UnsupportedError('cannot pause: this machine has no freezer controller', { code: 'NO_FREEZER' })
+      const folder = join(tree, path)
+      const want = isV2 ? `frozen ${frozen ? 1 : 0}` : frozen ? 'FROZEN' : 'THAWED'
+      host.files.writeTextSync(
+        join(folder, isV2 ? 'cgroup.freeze' : 'freezer.state'),
+        isV2 ? (frozen ? '1' : '0') : want,
+      )
+      const report = join(folder, isV2 ? 'cgroup.events' : 'freezer.state')
+      for (let attempt = 0; attempt < BUSY_ATTEMPTS; attempt += 1) {
+        if ((host.files.readTextSync(report) ?? '').includes(want)) return
+        await host.clock.sleep(BUSY_PAUSE_MS)
+      }
+      throw new KernelError(`cannot ${frozen ? 'freeze' : 'thaw'} the cgroup ${path}`, {
+        errno: 'ETIMEDOUT',
+        path: folder,
+      })
     },
     async removeParent() {
       for (const mountPoint of mountPoints) {

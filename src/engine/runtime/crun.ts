@@ -4,10 +4,10 @@
  * container that has ended (its state folder). When the files are not as expected, crun itself is asked.
  * Source: man 8 crun; crun src/libcrun/status.c (exec.fifo) and container.c.
  */
-import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { MycomposeError, errnoOf } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
+import { openFlags } from '../../host/rooted.ts'
 import type { EngineConfig } from '../config.ts'
 import type { CgroupLayout } from '../cgroups/layout.ts'
 import { createHybridView } from './hybrid-view.ts'
@@ -42,7 +42,7 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
     async start(containerId) {
       const fifo = join(stateFolder, containerId, 'exec.fifo')
       try {
-        await using file = await host.files.open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+        await using file = await host.files.open(fifo, openFlags.O_WRONLY | openFlags.O_NONBLOCK)
         await file.write('1')
       } catch (error) {
         if (!['ENOENT', 'ENXIO', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error

@@ -30,15 +30,19 @@ export interface ExecArguments {
   readonly containerId: string
   readonly processFile: string
   readonly pidFile: string
+  /** Gets the runtime's own errors, and only those. */
+  readonly logFile: string
   readonly consoleSocket?: string
 }
 
 /** argv of `exec`; the same for both runtimes. */
 export function execArgv(runtime: OciRuntime, options: ExecArguments): string[] {
-  const { containerId, processFile, pidFile, consoleSocket } = options
+  const { containerId, processFile, pidFile, logFile, consoleSocket } = options
   return [
     runtime.path,
     ...runtime.globalArgs,
+    '--log',
+    logFile,
     'exec',
     '--process',
     processFile,

@@ -1,0 +1,47 @@
+/** What the parts of the container service share. */
+import type { EngineBase } from '../context.ts'
+import type { ImageService, LayerService, NetworkService, VolumeService } from '../services.ts'
+import type { Cgroups } from '../cgroups/cgroups.ts'
+import type { Runtimes } from '../runtime/choose.ts'
+import type { Machine } from './machine.ts'
+import type { Container, ContainerStore } from './store.ts'
+
+export interface ContainerDependencies {
+  readonly images: ImageService
+  readonly layers: LayerService
+  readonly volumes: VolumeService
+  readonly networks: NetworkService
+}
+
+/** What had to be found on the machine; opened at the first need. */
+export interface Platform {
+  readonly cgroups: Cgroups
+  readonly runtimes: Runtimes
+  readonly machine: Machine
+}
+
+export interface ContainersContext extends EngineBase, ContainerDependencies {
+  readonly store: ContainerStore
+  platform(): Promise<Platform>
+  /** Compiled filters by the hash of their list. */
+  readonly compiledFilters: Map<string, string | undefined>
+  /** Set at shutdown: watchers, timers and monitors end. */
+  readonly closing: AbortController
+}
+
+/** Publishes a container's event with the attributes that Docker gives it: labels, image, name. */
+export function publish(
+  context: ContainersContext,
+  { id, document }: Container,
+  action: string,
+  attributes: Readonly<Record<string, string>> = {},
+): void {
+  const { config, image, name } = document
+  context.events.publish({
+    Type: 'container',
+    Action: action,
+    Actor: { ID: id, Attributes: { ...config.Labels, image: image.reference, name, ...attributes } },
+  })
+}
+
+export const lockKey = (id: string): string => `container:${id}`

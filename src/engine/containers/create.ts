@@ -1,0 +1,232 @@
+/**
+ * create: everything is checked before anything is made; what was made is undone when a later step fails. Nothing of a
+ * created container is in the kernel. Source: Engine API ContainerCreate, moby daemon/create.go.
+ */
+import { InvalidRequestError, errnoOf } from '../../errors.ts'
+import type { ContainerCreateRequest, ContainerCreateResponse, HostConfig } from '../../api/types/index.ts'
+import { NEVER, type ContainerDocument, type MountRecord } from '../../state/containers.ts'
+import { toOciResources } from '../cgroups/limits.ts'
+import { publish, type ContainersContext } from './context.ts'
+import { parseExtraHost } from './etc-files.ts'
+import { containerFolder } from './folders.ts'
+import { expandDevice } from './machine.ts'
+import { commandLine, mergeConfig } from './merge-config.ts'
+import { planMounts, type MountWish } from './mount-plan.ts'
+import { checkHostname, parseSharing, sandboxRequest, wantedEndpoints } from './network-mode.ts'
+import { nameFromEntropy } from './random-name.ts'
+import { parseSecurityOptions } from './security.ts'
+import { parseSignal } from './signals.ts'
+import { chooseCapabilities } from './spec/capabilities.ts'
+import { parseDeviceRule } from './spec/devices.ts'
+import { toRlimits } from './spec/rlimits.ts'
+import { toSysctls } from './spec/sysctls.ts'
+import { checkedName } from './store.ts'
+import { parseUserSpec } from './user.ts'
+import { subpathSource } from './volume-subpath.ts'
+
+const LOG_DRIVERS = new Set(['', 'json-file', 'local', 'k8s-file', 'none'])
+
+function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
+  const name = policy?.Name ?? ''
+  if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(name))
+    throw new InvalidRequestError(`invalid restart policy: unknown policy '${name}'`)
+  const retries = policy?.MaximumRetryCount ?? 0
+  if (retries < 0) throw new InvalidRequestError('invalid restart policy: maximum retry count cannot be negative')
+  if (retries > 0 && name !== 'on-failure')
+    throw new InvalidRequestError("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+  if (AutoRemove === true && name !== '' && name !== 'no')
+    throw new InvalidRequestError("can't create 'AutoRemove' container with restart policy")
+}
+
+function checkLogConfig({ LogConfig: log }: HostConfig): void {
+  if (!LOG_DRIVERS.has(log?.Type ?? ''))
+    throw new InvalidRequestError(`logging driver ${JSON.stringify(log?.Type)} is not supported`, {
+      hint: 'known: json-file, local, none',
+    })
+}
+
+/** Everything that can be known to be wrong without making anything. */
+async function validate(context: ContainersContext, document: ContainerDocument, warn: (text: string) => void) {
+  const { config, hostConfig } = document
+  const { machine, cgroups, runtimes } = await context.platform()
+  checkHostname(config)
+  checkRestartPolicy(hostConfig)
+  checkLogConfig(hostConfig)
+  parseUserSpec(config.User ?? '')
+  if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal)
+  const directory = config.WorkingDir ?? ''
+  if (directory !== '' && !directory.startsWith('/'))
+    throw new InvalidRequestError(`the working directory '${directory}' is invalid, it needs to be an absolute path`)
+  for (const entry of hostConfig.ExtraHosts ?? [])
+    if (parseExtraHost(entry) === undefined)
+      throw new InvalidRequestError(`bad format for add-host: ${JSON.stringify(entry)}`)
+  for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule)
+  await Promise.all((hostConfig.Devices ?? []).map((mapping) => expandDevice(context.host, mapping)))
+  if ((hostConfig.DeviceRequests ?? []).length > 0)
+    throw new InvalidRequestError('could not select device driver: device requests (GPUs) are not supported')
+  if ((hostConfig.ShmSize ?? 0) < 0) throw new InvalidRequestError('SHM size can not be less than 0')
+  if (hostConfig.UsernsMode !== undefined && !['', 'host'].includes(hostConfig.UsernsMode))
+    throw new InvalidRequestError(`invalid userns mode ${JSON.stringify(hostConfig.UsernsMode)}`)
+  const privileged = hostConfig.Privileged ?? false
+  parseSecurityOptions(hostConfig.SecurityOpt ?? [], privileged, warn)
+  chooseCapabilities({
+    privileged,
+    add: hostConfig.CapAdd ?? [],
+    drop: hostConfig.CapDrop ?? [],
+    available: machine.capabilities,
+  })
+  const mayRaise = machine.capabilities.includes('CAP_SYS_RESOURCE')
+  toRlimits({ ulimits: hostConfig.Ulimits ?? [], hardLimits: machine.hardLimits, mayRaise }, warn)
+  toOciResources(hostConfig, cgroups.abilities, warn)
+  const network = parseSharing('network mode', hostConfig.NetworkMode)
+  const ipc = parseSharing('ipc mode', hostConfig.IpcMode)
+  const pid = parseSharing('pid mode', hostConfig.PidMode)
+  toSysctls({
+    sysctls: hostConfig.Sysctls ?? {},
+    privateNetwork: network.kind === 'own',
+    privateIpc: ipc.kind === 'own',
+    privateUts: hostConfig.UTSMode !== 'host',
+    domainname: '',
+  })
+  for (const sharing of [network, ipc, pid]) if (sharing.kind === 'container') context.store.find(sharing.container)
+  runtimes.byName(hostConfig.Runtime)
+  if (network.kind === 'own') await context.networks.validate(sandboxRequest(document))
+  else if (Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
+    if (network.kind === 'container')
+      throw new InvalidRequestError('conflicting options: port publishing and the container type network mode')
+    warn('Published ports are discarded when using host network mode')
+  }
+}
+
+async function checkBindSource(context: ContainersContext, source: string): Promise<void> {
+  try {
+    await context.host.files.stat(source)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error
+    throw new InvalidRequestError(`invalid mount config for type "bind": bind source path does not exist: ${source}`, {
+      code: 'BIND_SOURCE_MISSING',
+      hint: `make it first: mkdir -p ${source}`,
+    })
+  }
+}
+
+/** Makes the volumes; anonymous ones go again when `undo` runs. */
+async function resolveMount(
+  context: ContainersContext,
+  wish: MountWish,
+  undo: AsyncDisposableStack,
+): Promise<MountRecord> {
+  switch (wish.kind) {
+    case 'shared':
+      return wish.record
+    case 'tmpfs':
+      return wish
+    case 'bind':
+      if (!wish.createSource) await checkBindSource(context, wish.source)
+      return wish
+    case 'volume': {
+      const { request, ...rest } = wish
+      const anonymous = request.Name === undefined || request.Name === ''
+      const volume = await context.volumes.create(request)
+      if (anonymous) undo.defer(() => context.volumes.remove(volume.Name, { force: true }))
+      const source = subpathSource(context.host, volume.Mountpoint, rest.subpath)
+      return { ...rest, name: volume.Name, source, anonymous, driver: volume.Driver }
+    }
+    default:
+      return wish satisfies never
+  }
+}
+
+/** Fills new volumes with what the image has there. */
+async function copyUpVolumes(context: ContainersContext, document: ContainerDocument): Promise<void> {
+  const volumes = document.mounts.filter((mount) => mount.kind === 'volume' && mount.copyUp && mount.subpath === '')
+  if (volumes.length === 0) return
+  const { runtimes } = await context.platform()
+  runtimes.byName(document.runtime).prepare()
+  const rootfs = await context.layers.mount(document.id)
+  try {
+    for (const mount of volumes)
+      if (mount.kind === 'volume') await context.volumes.copyUp(mount.name, rootfs, mount.destination)
+  } finally {
+    await context.layers.unmount(document.id)
+  }
+}
+
+function chooseName(context: ContainersContext, wish: string | undefined): string {
+  if (wish !== undefined && wish !== '') return checkedName(wish)
+  for (let attempt = 0; ; attempt += 1) {
+    const name = nameFromEntropy(context.host.randomHex(4), attempt)
+    if (!context.store.isNameTaken(name)) return name
+  }
+}
+
+async function describe(
+  context: ContainersContext,
+  request: ContainerCreateRequest,
+  identity: { readonly id: string; readonly name: string },
+): Promise<ContainerDocument> {
+  const reference = request.Image ?? ''
+  if (reference === '') throw new InvalidRequestError('no image given')
+  const image = await context.images.resolve(reference)
+  const config = { ...mergeConfig(request, image.config.config ?? {}), Image: reference }
+  const hostConfig = request.HostConfig ?? {}
+  const { runtimes } = await context.platform()
+  return {
+    ...identity,
+    createdAt: context.host.clock.nowRfc3339(),
+    image: { reference, id: image.id, chainIds: image.chainIds, platform: `${image.config.os}` },
+    config,
+    hostConfig,
+    endpoints: wantedEndpoints(hostConfig, request.NetworkingConfig?.EndpointsConfig ?? {}),
+    mounts: [],
+    ...commandLine(config),
+    runtime: runtimes.byName(hostConfig.Runtime).name,
+    state: {
+      status: 'created',
+      bootId: '',
+      process: undefined,
+      conmonPid: 0,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: NEVER,
+      finishedAt: NEVER,
+    },
+    restartCount: 0,
+    manuallyStopped: false,
+  }
+}
+
+/** @throws InvalidRequestError, ConflictError (name), NotFoundError (image). */
+export async function createContainer(
+  context: ContainersContext,
+  request: ContainerCreateRequest,
+  options: { readonly name?: string },
+): Promise<ContainerCreateResponse> {
+  const id = context.host.randomHex(32)
+  const name = chooseName(context, options.name)
+  const warnings: string[] = []
+  await using undo = new AsyncDisposableStack()
+  undo.defer(context.store.reserveName(name, id))
+  const described = await describe(context, request, { id, name })
+  await validate(context, described, (text) => void warnings.push(text))
+  const wishes = planMounts(
+    described.config,
+    described.hostConfig,
+    (other) => context.store.find(other).document.mounts,
+  )
+
+  const { folder } = containerFolder(context.config, id)
+  undo.defer(() => context.host.files.rm(folder, { recursive: true, force: true }))
+  undo.defer(() => context.layers.remove(id))
+  await context.layers.prepare(id, described.image.chainIds)
+  const mounts: MountRecord[] = []
+  for (const wish of wishes) mounts.push(await resolveMount(context, wish, undo))
+  const document = { ...described, mounts }
+  await copyUpVolumes(context, document)
+
+  const container = context.store.add(document)
+  undo.move() // kept from here on
+  publish(context, container, 'create')
+  return { Id: id, Warnings: warnings }
+}

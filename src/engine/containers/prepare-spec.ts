@@ -1,0 +1,231 @@
+/** From a container's document, its mounted root and its sandbox to the OCI spec: gathers what toOciSpec needs. */
+import { createHash } from 'node:crypto'
+import { ConflictError, InvalidRequestError, UnsupportedError, errnoOf } from '../../errors.ts'
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../host/mounts.ts'
+import type { SeccompFilter } from '../../host/seccomp.ts'
+import type { ContainerDocument } from '../../state/containers.ts'
+import { toOciResources } from '../cgroups/limits.ts'
+import { findProgram } from '../runtime/programs.ts'
+import type { OciRuntime } from '../runtime/runtime.ts'
+import type { Sandbox } from '../services.ts'
+import type { ContainersContext } from './context.ts'
+import { containerFolder } from './folders.ts'
+import { allDevices, expandDevice } from './machine.ts'
+import { hostnameOf, parseSharing } from './network-mode.ts'
+import { parseSecurityOptions, type SecurityOptions } from './security.ts'
+import { chooseCapabilities } from './spec/capabilities.ts'
+import type { GrantedDevice } from './spec/devices.ts'
+import type { SharedMemory } from './spec/mounts.ts'
+import type { OciSpec } from './spec/oci.ts'
+import { toRlimits } from './spec/rlimits.ts'
+import { flattenProfile } from './spec/seccomp.ts'
+import { toOciSpec, type NamespaceSource, type ResolvedUser, type SeccompChoice, type SpecInput } from './spec/spec.ts'
+import type { Container } from './store.ts'
+import { resolveUser } from './user.ts'
+
+const MAX_USER_FILE_BYTES = 4 * 2 ** 20
+const DEFAULT_SHM_BYTES = 64 * 2 ** 20
+const INIT_PROGRAMS = ['docker-init', 'tini-static', 'tini', 'catatonit']
+
+/** Ids of the container's user, from files inside its root. Throws InvalidRequestError. */
+export function containerUser(
+  { host }: ContainersContext,
+  rootfs: string,
+  spec: string,
+  groupAdd: readonly string[],
+): ResolvedUser {
+  const read = (path: string): string => host.rooted.readText(rootfs, path, MAX_USER_FILE_BYTES) ?? ''
+  return resolveUser(spec, groupAdd, { passwd: read('/etc/passwd'), group: read('/etc/group') })
+}
+
+function ensureWorkingDir({ host }: ContainersContext, rootfs: string, directory: string): void {
+  try {
+    host.rooted.makeFolders(rootfs, directory, 0o755)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTDIR') throw error
+    throw new InvalidRequestError(`Cannot mkdir: ${directory} is not a directory`, { cause: error })
+  }
+}
+
+/** The running container whose namespace is to be joined. Throws ConflictError. */
+function joinedProcess(context: ContainersContext, what: string, idOrName: string): { other: Container; pid: number } {
+  const other = context.store.find(idOrName)
+  const process = other.run === undefined ? undefined : other.document.state.process
+  if (process === undefined)
+    throw new ConflictError(`cannot join ${what} of a non running container: ${other.id}`, {
+      hint: `start ${other.document.name} first`,
+    })
+  return { other, pid: process.pid }
+}
+
+function namespaceOf(context: ContainersContext, type: 'pid' | 'ipc', mode: string | undefined): NamespaceSource {
+  const sharing = parseSharing(`${type} mode`, mode)
+  if (sharing.kind === 'own') return { kind: 'private' }
+  if (sharing.kind === 'host') return sharing
+  const { pid } = joinedProcess(context, `${type.toUpperCase()} namespace`, sharing.container)
+  return { kind: 'path', path: `/proc/${pid}/ns/${type}` }
+}
+
+function networkNamespace(
+  context: ContainersContext,
+  { hostConfig }: ContainerDocument,
+  sandbox: Sandbox | undefined,
+  runtime: OciRuntime,
+): NamespaceSource {
+  const sharing = parseSharing('network mode', hostConfig.NetworkMode)
+  if (sharing.kind === 'host') return sharing
+  if (sharing.kind === 'own') {
+    if (sandbox === undefined) throw new Error('no sandbox')
+    return { kind: 'path', path: runtime.visiblePath(sandbox.netnsPath) }
+  }
+  const { other, pid } = joinedProcess(context, 'network namespace', sharing.container)
+  const open = context.networks.sandbox(other.id)
+  return {
+    kind: 'path',
+    path: open === undefined ? `/proc/${pid}/ns/net` : runtime.visiblePath(open.netnsPath),
+  }
+}
+
+/** /dev/shm: private, the host's, another container's, or (shareable) a tmpfs of ours that others can join. */
+async function sharedMemory(context: ContainersContext, document: ContainerDocument): Promise<SharedMemory> {
+  const { IpcMode: mode = '', ShmSize: size = 0 } = document.hostConfig
+  const sizeBytes = size > 0 ? size : DEFAULT_SHM_BYTES
+  const sharing = parseSharing('ipc mode', mode)
+  if (sharing.kind === 'host') return { kind: 'bind', source: '/dev/shm' }
+  if (sharing.kind === 'container') {
+    const { other } = joinedProcess(context, 'IPC namespace', sharing.container)
+    if (other.document.hostConfig.IpcMode !== 'shareable')
+      throw new ConflictError(`cannot join IPC namespace of container ${other.id}: it is not shareable`, {
+        hint: `give ${other.document.name} "ipc: shareable"`,
+      })
+    return { kind: 'bind', source: containerFolder(context.config, other.id).shm }
+  }
+  if (mode === 'none') return { kind: 'none' }
+  if (mode !== 'shareable') return { kind: 'private', sizeBytes }
+  const { shm } = containerFolder(context.config, document.id)
+  context.host.rooted.makeFolders('/', shm, 0o700)
+  context.host.mounts.mount({
+    source: 'shm',
+    target: shm,
+    type: 'tmpfs',
+    flags: MS_NOSUID | MS_NOEXEC | MS_NODEV,
+    data: `mode=1777,size=${sizeBytes}`,
+  })
+  return { kind: 'bind', source: shm }
+}
+
+/** Compiled once for each distinct list; where that is not possible the runtime gets the list. */
+function chooseSeccomp(context: ContainersContext, runtime: OciRuntime, filter: SeccompFilter): SeccompChoice {
+  if (!runtime.acceptsBpf) return { kind: 'list', filter }
+  const key = createHash('sha256').update(JSON.stringify(filter)).digest('hex')
+  if (!context.compiledFilters.has(key))
+    context.compiledFilters.set(key, context.host.seccomp.compile(filter)?.toString('base64'))
+  const base64 = context.compiledFilters.get(key)
+  return base64 === undefined ? { kind: 'list', filter } : { kind: 'program', base64 }
+}
+
+async function grantedDevices(context: ContainersContext, document: ContainerDocument): Promise<GrantedDevice[]> {
+  const { Privileged, Devices } = document.hostConfig
+  if (Privileged === true) return allDevices(context.host)
+  return (await Promise.all((Devices ?? []).map((mapping) => expandDevice(context.host, mapping)))).flat()
+}
+
+function initProgram({ host }: ContainersContext, document: ContainerDocument): string | undefined {
+  const { Init, PidMode } = document.hostConfig
+  if (Init !== true || (PidMode ?? '') !== '') return undefined
+  const path = INIT_PROGRAMS.map((name) => findProgram(host, name)).find((found) => found !== undefined)
+  if (path !== undefined) return path
+  throw new UnsupportedError('no init program is installed', { code: 'PROGRAM_MISSING', hint: 'apt-get install tini' })
+}
+
+/** The container's security settings; exec uses them too. */
+export function securityOf(document: ContainerDocument, warn: (text: string) => void): SecurityOptions {
+  return parseSecurityOptions(document.hostConfig.SecurityOpt ?? [], document.hostConfig.Privileged ?? false, warn)
+}
+
+export async function capabilitiesOf(context: ContainersContext, { hostConfig }: ContainerDocument): Promise<string[]> {
+  const { machine } = await context.platform()
+  return chooseCapabilities({
+    privileged: hostConfig.Privileged ?? false,
+    add: hostConfig.CapAdd ?? [],
+    drop: hostConfig.CapDrop ?? [],
+    available: machine.capabilities,
+  })
+}
+
+export interface SpecSources {
+  readonly rootfs: string
+  readonly sandbox: Sandbox | undefined
+  readonly runtime: OciRuntime
+  readonly hasEtcFiles: boolean
+}
+
+/** Throws InvalidRequestError, ConflictError (a namespace to join is gone). */
+export async function prepareSpec(
+  context: ContainersContext,
+  document: ContainerDocument,
+  { rootfs, sandbox, runtime, hasEtcFiles }: SpecSources,
+): Promise<OciSpec> {
+  const { config, hostConfig } = document
+  const { machine, cgroups } = await context.platform()
+  const warn = (text: string): void => context.log('warn', text, { container: document.name })
+  const security = securityOf(document, warn)
+  const capabilities = await capabilitiesOf(context, document)
+  const workingDir = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir
+  ensureWorkingDir(context, rootfs, workingDir)
+  const folder = containerFolder(context.config, document.id)
+  const cgroupHost =
+    hostConfig.CgroupnsMode === 'host' || cgroups.layout.kind !== 'v2' || hostConfig.Privileged === true
+  const input: SpecInput = {
+    rootfs,
+    hostname: hostnameOf(document),
+    domainname: config.Domainname ?? '',
+    args: [document.path, ...document.args],
+    env: config.Env ?? [],
+    workingDir,
+    tty: config.Tty ?? false,
+    user: containerUser(context, rootfs, config.User ?? '', hostConfig.GroupAdd ?? []),
+    hostConfig,
+    capabilities,
+    rlimits: toRlimits(
+      {
+        ulimits: hostConfig.Ulimits ?? [],
+        hardLimits: machine.hardLimits,
+        mayRaise: machine.capabilities.includes('CAP_SYS_RESOURCE'),
+      },
+      warn,
+    ),
+    noNewPrivileges: security.noNewPrivileges,
+    unconfinedSystemPaths: security.unconfinedSystemPaths,
+    devices: await grantedDevices(context, document),
+    namespaces: {
+      network: networkNamespace(context, document, sandbox, runtime),
+      pid: namespaceOf(context, 'pid', hostConfig.PidMode),
+      ipc: namespaceOf(context, 'ipc', hostConfig.IpcMode),
+      uts: hostConfig.UTSMode === 'host' ? { kind: 'host' } : { kind: 'private' },
+      cgroup: cgroupHost && hostConfig.CgroupnsMode !== 'private' ? { kind: 'host' } : { kind: 'private' },
+    },
+    cgroupsPath: cgroups.pathOf(document.id, hostConfig.CgroupParent),
+    resources: toOciResources(hostConfig, cgroups.abilities, warn),
+    seccomp:
+      security.seccomp === undefined
+        ? { kind: 'unconfined' }
+        : chooseSeccomp(
+            context,
+            runtime,
+            flattenProfile(security.seccomp, {
+              capabilities,
+              arch: machine.arch,
+              kernelRelease: machine.kernelRelease,
+            }),
+          ),
+    thermalThrottle: machine.thermalThrottle,
+    mounts: document.mounts,
+    etcFiles: hasEtcFiles
+      ? { hosts: folder.hosts, hostname: folder.hostname, resolvConf: folder.resolvConf }
+      : undefined,
+    sharedMemory: await sharedMemory(context, document),
+    initPath: initProgram(context, document),
+  }
+  return toOciSpec(input)
+}

@@ -1,0 +1,35 @@
+/** remove: the container, its write layer, log and files; its anonymous volumes when asked for. */
+import { NotFoundError } from '../../errors.ts'
+import { publish, type ContainersContext } from './context.ts'
+import { containerFolder } from './folders.ts'
+import type { Container } from './store.ts'
+
+/** Holds the lock; it does not run. Goes on after a failure to remove a volume that another one uses. */
+export async function removeLocked(
+  context: ContainersContext,
+  container: Container,
+  options: { readonly volumes: boolean },
+): Promise<void> {
+  const { id, document } = container
+  container.isRemoving = true
+  container.pendingRestart?.abort()
+  await context.layers.remove(id)
+  await context.host.files.rm(containerFolder(context.config, id).folder, { recursive: true, force: true })
+  context.store.delete(container)
+  publish(context, container, 'destroy')
+  container.removed.resolve()
+  if (!options.volumes) return
+  for (const mount of document.mounts) {
+    if (mount.kind !== 'volume' || !mount.anonymous) continue
+    try {
+      await context.volumes.remove(mount.name, { force: false })
+    } catch (error) {
+      const isUsed = context.store.all().some((other) => usesVolume(other, mount.name))
+      if (!isUsed && !(error instanceof NotFoundError)) throw error
+    }
+  }
+}
+
+export function usesVolume({ document }: Container, name: string): boolean {
+  return document.mounts.some((mount) => mount.kind === 'volume' && mount.name === name)
+}

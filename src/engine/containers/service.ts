@@ -1,0 +1,227 @@
+/** The container service: what the API calls, each a few lines over the parts in this folder. See engine/services.ts. */
+import { join } from 'node:path'
+import type { FSWatcher } from 'node:fs'
+import { ConflictError } from '../../errors.ts'
+import type { WaitResponse } from '../../api/types/index.ts'
+import { openCgroups } from '../cgroups/cgroups.ts'
+import { detectCgroupLayout } from '../cgroups/layout.ts'
+import { findRuntimes } from '../runtime/choose.ts'
+import type { EngineBase } from '../context.ts'
+import type { ContainerService } from '../services.ts'
+import { getArchive, putArchive } from './archive.ts'
+import { lockKey, publish, type ContainerDependencies, type ContainersContext, type Platform } from './context.ts'
+import { createContainer } from './create.ts'
+import { createExecs } from './exec.ts'
+import { handleExit, watchExits } from './exit.ts'
+import { createFilter, wantsAll } from './filters.ts'
+import { containerFolder } from './folders.ts'
+import { toInspect, toSummary, type ContainerView } from './inspect.ts'
+import { streamLogs } from './logs/stream.ts'
+import { readMachine } from './machine.ts'
+import { isAlive, recoverContainers } from './recovery.ts'
+import { removeLocked, usesVolume } from './remove.ts'
+import { userStart } from './start.ts'
+import { endRun, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
+import { checkedName, createStore, type Container } from './store.ts'
+import { processTable } from './top.ts'
+
+async function openPlatform(base: EngineBase): Promise<Platform> {
+  const { host, config } = base
+  const layout = detectCgroupLayout(host)
+  return {
+    cgroups: await openCgroups(host, layout, config.cgroupParent),
+    runtimes: findRuntimes(host, config, layout),
+    machine: readMachine(host),
+  }
+}
+
+function createContext(base: EngineBase, dependencies: ContainerDependencies): ContainersContext {
+  let platform: Promise<Platform> | undefined
+  const store = createStore(base.state)
+  store.load()
+  return {
+    ...base,
+    ...dependencies,
+    store,
+    compiledFilters: new Map(),
+    closing: new AbortController(),
+    platform: () => (platform ??= openPlatform(base)),
+  }
+}
+
+export function createContainerService(base: EngineBase, dependencies: ContainerDependencies): ContainerService {
+  const context = createContext(base, dependencies)
+  const { store, locks, networks, layers, images } = context
+  const execs = createExecs(context)
+  let watcher: FSWatcher | undefined
+
+  function watch(): void {
+    watcher ??= watchExits(context)
+  }
+
+  async function viewOf(container: Container, withSize: boolean): Promise<ContainerView> {
+    const { document, isRemoving, execIds } = container
+    return {
+      document,
+      isRemoving,
+      execIds: [...execIds],
+      sandbox: container.run === undefined ? undefined : networks.sandbox(container.id),
+      sizeRwBytes: withSize ? await layers.sizeBytes(container.id) : undefined,
+    }
+  }
+
+  const list: ContainerService['list'] = async ({ all, limit, size, filters }) => {
+    const ids = new Map<string, string | undefined>()
+    for (const reference of filters['ancestor'] ?? [])
+      ids.set(
+        reference,
+        await images.resolve(reference).then(
+          ({ id }) => id,
+          () => undefined,
+        ),
+      )
+    const matches = createFilter(filters, {
+      imageId: (reference) => ids.get(reference),
+      createdAt: (container) => store.find(container).document.createdAt,
+    })
+    const everyone = all || limit !== undefined || wantsAll(filters)
+    const newestFirst = store.all().toSorted((a, b) => (a.document.createdAt < b.document.createdAt ? 1 : -1))
+    const views: ContainerView[] = []
+    for (const container of newestFirst) {
+      if (!everyone && container.run === undefined) continue
+      const view = await viewOf(container, false)
+      if (matches(view)) views.push(size ? await viewOf(container, true) : view)
+      if (limit !== undefined && limit > 0 && views.length === limit) break
+    }
+    const nowMs = base.host.clock.nowMs()
+    return views.map((view) => toSummary(view, nowMs))
+  }
+
+  const remove: ContainerService['remove'] = async (idOrName, { force, volumes }) => {
+    const container = store.find(idOrName)
+    if (container.isRemoving) throw new ConflictError(`removal of container ${idOrName} is already in progress`)
+    if (container.run !== undefined && !force)
+      throw new ConflictError(
+        `cannot remove container "/${container.document.name}": container is running: stop the container before removing or force remove`,
+        { code: 'CONTAINER_RUNNING' },
+      )
+    container.isRemoving = true
+    try {
+      container.pendingRestart?.abort()
+      await endRun(context, container, { timeoutSeconds: 0 })
+      await locks.run(lockKey(container.id), () => removeLocked(context, container, { volumes }))
+    } catch (error) {
+      container.isRemoving = store.byId(container.id) === undefined
+      throw error
+    }
+  }
+
+  const wait: ContainerService['wait'] = async (idOrName, condition, signal) => {
+    const container = store.find(idOrName)
+    const canceled = Promise.withResolvers<never>()
+    const abort = (): void => canceled.reject(signal.reason as Error)
+    signal.addEventListener('abort', abort, { once: true })
+    const codeNow = (): WaitResponse => ({ StatusCode: container.document.state.exitCode })
+    try {
+      signal.throwIfAborted()
+      if (condition === 'removed') {
+        await Promise.race([container.removed.promise, canceled.promise])
+        return codeNow()
+      }
+      if (condition === 'not-running' && container.run === undefined && container.pendingRestart === undefined)
+        return codeNow()
+      const ending = Promise.race([container.nextExit.promise, container.removed.promise.then(() => undefined)])
+      const code = await Promise.race([ending, canceled.promise])
+      return code === undefined ? codeNow() : { StatusCode: code }
+    } finally {
+      signal.removeEventListener('abort', abort)
+      canceled.promise.catch(() => {})
+    }
+  }
+
+  const rename: ContainerService['rename'] = async (idOrName, wish) => {
+    const container = store.find(idOrName)
+    const name = checkedName(wish)
+    const oldName = container.document.name
+    if (name === oldName) throw new ConflictError('Renaming a container with the same name as its current name')
+    await locks.run(lockKey(container.id), async () => {
+      store.rename(container, name)
+      await networks.renameContainer(container.id, name)
+    })
+    publish(context, container, 'rename', { oldName: `/${oldName}` })
+  }
+
+  return {
+    list,
+    remove,
+    wait,
+    rename,
+    create: async (request, options) => createContainer(context, request, options),
+    inspect: async (idOrName, options) => {
+      const container = store.find(idOrName)
+      const view = await viewOf(container, options?.size ?? false)
+      return toInspect(view, containerFolder(base.config, container.id))
+    },
+    async start(idOrName) {
+      const container = store.find(idOrName)
+      watch()
+      const started = await locks.run(lockKey(container.id), () => userStart(context, container))
+      // the file may have been written before the watcher was told of anything
+      if (started && base.host.files.existsSync(join(base.config.paths.exits, container.id)))
+        void handleExit(context, container.id)
+      return started
+    },
+    stop: async (idOrName, options) => stopContainer(context, store.find(idOrName), options),
+    restart: async (idOrName, options) => {
+      watch()
+      await restartContainer(context, store.find(idOrName), options)
+    },
+    kill: async (idOrName, signal) => killContainer(context, store.find(idOrName), signal),
+    pause: async (idOrName) => setPaused(context, store.find(idOrName), true),
+    unpause: async (idOrName) => setPaused(context, store.find(idOrName), false),
+    logs: async (idOrName, options, sink, signal) => streamLogs(context, store.find(idOrName), options, sink, signal),
+    hasTty: async (idOrName) => store.find(idOrName).document.config.Tty ?? false,
+    isRunning: (id) => store.byId(id)?.run !== undefined,
+    createExec: async (idOrName, request) => execs.create(store.find(idOrName), request),
+    startExec: (execId, request) => execs.start(execId, request),
+    inspectExec: async (execId) => execs.inspect(execId),
+    resizeExec: (execId, rows, columns) => execs.resize(execId, rows, columns),
+    putArchive: async (idOrName, path, tar) => putArchive(context, store.find(idOrName), path, tar),
+    getArchive: async (idOrName, path) => getArchive(context, store.find(idOrName), path),
+    top: async (idOrName, psArgs) => processTable(context, store.find(idOrName), psArgs),
+    usersOf: ({ volume, imageId, networkId }) =>
+      store
+        .all()
+        .filter(
+          (container) =>
+            (volume !== undefined && usesVolume(container, volume)) ||
+            (imageId !== undefined && container.document.image.id === imageId) ||
+            (networkId !== undefined && usesNetwork(container, networkId)),
+        )
+        .map(({ id, document, run }) => ({ id, name: document.name, running: run !== undefined })),
+    live() {
+      const { bootId } = readMachine(base.host)
+      return store.all().flatMap((container) => {
+        const pid = container.document.state.process?.pid
+        return pid !== undefined && isAlive(context, container, bootId) ? [{ containerId: container.id, pid }] : []
+      })
+    },
+    async recover() {
+      watch()
+      await recoverContainers(context)
+    },
+    async shutdown() {
+      context.closing.abort()
+      watcher?.close()
+      watcher = undefined
+      const { runtimes, cgroups } = await context.platform()
+      runtimes.close()
+      if (store.all().every(({ run }) => run === undefined)) await cgroups.removeParent()
+    },
+  }
+
+  function usesNetwork(container: Container, networkId: string): boolean {
+    const endpoints = networks.sandbox(container.id)?.endpoints ?? container.document.endpoints
+    return Object.entries(endpoints).some(([name, { NetworkID }]) => name === networkId || NetworkID === networkId)
+  }
+}

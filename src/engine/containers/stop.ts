@@ -1,0 +1,142 @@
+/**
+ * stop, kill, restart, pause. Signals go to the first process by pid, guarded by its start time; no program is run.
+ * Waiting happens without the lock: the end of the run needs it.
+ */
+import { ConflictError, MycomposeError } from '../../errors.ts'
+import { lockKey, publish, type ContainersContext } from './context.ts'
+import { userStart } from './start.ts'
+import { parseSignal, SIGKILL, SIGTERM } from './signals.ts'
+import { notRunning, type Container, type Run } from './store.ts'
+
+const DEFAULT_GRACE_SECONDS = 10
+/** After SIGKILL only a process stuck in the kernel is left. */
+const KILL_GRACE_MS = 10_000
+
+export interface StopOptions {
+  readonly timeoutSeconds?: number | undefined
+  readonly signal?: string | undefined
+}
+
+/** False when the process is gone. */
+export function sendSignal(context: ContainersContext, { document }: Container, signal: number): boolean {
+  const { process } = document.state
+  return process !== undefined && context.host.processes.signal(process.pid, signal, process.startTime)
+}
+
+/** True when the run ended in time. `ms` Infinity: for ever. */
+async function endsWithin(run: Run, ms: number): Promise<boolean> {
+  if (ms === Number.POSITIVE_INFINITY) return run.ended.then(() => true)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), ms)
+  try {
+    return await Promise.race([run.ended.then(() => true), promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Frozen processes do not see signals. */
+async function thaw(context: ContainersContext, container: Container, run: Run): Promise<void> {
+  if (container.document.state.status !== 'paused') return
+  const { cgroups } = await context.platform()
+  await cgroups.freeze(run.cgroupPath, false)
+  context.store.updateState(container, { status: 'running' })
+}
+
+function graceMs({ document }: Container, timeoutSeconds: number | undefined): number {
+  const seconds = timeoutSeconds ?? document.config.StopTimeout ?? DEFAULT_GRACE_SECONDS
+  return seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000
+}
+
+/** Ends the run, kindly and then not. */
+export async function endRun(context: ContainersContext, container: Container, options: StopOptions): Promise<void> {
+  const { run } = container
+  if (run === undefined) return
+  const wish = options.signal ?? container.document.config.StopSignal ?? ''
+  const signal = wish === '' ? SIGTERM : parseSignal(wish)
+  await thaw(context, container, run)
+  const grace = graceMs(container, options.timeoutSeconds)
+  if (grace > 0) {
+    sendSignal(context, container, signal)
+    publish(context, container, 'kill', { signal: String(signal) })
+    if (await endsWithin(run, grace)) return
+  }
+  sendSignal(context, container, SIGKILL)
+  publish(context, container, 'kill', { signal: String(SIGKILL) })
+  if (await endsWithin(run, KILL_GRACE_MS)) return
+  throw new MycomposeError(`cannot kill container ${container.document.name}: its process does not end`, {
+    code: 'STOP_FAILED',
+    hint: 'a process that waits in the kernel (state D in ps) cannot be killed: look at its disk or network mounts',
+  })
+}
+
+/** Notes that the user wants it down and calls off a pending restart. True when it was waiting for one. */
+async function forbidRestart(context: ContainersContext, container: Container): Promise<boolean> {
+  return context.locks.run(lockKey(container.id), async () => {
+    const wasPending = container.pendingRestart !== undefined && container.run === undefined
+    container.pendingRestart?.abort()
+    container.pendingRestart = undefined
+    context.store.update(container, { manuallyStopped: true })
+    if (wasPending) context.store.updateState(container, { status: 'exited' })
+    return wasPending
+  })
+}
+
+export async function stopContainer(
+  context: ContainersContext,
+  container: Container,
+  options: StopOptions,
+): Promise<boolean> {
+  if (options.signal !== undefined && options.signal !== '') parseSignal(options.signal)
+  const wasPending = await forbidRestart(context, container)
+  if (container.run === undefined) return wasPending
+  await endRun(context, container, options)
+  publish(context, container, 'stop')
+  return true
+}
+
+export async function restartContainer(
+  context: ContainersContext,
+  container: Container,
+  options: StopOptions,
+): Promise<void> {
+  container.isRestarting = true
+  try {
+    container.pendingRestart?.abort()
+    container.pendingRestart = undefined
+    await endRun(context, container, options)
+    await context.locks.run(lockKey(container.id), () => userStart(context, container))
+  } finally {
+    container.isRestarting = false
+  }
+  publish(context, container, 'restart')
+}
+
+/** Any signal; SIGKILL and the stop signal are a user's stop. Throws ConflictError when it does not run. */
+export async function killContainer(context: ContainersContext, container: Container, name: string): Promise<void> {
+  const signal = name === '' ? SIGKILL : parseSignal(name)
+  const { run } = container
+  if (run === undefined) throw notRunning(container)
+  const stopSignal = container.document.config.StopSignal ?? ''
+  if (signal === SIGKILL || signal === (stopSignal === '' ? SIGTERM : parseSignal(stopSignal)))
+    context.store.update(container, { manuallyStopped: true })
+  if (signal === SIGKILL) await thaw(context, container, run)
+  if (!sendSignal(context, container, signal)) throw notRunning(container)
+  publish(context, container, 'kill', { signal: String(signal) })
+  if (signal === SIGKILL) await endsWithin(run, KILL_GRACE_MS)
+}
+
+export async function setPaused(context: ContainersContext, container: Container, paused: boolean): Promise<void> {
+  await context.locks.run(lockKey(container.id), async () => {
+    const { run } = container
+    const { status } = container.document.state
+    if (run === undefined) throw notRunning(container)
+    if (paused && status === 'paused') throw new ConflictError(`container ${container.id} is already paused`)
+    if (!paused && status !== 'paused') throw new ConflictError(`container ${container.id} is not paused`)
+    const { cgroups } = await context.platform()
+    await cgroups.freeze(run.cgroupPath, paused)
+    context.store.updateState(container, { status: paused ? 'paused' : 'running' })
+    container.health?.pause(paused)
+    publish(context, container, paused ? 'pause' : 'unpause')
+  })
+}

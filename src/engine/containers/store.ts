@@ -1,0 +1,159 @@
+/**
+ * The containers in memory: the truth while the engine runs, written through to state.db. Names are taken here,
+ * synchronously, so that two creates cannot both have one.
+ */
+import { ConflictError, InvalidRequestError, NotFoundError } from '../../errors.ts'
+import { containerTable, type ContainerDocument, type StateRecord } from '../../state/containers.ts'
+import type { StateDatabase } from '../../state/database.ts'
+import type { HealthMonitor } from './health.ts'
+
+/** One life of the process, from start to the end of its clean-up. */
+export interface Run {
+  readonly startedAtMs: number
+  readonly cgroupPath: string
+  /** Resolves with the exit code when all is cleaned up. */
+  readonly ended: Promise<number>
+  end(exitCode: number): void
+}
+
+/** A container of this engine; `document` is replaced, never changed in place. */
+export interface Container {
+  readonly id: string
+  document: ContainerDocument
+  run: Run | undefined
+  health: HealthMonitor | undefined
+  /** Waits to start it again. */
+  pendingRestart: AbortController | undefined
+  lastDelayMs: number
+  /** `restart` stops it only to start it: followers of its log stay. */
+  isRestarting: boolean
+  isRemoving: boolean
+  readonly removed: PromiseWithResolvers<void>
+  /** Resolved (and replaced) at each end of a run. */
+  nextExit: PromiseWithResolvers<number>
+  readonly execIds: Set<string>
+}
+
+export interface ContainerStore {
+  all(): Container[]
+  byId(id: string): Container | undefined
+  /** By id, unique prefix of one, or name. Throws NotFoundError. */
+  find(idOrName: string): Container
+  /** Takes the name for `id`. Throws ConflictError. The result gives it back. */
+  reserveName(name: string, id: string): () => void
+  isNameTaken(name: string): boolean
+  add(document: ContainerDocument): Container
+  /** Replaces parts of the document and saves it. */
+  update(container: Container, changes: Partial<ContainerDocument>): void
+  updateState(container: Container, changes: Partial<StateRecord>): void
+  /** Frees the old name, takes the new one. Throws ConflictError. */
+  rename(container: Container, name: string): void
+  delete(container: Container): void
+  /** Reads state.db into an empty store. */
+  load(): void
+}
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
+
+/** Without "/". Throws InvalidRequestError. */
+export function checkedName(name: string): string {
+  const bare = name.replace(/^\//, '')
+  if (NAME.test(bare)) return bare
+  throw new InvalidRequestError(`Invalid container name (${bare}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`)
+}
+
+function newContainer(document: ContainerDocument): Container {
+  return {
+    id: document.id,
+    document,
+    run: undefined,
+    health: undefined,
+    pendingRestart: undefined,
+    lastDelayMs: 0,
+    isRestarting: false,
+    isRemoving: false,
+    removed: Promise.withResolvers(),
+    nextExit: Promise.withResolvers(),
+    execIds: new Set(),
+  }
+}
+
+export function createStore(database: StateDatabase): ContainerStore {
+  const table = containerTable(database)
+  const containers = new Map<string, Container>()
+  const names = new Map<string, string>()
+
+  function reserveName(name: string, id: string): () => void {
+    const holder = names.get(name)
+    if (holder !== undefined && holder !== id)
+      throw new ConflictError(
+        `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+        { code: 'NAME_TAKEN' },
+      )
+    names.set(name, id)
+    return () => {
+      if (names.get(name) === id) names.delete(name)
+    }
+  }
+
+  function byPrefix(prefix: string): Container | undefined {
+    if (!/^[0-9a-f]{1,64}$/.test(prefix)) return undefined
+    const found = [...containers.values()].filter(({ id }) => id.startsWith(prefix))
+    if (found.length > 1)
+      throw new InvalidRequestError(`Multiple IDs found with provided prefix: ${prefix}`, { code: 'AMBIGUOUS_ID' })
+    return found[0]
+  }
+
+  function update(container: Container, changes: Partial<ContainerDocument>): void {
+    container.document = { ...container.document, ...changes }
+    table.save(container.document)
+  }
+
+  return {
+    reserveName,
+    update,
+    all: () => [...containers.values()],
+    byId: (id) => containers.get(id),
+    isNameTaken: (name) => names.has(name),
+    find(idOrName) {
+      const bare = idOrName.replace(/^\//, '')
+      const named = names.get(bare)
+      const container =
+        containers.get(bare) ?? (named === undefined ? undefined : containers.get(named)) ?? byPrefix(bare)
+      if (container === undefined)
+        throw new NotFoundError(`No such container: ${idOrName}`, { code: 'NO_SUCH_CONTAINER' })
+      return container
+    },
+    add(document) {
+      table.save(document)
+      const container = newContainer(document)
+      containers.set(document.id, container)
+      names.set(document.name, document.id)
+      return container
+    },
+    updateState(container, changes) {
+      update(container, { state: { ...container.document.state, ...changes } })
+    },
+    rename(container, name) {
+      const old = container.document.name
+      reserveName(name, container.id)
+      update(container, { name })
+      if (old !== name) names.delete(old)
+    },
+    delete(container) {
+      table.delete(container.id)
+      containers.delete(container.id)
+      if (names.get(container.document.name) === container.id) names.delete(container.document.name)
+    },
+    load() {
+      for (const document of table.all()) {
+        containers.set(document.id, newContainer(document))
+        names.set(document.name, document.id)
+      }
+    },
+  }
+}
+
+export function notRunning(container: Container): ConflictError {
+  return new ConflictError(`container ${container.id} is not running`, { code: 'NOT_RUNNING' })
+}
