@@ -70,19 +70,19 @@ function networkNamespace(
   context: ContainersContext,
   { hostConfig }: ContainerDocument,
   sandbox: Sandbox | undefined,
-  runtime: OciRuntime,
+  expose: (path: string) => string,
 ): NamespaceSource {
   const sharing = parseSharing('network mode', hostConfig.NetworkMode)
   if (sharing.kind === 'host') return sharing
   if (sharing.kind === 'own') {
     if (sandbox === undefined) throw new Error('no sandbox')
-    return { kind: 'path', path: runtime.visiblePath(sandbox.netnsPath) }
+    return { kind: 'path', path: expose(sandbox.netnsPath) }
   }
   const { other, pid } = joinedProcess(context, 'network namespace', sharing.container)
   const open = context.networks.sandbox(other.id)
   return {
     kind: 'path',
-    path: open === undefined ? `/proc/${pid}/ns/net` : runtime.visiblePath(open.netnsPath),
+    path: open === undefined ? `/proc/${pid}/ns/net` : expose(open.netnsPath),
   }
 }
 
@@ -158,13 +158,15 @@ export interface SpecSources {
   readonly sandbox: Sandbox | undefined
   readonly runtime: OciRuntime
   readonly hasEtcFiles: boolean
+  /** See OciRuntime.expose; what it makes must live until the container is created. */
+  readonly expose: (path: string) => string
 }
 
 /** Throws InvalidRequestError, ConflictError (a namespace to join is gone). */
 export async function prepareSpec(
   context: ContainersContext,
   document: ContainerDocument,
-  { rootfs, sandbox, runtime, hasEtcFiles }: SpecSources,
+  { rootfs, sandbox, runtime, hasEtcFiles, expose }: SpecSources,
 ): Promise<OciSpec> {
   const { config, hostConfig } = document
   const { machine, cgroups } = await context.platform()
@@ -199,7 +201,7 @@ export async function prepareSpec(
     unconfinedSystemPaths: security.unconfinedSystemPaths,
     devices: await grantedDevices(context, document),
     namespaces: {
-      network: networkNamespace(context, document, sandbox, runtime),
+      network: networkNamespace(context, document, sandbox, expose),
       pid: namespaceOf(context, 'pid', hostConfig.PidMode),
       ipc: namespaceOf(context, 'ipc', hostConfig.IpcMode),
       uts: hostConfig.UTSMode === 'host' ? { kind: 'host' } : { kind: 'private' },

@@ -132,7 +132,9 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   host.rooted.makeFolders('/', folder.bundle, 0o700)
   await provideEtcFiles(context, document, sandbox)
   undo.defer(() => void host.mounts.umount(folder.shm))
-  const spec = await prepareSpec(context, document, { rootfs, sandbox, runtime, hasEtcFiles: true })
+  using exposed = new DisposableStack()
+  const expose = (path: string): string => exposed.use(runtime.expose(path)).path
+  const spec = await prepareSpec(context, document, { rootfs, sandbox, runtime, hasEtcFiles: true, expose })
   await Promise.all([
     host.files.writeFile(folder.configJson, formatOci(spec), { mode: 0o600 }),
     host.files.rm(folder.exitFile, { force: true }),

@@ -38,7 +38,7 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
     acceptsBpf: true,
     prepare: () => view?.prepare(),
     spawn,
-    visiblePath: (file) => view?.visiblePath(file) ?? file,
+    expose: (file) => view?.expose(file) ?? { path: file, [Symbol.dispose]() {} },
     async start(containerId) {
       const fifo = join(stateFolder, containerId, 'exec.fifo')
       try {

@@ -7,19 +7,21 @@
  *   all containers becomes a shared mount of its own and the namespace's copy follows it (slave).
  * - Other mounts made since (a disk that a bind mount wants) are found by comparing mountinfo: a new copy is taken.
  * - Mounts of namespaces (nsfs) are dropped from the copy, or it would keep networks alive. Files of that kind are
- *   reached as /proc/<engine>/root/..., which leads back out.
+ *   opened by the engine and reached as /proc/<engine>/fd/N.
  * Source: kernel Documentation/filesystems/sharedsubtree.rst, crun src/libcrun/cgroup-utils.c.
  */
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import type { Host, SpawnOptions, Spawned } from '../../host/host.ts'
 import { MNT_DETACH, MS_BIND, MS_SHARED } from '../../host/mounts.ts'
+import { openFlags } from '../../host/rooted.ts'
 import type { EngineConfig } from '../config.ts'
+import type { ExposedFile } from './runtime.ts'
 
 export interface HybridView {
   prepare(): void
   spawn(argv: readonly string[], options: SpawnOptions): Spawned
-  visiblePath(path: string): string
+  expose(path: string): ExposedFile
   close(): void
 }
 
@@ -93,7 +95,10 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
   return {
     prepare,
     spawn: (argv, options) => mountNamespaces.inside(current(), () => host.exec.spawn(argv, options)),
-    visiblePath: (path) => `/proc/${process.pid}/root${path}`,
+    expose(path) {
+      const fd = host.rooted.open('/', path, openFlags.O_RDONLY)
+      return { path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => host.rooted.close(fd) }
+    },
     close() {
       if (namespaceFd !== undefined) mountNamespaces.close(namespaceFd)
       namespaceFd = undefined

@@ -18,7 +18,7 @@ export function createRunc(host: Host, config: EngineConfig, path: string): OciR
     acceptsBpf: false,
     prepare() {},
     spawn,
-    visiblePath: (file) => file,
+    expose: (file) => ({ path: file, [Symbol.dispose]() {} }),
     async start(containerId) {
       const { exitCode, stderr } = await runTool(spawn, [path, ...globalArgs, 'start', containerId])
       if (exitCode !== 0)

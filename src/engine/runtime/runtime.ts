@@ -4,6 +4,10 @@
  */
 import type { SpawnOptions, Spawned } from '../../host/host.ts'
 
+export interface ExposedFile extends Disposable {
+  readonly path: string
+}
+
 export interface OciRuntime {
   /** "crun" or "runc". */
   readonly name: string
@@ -16,8 +20,8 @@ export interface OciRuntime {
   prepare(): void
   /** Starts a program (conmon, or the runtime itself) in the surroundings that the runtime needs. */
   spawn(argv: readonly string[], options: SpawnOptions): Spawned
-  /** A path of this machine as it is seen from those surroundings, for opening (not for mounting). */
-  visiblePath(path: string): string
+  /** A path under which those surroundings can open (not mount) a file of this machine, until it is disposed. */
+  expose(path: string): ExposedFile
   /** Lets a created container run. Throws MycomposeError RUNTIME_FAILED with the runtime's words. */
   start(containerId: string): Promise<void>
   /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */
