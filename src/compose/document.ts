@@ -1,17 +1,13 @@
 /**
- * First phase: the text of a file -> one tree per YAML document, every key and value with its place. Refuses
- * duplicate keys, cycles of aliases, documents that grow beyond a cap through aliases ("billion laughs"), NUL and
- * other keys than scalars. Source: YAML 1.2.2; merge keys (`<<`) from YAML 1.1's type repository.
+ * First phase: the text of a file -> one tree per YAML document, every key and value with its place. Most files are
+ * read by plain-yaml.ts, at a tenth of the time; what it does not know goes to the `yaml` package, which is opened
+ * only then. Source: YAML 1.2.2.
  */
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Document, type ParsedNode, type Scalar } from 'yaml'
-import { mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } from './node.ts'
+import type { Node } from './node.ts'
+import { parsePlainYaml } from './plain-yaml.ts'
 import type { Problems } from './problems.ts'
-import { locationOf, type SourceFile } from './source-file.ts'
-import { explainYamlError } from './yaml-errors.ts'
-import { resolvePlain } from './yaml-scalar.ts'
+import type { SourceFile } from './source-file.ts'
 
-/** Nodes of one document once its aliases are written out. docker compose has the same cap. */
-const MAX_NODES = 100_000
 const MAX_TEXT_LENGTH = 16 * 2 ** 20
 
 export interface ParsedFile {
@@ -21,7 +17,7 @@ export interface ParsedFile {
   readonly isWhole: boolean
 }
 
-export function parseDocuments(source: SourceFile, problems: Problems): ParsedFile {
+export async function parseDocuments(source: SourceFile, problems: Problems): Promise<ParsedFile> {
   const start = { source, offset: 0 }
   if (source.text.length > MAX_TEXT_LENGTH) {
     problems.error(start, { code: 'FILE_TOO_LARGE', message: `${source.path} is larger than 16 MiB` })
@@ -33,182 +29,13 @@ export function parseDocuments(source: SourceFile, problems: Problems): ParsedFi
     problems.error({ source, offset: nul }, { code: 'YAML_SYNTAX', message, hint: 'save it as UTF-8 text' })
     return { documents: [], isWhole: false }
   }
-  const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const
-  const parsed = parseAllDocuments(source.text, options)
-  const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : []
-  const nodes: Node[] = []
-  let isWhole = true
-  for (const document of documents) {
-    const [error] = document.errors
-    if (error !== undefined) {
-      const { offset, text } = explainYamlError(error, source, document)
-      problems.error({ source, offset }, text)
-      isWhole = false
-      continue
-    }
-    const node = new TreeBuilder(source, problems).build(document)
-    if (node !== undefined && !(node.kind === 'scalar' && node.value === null)) nodes.push(node)
-  }
-  return { documents: nodes, isWhole }
+  const plain = parsePlainYaml(source)
+  if (plain !== undefined) return { documents: [plain], isWhole: true }
+  const { parseAnyYaml } = await import('./any-yaml.ts')
+  return parseAnyYaml(source, problems)
 }
 
 /** Strips a byte order mark; line ends are the parser's matter. */
 export function sourceFile(path: string, text: string): SourceFile {
   return { path, text: text.startsWith('\uFEFF') ? text.slice(1) : text }
-}
-
-/** Builds one document; a class because anchors and sizes live as long as it does. */
-class TreeBuilder {
-  readonly #source: SourceFile
-  readonly #problems: Problems
-  /** Finished anchors; a name is taken again by a later anchor, as YAML has it. */
-  readonly #anchors = new Map<string, Node>()
-  readonly #open = new Set<string>()
-  /** Written-out size of every collection: shared nodes are counted without walking them again. */
-  readonly #sizes = new WeakMap<Node, number>()
-  #tooLarge = false
-
-  constructor(source: SourceFile, problems: Problems) {
-    this.#source = source
-    this.#problems = problems
-  }
-
-  build(document: Document.Parsed): Node | undefined {
-    return document.contents === null ? undefined : this.#node(document.contents)
-  }
-
-  #node(node: ParsedNode): Node {
-    const offset = node.range[0]
-    if (isAlias(node)) return this.#alias(node.source, offset)
-    const { anchor } = node
-    if (anchor !== undefined) this.#open.add(anchor)
-    const built = this.#tagged(this.#plainNode(node, offset), node.tag)
-    if (anchor !== undefined) {
-      this.#open.delete(anchor)
-      this.#anchors.set(anchor, built)
-    }
-    return built
-  }
-
-  #plainNode(node: Exclude<ParsedNode, { source: string; anchor?: never }>, offset: number): Node {
-    const origin = { source: this.#source, offset }
-    if (isMap(node)) return this.#map(node.items, offset)
-    if (isSeq(node)) {
-      const items = node.items.map((item) => this.#node(item))
-      return this.#sized(seqNode(items, origin), items)
-    }
-    if (isScalar(node)) return scalarNode(scalarValue(node), origin)
-    throw new Error('a YAML node that is neither alias, mapping, sequence nor scalar')
-  }
-
-  #map(pairs: readonly RawPair[], offset: number): Node {
-    const entries = new Map<string, Entry>()
-    const merged: Node[] = []
-    for (const { key, value } of pairs) {
-      const name = this.#key(key)
-      if (name === undefined) continue
-      const keyOrigin = { source: this.#source, offset: key?.range[0] ?? offset }
-      if (name === '__proto__') {
-        const message = 'the key "__proto__" is not allowed'
-        this.#problems.error(keyOrigin, { code: 'YAML_SYNTAX', message })
-        continue
-      }
-      const node = value === null ? scalarNode(null, keyOrigin) : this.#node(value)
-      if (name === '<<' && isPlainKey(key)) {
-        merged.push(node)
-        continue
-      }
-      const first = entries.get(name)
-      if (first !== undefined) {
-        const { line } = locationOf(first.key)
-        const message = `duplicate key ${JSON.stringify(name)}: it is already set on line ${line}`
-        this.#problems.error(keyOrigin, { code: 'DUPLICATE_KEY', message, hint: 'remove one of the two' })
-        continue
-      }
-      entries.set(name, { key: keyOrigin, value: node })
-    }
-    for (const node of merged) this.#merge(entries, node)
-    const origin = { source: this.#source, offset }
-    return this.#sized(
-      mapNode(entries, origin),
-      [...entries.values()].map((entry) => entry.value),
-    )
-  }
-
-  /** Keys of `<<` fill what the mapping does not say itself; of a list, earlier mappings win. */
-  #merge(entries: Map<string, Entry>, node: Node): void {
-    const maps = node.kind === 'seq' ? node.items : [node]
-    for (const map of maps) {
-      if (map.kind !== 'map') {
-        const message = '"<<" takes a mapping or a list of mappings'
-        this.#problems.error(map.origin, { code: 'YAML_MERGE', message, hint: 'merge an alias: "<<: *name"' })
-        continue
-      }
-      for (const [key, entry] of map.entries) if (!entries.has(key)) entries.set(key, entry)
-    }
-  }
-
-  #key(key: ParsedNode | null): string | undefined {
-    if (key === null) return 'null'
-    if (isScalar(key)) {
-      if (key.anchor !== undefined) this.#anchors.set(key.anchor, this.#node(key))
-      // Keys are strings whatever they look like: 8080, true.
-      return typeof key.value === 'string' ? key.value : String(key.value)
-    }
-    const aliased = isAlias(key) ? this.#anchors.get(key.source) : undefined
-    if (aliased?.kind === 'scalar') return String(aliased.value)
-    const message = 'a key must be a plain word, not a list or a mapping'
-    this.#problems.error({ source: this.#source, offset: key.range[0] }, { code: 'YAML_SYNTAX', message })
-    return undefined
-  }
-
-  #alias(name: string, offset: number): Node {
-    const origin = { source: this.#source, offset }
-    const target = this.#anchors.get(name)
-    if (target !== undefined && !this.#open.has(name)) return target
-    const message = this.#open.has(name)
-      ? `alias "*${name}" stands inside its own anchor: the document would never end`
-      : `unknown alias "*${name}": no anchor "&${name}" stands before it`
-    this.#problems.error(origin, { code: 'YAML_ALIAS', message })
-    return scalarNode(null, origin)
-  }
-
-  #tagged(node: Node, tag: string | undefined): Node {
-    if (tag === undefined) return node
-    const name = MERGE_TAGS[tag]
-    if (name !== undefined) return { ...node, tag: name }
-    if (tag.startsWith('tag:yaml.org,2002:') || tag === '!') return node
-    const message = `unknown tag "${tag}"`
-    this.#problems.error(node.origin, { code: 'YAML_TAG', message, hint: 'Compose knows !reset and !override' })
-    return node
-  }
-
-  #sized<T extends Node>(node: T, children: readonly Node[]): T {
-    let size = 1
-    for (const item of children) size += this.#sizes.get(item) ?? 1
-    this.#sizes.set(node, size)
-    if (size <= MAX_NODES || this.#tooLarge) return node
-    this.#tooLarge = true
-    const message = `the document has more than ${MAX_NODES} values once its aliases are written out`
-    this.#problems.error(node.origin, { code: 'YAML_ALIAS', message })
-    return { ...node, ...(node.kind === 'map' ? { entries: new Map() } : { items: [] }) }
-  }
-}
-
-interface RawPair {
-  readonly key: ParsedNode | null
-  readonly value: ParsedNode | null
-}
-
-const MERGE_TAGS: Readonly<Record<string, MergeTag>> = { '!reset': 'reset', '!override': 'override' }
-
-function isPlainKey(key: ParsedNode | null): boolean {
-  return isScalar(key) && key.type === 'PLAIN'
-}
-
-function scalarValue(node: Scalar): string | number | boolean | null {
-  const text = typeof node.value === 'string' ? node.value : ''
-  if (node.tag === 'tag:yaml.org,2002:str') return text
-  if (node.tag !== undefined && node.tag !== '!' && node.tag.startsWith('tag:yaml.org')) return resolvePlain(text)
-  return node.type === 'PLAIN' && node.tag !== '!' ? resolvePlain(text) : text
 }

@@ -28,7 +28,7 @@ export interface FileContext {
 export async function readDocuments(path: string, from: Reference, context: FileContext): Promise<readonly Node[]> {
   const { removed, problems } = context
   const text = await readFile(path, from, context)
-  const parsed = text === undefined ? undefined : parseDocuments(sourceFile(path, text), problems)
+  const parsed = text === undefined ? undefined : await parseDocuments(sourceFile(path, text), problems)
   if (parsed === undefined || !parsed.isWhole) removed.push([])
   if (parsed?.isWhole === true && parsed.documents.length === 0) {
     removed.push([])

@@ -9,9 +9,9 @@ import { createProblems } from '../../../src/compose/problems.ts'
 import { locationOf } from '../../../src/compose/source-file.ts'
 import { resolvePlain } from '../../../src/compose/yaml-scalar.ts'
 
-function parse(text: string): readonly Node[] {
+async function parse(text: string): Promise<readonly Node[]> {
   const problems = createProblems()
-  const { documents } = parseDocuments(sourceFile('f', text), problems)
+  const { documents } = await parseDocuments(sourceFile('f', text), problems)
   assert.deepEqual(problems.errors, [])
   return documents
 }
@@ -54,18 +54,18 @@ for (const [text, want] of SCALARS) {
   })
 }
 
-test('quotes and tags make texts', () => {
-  const [node] = parse(`a: "1"\nb: '1'\nc: !!str 1\nd: !!int "1"\ne: |\n  1\nf: ! 1\n`)
+test('quotes and tags make texts', async () => {
+  const [node] = await parse(`a: "1"\nb: '1'\nc: !!str 1\nd: !!int "1"\ne: |\n  1\nf: ! 1\n`)
   assert.deepEqual(node && toPlain(node), { a: '1', b: '1', c: '1', d: 1, e: '1\n', f: '1' })
 })
 
-test('keys are texts', () => {
-  const [node] = parse('1: a\ntrue: b\n~: c\n0x10: d\n"q": e\n')
+test('keys are texts', async () => {
+  const [node] = await parse('1: a\ntrue: b\n~: c\n0x10: d\n"q": e\n')
   assert.deepEqual(node && toPlain(node), { '1': 'a', true: 'b', '~': 'c', '0x10': 'd', q: 'e' })
 })
 
-test('places of keys and values, with a byte order mark and Windows line ends', () => {
-  const [node] = parse('\uFEFFa:\r\n  b: c\r\n  d:\r\n    - e\r\n')
+test('places of keys and values, with a byte order mark and Windows line ends', async () => {
+  const [node] = await parse('\uFEFFa:\r\n  b: c\r\n  d:\r\n    - e\r\n')
   assert.ok(node !== undefined)
   const at = (path: string[], want: 'key' | 'value'): string => {
     const { line, column } = locationOf(originAt(node, path, want))
@@ -77,18 +77,18 @@ test('places of keys and values, with a byte order mark and Windows line ends', 
   assert.equal(at(['a', 'd', '7'], 'value'), '3:3')
 })
 
-test('several documents, empty ones left out', () => {
-  const documents = parse('---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n')
+test('several documents, empty ones left out', async () => {
+  const documents = await parse('---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n')
   assert.deepEqual(documents.map(toPlain), [{ a: 1 }, { b: 2 }])
 })
 
-test('an anchor may be taken again', () => {
-  const [node] = parse('a: &x 1\nb: *x\nc: &x 2\nd: *x\n')
+test('an anchor may be taken again', async () => {
+  const [node] = await parse('a: &x 1\nb: *x\nc: &x 2\nd: *x\n')
   assert.deepEqual(node && toPlain(node), { a: 1, b: 1, c: 2, d: 2 })
 })
 
-test('merge keys: own keys win, earlier mappings win over later ones', () => {
-  const [node] = parse('a: &a { k: 1, l: 1 }\nb: &b { l: 2, m: 2 }\nc: { m: 3, <<: [*a, *b] }\n"<<": { k: 9 }\n')
+test('merge keys: own keys win, earlier mappings win over later ones', async () => {
+  const [node] = await parse('a: &a { k: 1, l: 1 }\nb: &b { l: 2, m: 2 }\nc: { m: 3, <<: [*a, *b] }\n"<<": { k: 9 }\n')
   assert.deepEqual(node && toPlain(node), {
     a: { k: 1, l: 1 },
     b: { l: 2, m: 2 },

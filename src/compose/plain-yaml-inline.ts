@@ -1,0 +1,128 @@
+/**
+ * The values of plain-yaml.ts that stand on one line: plain and quoted texts, "[a, b]", "{ a: b }". Gives up where
+ * YAML's rules go beyond that. Source: YAML 1.2.2, chapter 7.
+ */
+import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
+import type { Origin } from './source-file.ts'
+import { resolvePlain } from './yaml-scalar.ts'
+
+/** Thrown to give up; no Error, so that it costs no stack trace. */
+export const NOT_PLAIN: unique symbol = Symbol('needs the whole of YAML')
+
+export function giveUp(): never {
+  // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error -- caught by parsePlainYaml, never seen outside
+  throw NOT_PLAIN
+}
+
+/** A key without quotes, as the source of a pattern. */
+export const KEY_WORD: string = String.raw`[A-Za-z\d_][\w./-]*`
+
+interface Inline {
+  readonly text: string
+  readonly origin: Origin
+  readonly count: <T extends Node>(node: T) => T
+  at: number
+  depth: number
+}
+
+/** The value that `text` consists of, but for a comment behind it. */
+export function readInline(text: string, origin: Origin, count: Inline['count']): Node {
+  const inline: Inline = { text, origin, count, at: 0, depth: 0 }
+  if (/^[[{"']/.test(text)) {
+    const node = readItem(inline)
+    return /^( +#.*)?$/.test(text.slice(inline.at)) ? node : giveUp()
+  }
+  const comment = text.search(/ +#/)
+  const plain = comment === -1 ? text : text.slice(0, comment)
+  return isPlainText(plain) ? count(scalarNode(resolvePlain(plain), origin)) : giveUp()
+}
+
+/** No indicator at the start, nothing inside that looks like a key. */
+function isPlainText(text: string): boolean {
+  return /^(?:[^\s[\]{},#&*!|>'"%@`?:-]|[-:?](?=[^\s[\]{},]))/.test(text) && !/:( |$)/.test(text)
+}
+
+function place({ origin }: Inline, at: number): Origin {
+  return { source: origin.source, offset: origin.offset + at }
+}
+
+function skipBlanks(inline: Inline): void {
+  while (inline.text[inline.at] === ' ') inline.at += 1
+}
+
+/** A list, mapping or text inside brackets. */
+function readItem(inline: Inline): Node {
+  const start = inline.at
+  switch (inline.text.charAt(start)) {
+    case '[':
+      return readList(inline)
+    case '{':
+      return readMap(inline)
+    case '"':
+    case "'": {
+      const value = readQuoted(inline)
+      // A key without a mapping around it.
+      return inline.text[inline.at] === ':' ? giveUp() : inline.count(scalarNode(value, place(inline, start)))
+    }
+    default: {
+      const word = /^[^,[\]{}]*/.exec(inline.text.slice(start))?.[0] ?? ''
+      const plain = word.trimEnd()
+      if (!isPlainText(plain) || plain.includes(' #')) giveUp()
+      inline.at += word.length
+      return inline.count(scalarNode(resolvePlain(plain), place(inline, start)))
+    }
+  }
+}
+
+/** Calls `item` for every part between commas up to the bracket that closes. */
+function readParts(inline: Inline, end: string, item: () => void): void {
+  if (++inline.depth > 16) giveUp()
+  inline.at += 1
+  skipBlanks(inline)
+  while (inline.text[inline.at] !== end) {
+    item()
+    skipBlanks(inline)
+    if (inline.text[inline.at] === ',') inline.at += 1
+    else if (inline.text[inline.at] !== end) giveUp()
+    skipBlanks(inline)
+  }
+  inline.at += 1
+  inline.depth -= 1
+}
+
+function readList(inline: Inline): Node {
+  const start = inline.at
+  const items: Node[] = []
+  readParts(inline, ']', () => items.push(readItem(inline)))
+  return inline.count(seqNode(items, place(inline, start)))
+}
+
+const INLINE_KEY = new RegExp(`^(${KEY_WORD}):(?= |[,}])`)
+
+function readMap(inline: Inline): Node {
+  const start = inline.at
+  const entries = new Map<string, Entry>()
+  readParts(inline, '}', () => {
+    const key = place(inline, inline.at)
+    const name = INLINE_KEY.exec(inline.text.slice(inline.at))?.[1] ?? giveUp()
+    if (entries.has(name) || name === '__proto__') giveUp()
+    inline.at += name.length + 1
+    skipBlanks(inline)
+    const isEmpty = /[,}]/.test(inline.text[inline.at] ?? '')
+    entries.set(name, { key, value: isEmpty ? inline.count(scalarNode(null, key)) : readItem(inline) })
+  })
+  return inline.count(mapNode(entries, place(inline, start)))
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', n: '\n', t: '\t' }
+
+/** Moves behind the closing quote. */
+function readQuoted(inline: Inline): string {
+  const rest = inline.text.slice(inline.at)
+  const isDouble = rest.startsWith('"')
+  const match = (isDouble ? /^"((?:[^"\\]|\\["\\/nt])*)"/ : /^'((?:[^']|'')*)'/).exec(rest) ?? giveUp()
+  inline.at += match[0].length
+  const [, body = ''] = match
+  if (!isDouble) return body.replaceAll("''", "'")
+  return body.replaceAll(/\\(.)/g, (_, code: string) => ESCAPES[code] ?? giveUp())
+}
