@@ -3,12 +3,14 @@
  * shared and lazily imported parts as chunks beside them. Node refuses to strip types under node_modules, and a bundle
  * starts twice as fast. koffi stays outside: it is native, and only the engine loads it.
  */
-import { chmod, rm, utimes } from 'node:fs/promises'
+import { chmod, rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
+/** Swapped in when it is complete, so that a failed build breaks nothing. */
+const next = join(root, 'node_modules/.mycompose-dist')
 
 /** commander imports node:child_process for a feature that we do not use; opening it takes 5 ms of every start. */
 const lazyChildProcess: Plugin = {
@@ -25,10 +27,11 @@ const lazyChildProcess: Plugin = {
   },
 }
 
-await rm(dist, { recursive: true, force: true })
+const startedAt = new Date()
+await rm(next, { recursive: true, force: true })
 await build({
   entryPoints: { mycompose: join(root, 'src/cli/main.ts'), engine: join(root, 'src/engine/main.ts') },
-  outdir: dist,
+  outdir: next,
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
   splitting: true,
@@ -47,7 +50,8 @@ await build({
   legalComments: 'linked',
   logLevel: 'warning',
 })
-await chmod(join(dist, 'mycompose.js'), 0o755)
-// written last, so newer than every source that went into it
-const now = new Date()
-await utimes(join(dist, 'mycompose.js'), now, now)
+await chmod(join(next, 'mycompose.js'), 0o755)
+// a source that changes meanwhile is newer than the bundle
+for (const name of ['mycompose.js', 'engine.js']) await utimes(join(next, name), startedAt, startedAt)
+await rm(dist, { recursive: true, force: true })
+await rename(next, dist)
