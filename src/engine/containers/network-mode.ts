@@ -28,12 +28,24 @@ export function parseSharing(what: string, mode: string | undefined): Sharing {
 /** Docker's name of the network that a container joins when nothing is said. */
 export const DEFAULT_NETWORK = 'bridge'
 
+/** The docker CLI names the mode as an endpoint too: "default" is the bridge, "host" and "none" are no networks to join. */
+function namedNetworks(mode: string, endpoints: Readonly<Record<string, EndpointSettings>>): typeof endpoints {
+  return Object.fromEntries(
+    Object.entries(endpoints)
+      .filter(([name]) => name === 'default' || name !== mode || !isModeOnly(mode))
+      .map(([name, settings]) => [name === 'default' ? DEFAULT_NETWORK : name, settings]),
+  )
+}
+
+const isModeOnly = (mode: string): boolean => mode === 'none' || parseSharing('network mode', mode).kind !== 'own'
+
 /** Network name -> wish, from both places of a create request. */
 export function wantedEndpoints(
   host: HostConfig,
-  endpoints: Readonly<Record<string, EndpointSettings>>,
+  requested: Readonly<Record<string, EndpointSettings>>,
 ): Readonly<Record<string, EndpointSettings>> {
   const mode = host.NetworkMode ?? 'default'
+  const endpoints = namedNetworks(mode, requested)
   const sharing = parseSharing('network mode', mode)
   if (sharing.kind !== 'own') {
     if (Object.keys(endpoints).length > 0)
