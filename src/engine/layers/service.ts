@@ -74,10 +74,12 @@ async function mount(base: EngineBase, containerId: string): Promise<string> {
 }
 
 async function remove(base: EngineBase, containerId: string): Promise<void> {
-  const { host, config } = base
+  const { host } = base
   const { folder, upper, work, merged, stack } = writeLayerOf(base, containerId)
   for (const point of mountPointsBelow(host, folder).toReversed()) await unmount(base, point)
-  const rubbish = join(config.paths.temporary, `write-layer-${containerId.slice(0, 12)}-${host.randomHex(4)}`)
+  if (!host.files.existsSync(folder)) return
+  // inside the container's folder: `containers` may be a mount of its own (runtime/hybrid-view.ts), where no rename leads out
+  const rubbish = join(folder, `removed-${host.randomHex(4)}`)
   await host.files.mkdir(rubbish, { mode: 0o700 })
   // out of the way by renames first: an interrupted removal leaves no half write layer under its name
   for (const [index, path] of [stack, upper, work].entries())
