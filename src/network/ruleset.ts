@@ -8,7 +8,7 @@
  *   filter forward    isolation between networks, internal networks
  *   nat postrouting   masquerade outwards, and inwards where the answer would not come back to us
  *
- * An accept here does not overrule a drop in another table; see coexistence.ts. Source: man 8 nft, DESIGN.md.
+ * An accept here does not overrule a drop in another table; doctor tells. Source: man 8 nft, DESIGN.md.
  */
 import type { PublishedBinding } from '../state/networks.ts'
 
