@@ -152,7 +152,10 @@ function blockLimits(host: HostConfig, can: CgroupAbilities, warn: (text: string
   if (weight !== 0 && (weight < 10 || weight > 1000)) invalid('range of blkio weight is from 10 to 1000')
   if ((host.BlkioWeightDevice ?? []).length > 0) warn('blkio weights per device are not supported: ignored')
   const throttle = (list: HostConfig['BlkioDeviceReadBps']): ThrottleDevice[] =>
-    (list ?? []).map(({ Path, Rate }) => ({ ...can.deviceNumber(Path), rate: Rate }))
+    (list ?? []).map(({ Path, Rate }) => {
+      const { major, minor } = can.deviceNumber(Path)
+      return { major, minor, rate: Rate }
+    })
   const block = {
     ...(weight > 0 && can.ioWeight ? { weight } : {}),
     throttleReadBpsDevice: throttle(host.BlkioDeviceReadBps),

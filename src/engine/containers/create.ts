@@ -174,7 +174,7 @@ async function describe(
   return {
     ...identity,
     createdAt: context.host.clock.nowRfc3339(),
-    image: { reference, id: image.id, chainIds: image.chainIds, platform: `${image.config.os}` },
+    image: { reference, id: image.id, chainIds: image.chainIds, platform: image.config.os },
     config,
     hostConfig,
     endpoints: wantedEndpoints(hostConfig, request.NetworkingConfig?.EndpointsConfig ?? {}),

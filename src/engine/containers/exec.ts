@@ -108,9 +108,14 @@ export function createExecs(context: ContainersContext): Execs {
     const { stdout, stderr, stdin } = process.child
     stdin?.on('error', () => {}) // EPIPE: the process has closed its input
     const listeners: OutputListener[] = []
+    let hasToldWhy = false
+    stderr?.once('data', () => {
+      hasToldWhy = true
+    })
+    stderr?.pause() // until somebody listens
     const finished = process.finished.then((result) => {
       finish(record, result)
-      if (result.error !== undefined)
+      if (result.error !== undefined && !hasToldWhy)
         for (const listener of listeners) listener('stderr', Buffer.from(failureText(record, result)))
     })
     return {
@@ -174,7 +179,7 @@ export function createExecs(context: ContainersContext): Execs {
       output.end()
     })
     return terminalSession(
-      terminal as unknown as Writable,
+      terminal,
       output,
       Promise.all([all, ended(output)]).then(() => {}),
     )

@@ -4,7 +4,7 @@
  * start finds what ended while the engine was away.
  */
 import { join } from 'node:path'
-import type { FSWatcher } from 'node:fs'
+import type { FileWatcher } from '../../host/host.ts'
 import { lockKey, publish, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { removeLocked } from './remove.ts'
@@ -141,7 +141,7 @@ export async function handleExit(context: ContainersContext, id: string): Promis
 }
 
 /** Exits from now on. */
-export function watchExits(context: ContainersContext): FSWatcher {
+export function watchExits(context: ContainersContext): FileWatcher {
   const onExit = (name: string): void => {
     handleExit(context, name).catch((error: unknown) =>
       context.log('error', 'cannot handle the end of a container', { container: name, error: String(error) }),

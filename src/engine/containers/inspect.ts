@@ -130,7 +130,7 @@ function toPorts({ document, sandbox }: ContainerView): PublishedPort[] {
     const base = { PrivatePort: Number(port), Type: type as PublishedPort['Type'] }
     const bindings = sandbox.ports[key] ?? []
     if (bindings.length === 0) return [base]
-    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, ...base, PublicPort: Number(HostPort) }))
+    return bindings.map(({ HostIp, HostPort }) => Object.assign({ IP: HostIp, PublicPort: Number(HostPort) }, base))
   })
 }
 

@@ -1,8 +1,8 @@
 /** The container service: what the API calls, each a few lines over the parts in this folder. See engine/services.ts. */
 import { join } from 'node:path'
-import type { FSWatcher } from 'node:fs'
 import { ConflictError } from '../../errors.ts'
 import type { WaitResponse } from '../../api/types/index.ts'
+import type { FileWatcher } from '../../host/host.ts'
 import { openCgroups } from '../cgroups/cgroups.ts'
 import { detectCgroupLayout } from '../cgroups/layout.ts'
 import { findRuntimes } from '../runtime/choose.ts'
@@ -53,7 +53,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const context = createContext(base, dependencies)
   const { store, locks, networks, layers, images } = context
   const execs = createExecs(context)
-  let watcher: FSWatcher | undefined
+  let watcher: FileWatcher | undefined
 
   function watch(): void {
     watcher ??= watchExits(context)

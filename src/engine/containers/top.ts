@@ -21,7 +21,7 @@ export function parseProcessTable(text: string, pids: ReadonlySet<number>): Proc
     const fields = line.trim().split(/\s+/)
     const last = titles.length - 1
     // the last column, the command, may hold blanks
-    return fields.length > titles.length ? [...fields.slice(0, last), fields.slice(last).join(' ')] : fields
+    return fields.length > titles.length ? fields.toSpliced(last, fields.length, fields.slice(last).join(' ')) : fields
   })
   return { Titles: titles, Processes: rows.filter((row) => pids.has(Number(row[pidColumn]))) }
 }

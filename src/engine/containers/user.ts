@@ -72,7 +72,7 @@ function findGroups(group: string, matches: (entry: GroupEntry) => boolean): Gro
 export function parseUserSpec(spec: string): { readonly user: string; readonly group: string | undefined } {
   const parts = spec.split(':')
   const [user = '', group] = parts
-  const hasControl = [...spec].some((character) => character < ' ' || character === '\u007F')
+  const hasControl = /\p{Cc}/u.test(spec)
   if (parts.length > 2 || hasControl || group === '' || (user === '' && group !== undefined))
     throw new InvalidRequestError(`invalid user ${JSON.stringify(spec)}: want "user", "uid", "user:group" or "uid:gid"`)
   if (isNumber(user)) checkedId(user, 'uid')

@@ -28,14 +28,28 @@ const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** PURE */
 export function conmonArgv(conmonPath: string, runtime: OciRuntime, request: ConmonRequest): string[] {
   const { containerId, bundle, logPath, logMaxBytes } = request
+  const logTarget = logPath === undefined ? 'null:' : `k8s-file:${logPath}`
+  const options: readonly (readonly [string, string])[] = [
+    ['--api-version', '1'],
+    ['--cid', containerId],
+    ['--cuuid', containerId],
+    ['--name', containerId],
+    ['--runtime', runtime.path],
+    ...runtime.globalArgs.map((argument) => ['--runtime-arg', argument] as const),
+    ['--bundle', bundle],
+    ['--persist-dir', bundle],
+    ['--exit-dir', request.exitFolder],
+    ['--container-pidfile', request.containerPidFile],
+    ['--conmon-pidfile', request.conmonPidFile],
+    ['--log-path', logTarget],
+    ['--log-level', 'error'],
+    ...(logMaxBytes > 0 ? [['--log-size-max', String(logMaxBytes)] as const] : []),
+  ]
   return [
     conmonPath,
-    ...['--api-version', '1', '--cid', containerId, '--cuuid', containerId, '--name', containerId],
-    ...['--runtime', runtime.path, ...runtime.globalArgs.flatMap((argument) => ['--runtime-arg', argument])],
-    ...['--bundle', bundle, '--persist-dir', bundle, '--full-attach', '--exit-dir', request.exitFolder],
-    ...['--container-pidfile', request.containerPidFile, '--conmon-pidfile', request.conmonPidFile],
-    ...['--log-path', logPath === undefined ? 'null:' : `k8s-file:${logPath}`, '--log-level', 'error', '--no-sync-log'],
-    ...(logMaxBytes > 0 ? ['--log-size-max', String(logMaxBytes)] : []),
+    ...options.flat(),
+    '--full-attach',
+    '--no-sync-log',
     ...(request.terminal ? ['--terminal'] : []),
     ...(request.keepStdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
   ]

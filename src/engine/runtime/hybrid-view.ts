@@ -102,8 +102,9 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
     close() {
       if (namespaceFd !== undefined) mountNamespaces.close(namespaceFd)
       namespaceFd = undefined
-      if (!isPrepared) return
       isPrepared = false
+      // also what an earlier engine of this root made
+      if (!readMounts().some(({ target }) => target === paths.containers)) return
       try {
         mounts.umount(paths.containers)
       } catch (error) {

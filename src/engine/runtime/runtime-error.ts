@@ -8,9 +8,8 @@ const MAX_TEXT = 2000
 
 /** One line, without control characters, of bounded length: runtimes repeat names from images. */
 export function cleanToolText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- that is the point
   return text
-    .replaceAll(/[\u0000-\u001F\u007F-\u009F]+/g, ' ')
+    .replaceAll(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, MAX_TEXT)
 }
@@ -19,7 +18,8 @@ export function cleanToolText(text: string): string {
 export function exitCodeOfStartError(text: string): 126 | 127 | 128 {
   if (/executable file not found|no such file or directory|system cannot find the file|not found in \$PATH/i.test(text))
     return 127
-  if (/permission denied|not a directory|is a directory|exec format error|text file busy/i.test(text)) return 126
+  if (/permission denied|open executable|not a directory|is a directory|exec format error|text file busy/i.test(text))
+    return 126
   return 128
 }
 

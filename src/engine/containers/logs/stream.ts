@@ -2,8 +2,8 @@
  * A container's log as a stream: what is there, then (following) what comes, until the container has ended for good, is
  * removed, or the reader leaves. Reading waits for the sink.
  */
-import type { FileHandle } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
+import type { FileHandle } from '../../../host/host.ts'
 import { InvalidRequestError, errnoOf } from '../../../errors.ts'
 import type { LogOptions } from '../../services.ts'
 import type { ContainersContext } from '../context.ts'
@@ -101,7 +101,12 @@ async function isReplaced(context: ContainersContext, path: string, file: FileHa
 async function follow(
   context: ContainersContext,
   container: Container,
-  source: { readonly path: string; readonly reader: Reader | undefined; readonly framer: Framer; isOver(): boolean },
+  source: {
+    readonly path: string
+    readonly reader: Reader | undefined
+    readonly framer: Framer
+    readonly isOver: () => boolean
+  },
   sink: Writable,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 /** Where the last N entries of a log begin: read backwards, block by block. */
-import type { FileHandle } from 'node:fs/promises'
+import type { FileHandle } from '../../../host/host.ts'
 
 const BLOCK_BYTES = 256 * 1024
 const NEWLINE = 0x0a
@@ -30,7 +30,9 @@ export async function tailOffset(file: FileHandle, size: number, count: number):
       const lineEnd = block[end - 1] === NEWLINE ? end - 1 : end
       const start = lineEnd === 0 ? 0 : block.lastIndexOf(NEWLINE, lineEnd - 1) + 1
       if (start === 0 && position > 0) break
-      if (endsEntry(block, start, lineEnd)) {
+      // a last entry without end of line counts too
+      const isLast = position + end === size
+      if (isLast || endsEntry(block, start, lineEnd)) {
         found += 1
         if (found > count) return position + end
       }

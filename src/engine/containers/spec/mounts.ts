@@ -34,7 +34,7 @@ function sharedMemoryMount(shm: SharedMemory): OciMount[] {
         },
       ]
     case 'bind':
-      return [{ destination: '/dev/shm', type: 'bind', source: shm.source, options: ['rbind', 'rprivate'] }]
+      return [{ destination: '/dev/shm', type: 'bind', source: shm.source, options: ['rbind', 'rprivate', ...NO_ALL] }]
     case 'none':
       return []
     default:

@@ -4,7 +4,7 @@
  * Source: moby/profiles seccomp format; runtime-spec config-linux.md.
  */
 import { InvalidRequestError } from '../../../errors.ts'
-import type { SeccompArgument, SeccompFilter } from '../../../host/seccomp.ts'
+import type { SeccompArgument, SeccompFilter, SeccompRule } from '../../../host/seccomp.ts'
 import { DEFAULT_PROFILE } from './seccomp-profile.ts'
 
 interface RuleScope {
@@ -62,6 +62,15 @@ function applies({ includes, excludes }: ProfileRule, scope: SeccompScope, arch:
   return includes?.minKernel === undefined || isKernelAtLeast(scope.kernelRelease, includes.minKernel)
 }
 
+function toFilterRule({ names, name, action, errnoRet, args }: ProfileRule): SeccompRule {
+  return {
+    names: names ?? (name === undefined ? [] : [name]),
+    action,
+    ...(errnoRet === undefined ? {} : { errnoRet }),
+    ...(args === undefined || args === null || args.length === 0 ? {} : { args }),
+  }
+}
+
 /** Throws InvalidRequestError on machines whose names we do not know: no filter is no answer. */
 export function flattenProfile(profile: SeccompProfile, scope: SeccompScope): SeccompFilter {
   const arch = ARCHES[scope.arch]
@@ -70,14 +79,7 @@ export function flattenProfile(profile: SeccompProfile, scope: SeccompScope): Se
     defaultAction: profile.defaultAction,
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: arch.tokens,
-    syscalls: profile.syscalls
-      .filter((rule) => applies(rule, scope, arch.name))
-      .map(({ names, name, action, errnoRet, args }) => ({
-        names: names ?? (name === undefined ? [] : [name]),
-        action,
-        ...(errnoRet === undefined ? {} : { errnoRet }),
-        ...(args === undefined || args === null || args.length === 0 ? {} : { args }),
-      })),
+    syscalls: profile.syscalls.filter((rule) => applies(rule, scope, arch.name)).map(toFilterRule),
   }
 }
 

@@ -126,7 +126,7 @@ export function toOciSpec(input: SpecInput): OciSpec {
 
 /** RLIM_INFINITY as the runtimes read it: beyond what a JavaScript number holds. */
 const UNLIMITED = '18446744073709551615'
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
+const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
 
 /** The text of config.json or of a process file. Infinity (a limit) becomes RLIM_INFINITY. */
 export function formatOci(value: OciSpec | OciProcess): string {
