@@ -69,7 +69,10 @@ async function enabledServices(
 ): Promise<Record<string, Service>> {
   const lookup = lookupIn(variables.values)
   const environment: EnvironmentContext = { reader, problems, lookup, originOf: (path) => originAt(tree, path) }
-  const defaultContext = request.skip?.pathResolution === true ? '.' : workingDir
+  const options = {
+    defaultContext: request.skip?.pathResolution === true ? '.' : workingDir,
+    isNormalised: request.skip?.normalization !== true,
+  }
   const services: Record<string, Service> = {}
   for (const name of enabled) {
     const draft = drafts[name] ?? {}
@@ -82,7 +85,7 @@ async function enabledServices(
             environment: await readServiceEnvironment(name, draft, environment),
             labels: await readServiceLabels(name, draft, environment),
           },
-      defaultContext,
+      options,
     )
   }
   return services

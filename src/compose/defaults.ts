@@ -6,12 +6,19 @@ import type { ServiceDraft } from './draft.ts'
 import type { BuildConfig } from './model-build.ts'
 import type { BindMount, Dependency, Service, ServiceNetwork, ServiceVolume } from './model.ts'
 
+export interface CompletionOptions {
+  /** What `build` without a context means. */
+  readonly defaultContext: string
+  /** false: without the default network and implied dependencies (`config --no-normalize`). */
+  readonly isNormalised: boolean
+}
+
 /** Without env files: `environment` and `labels` come resolved from service-environment.ts. */
 export function completeService(
   name: string,
   draft: ServiceDraft,
   resolved: Pick<Service, 'environment' | 'labels'>,
-  defaultContext = '.',
+  { defaultContext, isNormalised }: CompletionOptions = { defaultContext: '.', isNormalised: true },
 ): Service {
   const { envFile: _envFile, labelFile: _labelFile, ...attributes } = draft
   return {
@@ -21,11 +28,11 @@ export function completeService(
     entrypoint: draft.entrypoint ?? null,
     environment: resolved.environment,
     labels: resolved.labels,
-    dependsOn: dependencies(draft),
+    dependsOn: dependencies(draft, isNormalised),
     ports: draft.ports ?? [],
     expose: draft.expose ?? [],
     volumes: (draft.volumes ?? []).map(completeVolume),
-    networks: networksOf(draft),
+    networks: isNormalised ? networksOf(draft) : (draft.networks ?? {}),
     secrets: draft.secrets ?? [],
     configs: draft.configs ?? [],
     profiles: draft.profiles ?? [],
@@ -71,7 +78,7 @@ function networksOf({ networkMode, networks }: ServiceDraft): Readonly<Record<st
   return networks === undefined || Object.keys(networks).length === 0 ? { default: null } : networks
 }
 
-function dependencies(draft: ServiceDraft): Record<string, Dependency> {
+function dependencies(draft: ServiceDraft, withImplied: boolean): Record<string, Dependency> {
   const all: Record<string, Dependency> = {}
   for (const [name, declared] of Object.entries(draft.dependsOn ?? {})) {
     all[name] = {
@@ -80,6 +87,7 @@ function dependencies(draft: ServiceDraft): Record<string, Dependency> {
       required: declared.required ?? true,
     }
   }
+  if (!withImplied) return all
   const imply = (name: string, restart: boolean): void => {
     if (!Object.hasOwn(all, name)) all[name] = { condition: 'service_started', restart, required: true }
   }

@@ -12,6 +12,7 @@ import { explicitProjectName, nameOfFiles, nameOfFolder } from './project-name.t
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
 import { locationOf, problemAt } from './source-file.ts'
 import type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
+import { unsupportedAttributes } from './unsupported.ts'
 import { addFolderVariables, loadVariables, lookupIn, type ProjectVariables } from './variables.ts'
 
 export type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
@@ -38,7 +39,9 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
     { request, reader, problems, removed: context.removed },
   )
   problems.throwIfAny()
-  return { project, warnings: inFileOrder(problems.warnings), ...lookups(tree) }
+  const found = lookups(tree)
+  const unsupported = request.skip?.unsupported === true ? [] : unsupportedAttributes(project, found.problemAt)
+  return { project, warnings: inFileOrder([...problems.warnings, ...unsupported]), ...found }
 }
 
 /**

@@ -35,6 +35,8 @@ export interface LoadRequest {
     readonly envResolution?: boolean
     readonly normalization?: boolean
     readonly pathResolution?: boolean
+    /** Warnings of what the engine does not honour: for commands that start nothing. */
+    readonly unsupported?: boolean
   }
 }
 

@@ -63,7 +63,7 @@ function wordText(text: string): string {
 }
 
 /** Words that some reader takes for null or a boolean. */
-const OTHER_TYPES = /^(~|null|true|false|yes|no|on|off|y|n|=|<<|[-+]?\.(inf|nan)|e[-+]?\d+)$/i
+const OTHER_TYPES = /^(~|null|true|false|yes|no|on|off|y|n|=|<<|[-+]?\.(inf|nan)|\.?e[-+]?\d+)$/i
 /** Starts like a number and yet is none: "5s", "1m30s", "127.0.0.1", "8000-8010", "-c", "--flag". */
 const NEARLY_NUMBER = /^(\d+[a-zA-Z]*[g-zG-Z]\w*|\d+(\.\d+){3}|\d+-\d+|--?(?!e\d)[a-zA-Z][\w-]*)$/
 const OTHER_BASE = /^0[xob]/i

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { loadProject } from '../../../src/compose/load.ts'
 import { printProject } from '../../../src/compose/print.ts'
-import { load, memoryReader } from './support.ts'
+import { load, memoryReader, sourcesOf } from './support.ts'
 
 const name = fc.stringMatching(/^[a-z][a-z0-9_-]{0,6}$/)
 const value = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constantFrom('$A', '$$', '${B}', 'a\nb', ' ', 'yes'))
@@ -102,6 +102,17 @@ test('the project tells where its parts stand', async () => {
     column: 18,
   })
   assert.equal(problemAt(['services', 'db'], { code: 'X', message: 'm' }).sourceLine, '  db: { image: y }')
+})
+
+test('--no-normalize, --no-path-resolution, --no-env-resolution, --no-consistency', async () => {
+  const text = 'services: { a: { image: x, links: [b], volumes: ["./v:/v"], env_file: no.env, environment: [A] } }'
+  const { project } = await load(text, {
+    environment: { A: '1' },
+    skip: { normalization: true, pathResolution: true, envResolution: true, consistency: true },
+  })
+  const { a } = project.services
+  assert.deepEqual([a?.networks, a?.dependsOn, a?.environment], [{}, {}, { A: null }])
+  assert.deepEqual(sourcesOf(a), ['./v'])
 })
 
 test('"-" is read once and other files not at all', async () => {
