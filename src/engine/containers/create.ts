@@ -126,9 +126,11 @@ async function resolveMount(
       return wish
     case 'volume': {
       const { request, ...rest } = wish
-      const anonymous = request.Name === undefined || request.Name === ''
+      const isNew = request.Name === undefined || request.Name === ''
       const volume = await context.volumes.create(request)
-      if (anonymous) undo.defer(() => context.volumes.remove(volume.Name, { force: true }))
+      // a container that replaces another takes its anonymous volumes by name: they stay anonymous, and go with it
+      const anonymous = isNew || volume.Labels?.['com.docker.volume.anonymous'] !== undefined
+      if (isNew) undo.defer(() => context.volumes.remove(volume.Name, { force: true }))
       const source = subpathSource(context.host, volume.Mountpoint, rest.subpath)
       return { ...rest, name: volume.Name, source, anonymous, driver: volume.Driver }
     }

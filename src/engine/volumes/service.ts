@@ -19,6 +19,9 @@ export interface VolumeDependencies {
   readonly usersOf: ContainerService['usersOf']
 }
 
+/** Docker's mark of a volume that was made without a name, for whoever meets it by its name later. */
+const ANONYMOUS_LABEL = 'com.docker.volume.anonymous'
+
 export function createVolumeService(base: EngineBase, { usersOf }: VolumeDependencies): VolumeService {
   const { config, host } = base
   const rows = volumeRows(base.state)
@@ -132,7 +135,8 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
             })
           return toVolume(found)
         }
-        const volume = { name, created: host.clock.nowRfc3339(), labels: request.Labels ?? {}, options, anonymous }
+        const labels = { ...request.Labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) }
+        const volume = { name, created: host.clock.nowRfc3339(), labels, options, anonymous }
         rows.insert(volume)
         try {
           await makeFolder(volume)
