@@ -149,7 +149,8 @@ async function importBusybox(client: EngineClient): Promise<void> {
 export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {}): EngineUnderTest {
   const root = mkdtempSync(join(tmpdir(), 'mycompose-test-'))
   const engine = createEngine(root)
-  let hasFailed = false
+  // what a test left behind is told once, and is no leak of the tests after it
+  const told = new Set<string>()
   before(async () => {
     if (PEER !== undefined) await importBusybox(engine.client())
     else if (busybox) await engine.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
@@ -157,23 +158,21 @@ export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {
   afterEach(async (t) => {
     // `error` is not in @types/node yet; it is null for a test that passed
     const context = t as TestContext & { readonly error: unknown }
-    if (context.error !== null) {
-      hasFailed = true
-      tellLog(context, engine)
-      return
-    }
-    // leftovers of an earlier test that failed are no leak of this one
-    if (!hasFailed && PEER === undefined) assert.deepEqual(idleLeaks(await findTraces(engine.config), engine.pid()), [])
+    if (context.error !== null) tellLog(context, engine)
+    if (PEER !== undefined) return
+    const traces = await findTraces(engine.config)
+    const leaks = idleLeaks(engine.config, traces, engine.pid()).filter((leak) => !told.has(leak))
+    for (const leak of leaks) told.add(leak)
+    if (context.error === null) assert.deepEqual(leaks, [], 'left behind by this test')
   })
   after(async () => {
     engine.close()
     if (PEER !== undefined) return rmSync(root, { recursive: true })
     const stopped = await engine.run(['engine', 'stop'])
-    const traces = await findTraces(engine.config)
+    const leaks = describeTraces(await findTraces(engine.config)).filter((leak) => !told.has(leak))
     await sweep(engine.config)
-    if (hasFailed) return
     assert.equal(stopped.exitCode, 0, describeResult(stopped))
-    assert.deepEqual(describeTraces(traces), [], 'left behind by an engine that was stopped')
+    assert.deepEqual(leaks, [], 'left behind by an engine that was stopped')
   })
   return engine
 }

@@ -96,21 +96,22 @@ export async function findTraces(config: EngineConfig): Promise<Traces> {
   }
 }
 
-/** "links: mc3fa-…" for each kind that has any. */
+/** "links: mc3fa-…", one line a find. */
 export function describeTraces(traces: Partial<Traces>): string[] {
-  return Object.entries(traces).flatMap(([kind, found]) => (found.length > 0 ? [`${kind}: ${found.join(', ')}`] : []))
+  return Object.entries(traces).flatMap(([kind, found]) => found.map((one) => `${kind}: ${one}`))
 }
 
 /**
- * Of a running engine without containers: its own process may be there, its table and the empty parent cgroups too.
- * A bridge may not: the test's `down` removes the networks.
+ * Of a running engine without containers: its own process may be there, its table, the empty parent cgroups, and
+ * `containers` mounted on itself (the hybrid view of runtime/). A bridge may not: `down` removes the networks.
  */
-export function idleLeaks(traces: Traces, enginePid: number | undefined): string[] {
-  const { tables: _tables, cgroups, processes, ...rest } = traces
+export function idleLeaks(config: EngineConfig, traces: Traces, enginePid: number | undefined): string[] {
+  const { tables: _tables, ...rest } = traces
   return describeTraces({
     ...rest,
-    cgroups: cgroups.filter((path) => !/\/mycompose-[0-9a-f]{6}$/.test(path)),
-    processes: processes.filter((line) => !line.startsWith(`${enginePid} `)),
+    mounts: traces.mounts.filter((point) => point !== config.paths.containers),
+    cgroups: traces.cgroups.filter((path) => !path.endsWith(`/${config.cgroupParent}`)),
+    processes: traces.processes.filter((line) => !line.startsWith(`${enginePid} `)),
   })
 }
 
