@@ -1,0 +1,49 @@
+/** Images in the API's shape. PURE. Source: Docker Engine API v1.51, ImageSummary and ImageInspect. */
+import type { ImageConfig, ImageInspect, ImageSummary } from '../../api/types/index.ts'
+import { toFamiliar } from './reference.ts'
+import type { ImageRecord } from '../../state/images.ts'
+
+export interface DescribedImage {
+  readonly image: ImageRecord
+  readonly config: ImageConfig
+  /** In full, sorted. */
+  readonly tags: readonly string[]
+}
+
+const NEVER = '0001-01-01T00:00:00Z'
+
+/** `containers`: how many use it. */
+export function toSummary({ image, config, tags }: DescribedImage, containers: number): ImageSummary {
+  return {
+    Id: image.id,
+    ParentId: '',
+    RepoTags: tags.map((tag) => toFamiliar(tag)),
+    RepoDigests: [], // digests of manifests: an image that came from no registry has none
+    Created: Math.floor(Date.parse(config.created ?? NEVER) / 1000),
+    Size: image.sizeBytes,
+    SharedSize: -1,
+    Labels: config.config?.Labels ?? null,
+    Containers: containers,
+  }
+}
+
+export function toInspect({ image, config, tags }: DescribedImage, upperFolder: string): ImageInspect {
+  const last = config.history?.at(-1)
+  return {
+    Id: image.id,
+    RepoTags: tags.map((tag) => toFamiliar(tag)),
+    RepoDigests: [], // digests of manifests: an image that came from no registry has none
+    Parent: '',
+    Comment: last?.comment ?? '',
+    Created: config.created ?? NEVER,
+    Author: config.author ?? '',
+    Config: config.config ?? {},
+    Architecture: config.architecture,
+    ...(config.variant === undefined ? {} : { Variant: config.variant }),
+    Os: config.os,
+    Size: image.sizeBytes,
+    GraphDriver: { Name: 'overlay2', Data: { UpperDir: upperFolder } },
+    RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
+    Metadata: { LastTagTime: image.taggedAt },
+  }
+}

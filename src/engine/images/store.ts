@@ -1,0 +1,115 @@
+/**
+ * Images on disk and in the state: the configuration is blobs/sha256/<hex>, its digest the image's id; rows hold the
+ * stack of layers and the tags. Finding an image by anything a user may write.
+ */
+import { join } from 'node:path'
+import type { ImageConfig } from '../../api/types/index.ts'
+import type { EngineBase } from '../context.ts'
+import { decodeConfig, encodeConfig } from './image-config.ts'
+import { parseReference, toCanonicalTag, type Reference } from './reference.ts'
+import { digestOf, hexOf } from '../layers/chain.ts'
+import { commitLayers, type StagedLayer } from '../layers/store.ts'
+import { InvalidRequestError, MycomposeError, NotFoundError } from '../../errors.ts'
+import { findImage, findImagesByPrefix, findTag, saveImage, saveTag, type ImageRecord } from '../../state/images.ts'
+
+function blobPath({ config }: EngineBase, id: string): string {
+  return join(config.paths.blobs, 'sha256', hexOf(id))
+}
+
+/** Throws IMAGE_DAMAGED when the blob is not what the id says. */
+export async function readConfig(base: EngineBase, id: string): Promise<ImageConfig> {
+  const text = await base.host.files.readTextIfExists(blobPath(base, id))
+  if (text !== undefined && digestOf(text) === id) return decodeConfig(text)
+  throw new MycomposeError(
+    `the configuration of image ${id.slice(0, 19)} is ${text === undefined ? 'missing' : 'damaged'}`,
+    {
+      code: 'IMAGE_DAMAGED',
+      hint: `remove the image (mycompose image rm ${id.slice(7, 19)}) and make it again`,
+    },
+  )
+}
+
+export async function deleteConfig(base: EngineBase, id: string): Promise<void> {
+  await base.host.files.rm(blobPath(base, id), { force: true })
+}
+
+export interface CommitRequest {
+  /** Chain ids that the new layers stand on. */
+  readonly parents: readonly string[]
+  readonly staged: readonly StagedLayer[]
+  readonly config: ImageConfig
+  /** Moved here when another image has it. */
+  readonly tag?: Reference
+}
+
+/** Layers, configuration, image and tag become visible at once. Returns the id. The same content is the same image. */
+export async function commitImage(base: EngineBase, { parents, staged, config, tag }: CommitRequest): Promise<string> {
+  const { host, state } = base
+  const bytes = encodeConfig(config)
+  const id = digestOf(bytes)
+  await host.files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
+  await host.files.writeAtomic(blobPath(base, id), bytes, { mode: 0o600 })
+  await commitLayers(base, parents, staged, (layers) => {
+    const sizeBytes = layers.reduce((total, layer) => total + layer.sizeBytes, 0)
+    saveImage(state, {
+      id,
+      chainIds: layers.map((layer) => layer.chainId),
+      sizeBytes,
+      taggedAt: host.clock.nowRfc3339(),
+    })
+    if (tag !== undefined) saveTag(state, { reference: toCanonicalTag(tag), imageId: id })
+  })
+  return id
+}
+
+/** What a user may write for an image, and how it was meant. */
+export interface FoundImage {
+  readonly image: ImageRecord
+  /** The tag in full when it was named by one, undefined when by its id. */
+  readonly tag: string | undefined
+}
+
+function byName(base: EngineBase, text: string): FoundImage | undefined {
+  let reference: Reference
+  try {
+    reference = parseReference(text)
+  } catch (error) {
+    if (error instanceof InvalidRequestError && /^(sha256:)?[0-9a-f]{64}$/.test(text)) return undefined
+    throw error
+  }
+  if (reference.digest !== undefined) {
+    const image = findImage(base.state, reference.digest)
+    return image === undefined ? undefined : { image, tag: undefined }
+  }
+  const tag = toCanonicalTag(reference)
+  const row = findTag(base.state, tag)
+  const image = row === undefined ? undefined : findImage(base.state, row.imageId)
+  return image === undefined ? undefined : { image, tag }
+}
+
+function byId(base: EngineBase, text: string): FoundImage | undefined {
+  const prefix = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1]
+  if (prefix === undefined) return undefined
+  const [image, another] = findImagesByPrefix(base.state, `sha256:${prefix}`)
+  if (image === undefined) return undefined
+  if (another !== undefined)
+    throw new InvalidRequestError(`the image id ${text} is not unique`, { hint: 'give more of its digits' })
+  return { image, tag: undefined }
+}
+
+function notFound(text: string): NotFoundError {
+  const bootstrap = /^(?:docker\.io\/(?:library\/)?)?(debian:(?:bookworm|trixie)(?:-slim)?|debian:12)$/.exec(text)?.[1]
+  const hint =
+    bootstrap === undefined
+      ? `images are not pulled from registries yet: load one with "mycompose image import FILE.tar ${text}", or make one with "mycompose image bootstrap debian:bookworm-slim --tag ${text}"`
+      : `make it with "mycompose image bootstrap ${bootstrap}"`
+  return new NotFoundError(`No such image: ${text}`, { code: 'NO_SUCH_IMAGE', hint })
+}
+
+/** By full id, by name, by unique prefix of an id. Throws NotFoundError, InvalidRequestError. */
+export function findImageByText(base: EngineBase, text: string): FoundImage {
+  const isFullId = /^sha256:[0-9a-f]{1,64}$|^[0-9a-f]{64}$/.test(text)
+  const found = (isFullId ? byId(base, text) : byName(base, text)) ?? byId(base, text)
+  if (found === undefined) throw notFound(text)
+  return found
+}
