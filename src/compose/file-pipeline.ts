@@ -8,8 +8,8 @@ import { parseDocuments, sourceFile } from './document.ts'
 import { interpolateTree, type Lookup } from './interpolate.ts'
 import { child, type MapNode, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
+import { readText, type Reference } from './read-text.ts'
 import { checkSchema } from './schema.ts'
-import type { Origin } from './source-file.ts'
 
 /** What all files of one load share. */
 export interface FileContext {
@@ -41,24 +41,12 @@ export async function readDocuments(path: string, from: Reference, context: File
   return parsed?.documents ?? []
 }
 
-/** Who asks for a file: where, and who collects it when there is none. */
-export interface Reference {
-  readonly origin: Origin | undefined
-  readonly problems: Problems
-}
-
 async function readFile(path: string, from: Reference, { reader }: FileContext): Promise<string | undefined> {
-  const { origin, problems } = from
   if (path === '-') return await reader.readStdin()
-  try {
-    const text = await reader.readText(path)
-    if (text === undefined) problems.error(origin, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
-    return text
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    problems.error(origin, { code: 'FILE_UNREADABLE', message: `cannot read ${path}: ${reason}` })
-    return undefined
-  }
+  const read = await readText(path, from, reader)
+  if ('text' in read) return read.text
+  if (read.missing) from.problems.error(from.origin, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
+  return undefined
 }
 
 /** The interpolated, checked, canonical tree of a document; undefined when it is no mapping. */

@@ -12,6 +12,7 @@ import { interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
 import { child, mapNode, textOf, withoutEntry, type MapNode, type Node } from './node.ts'
 import { isRemote, resolvePath } from './paths.ts'
+import { readText } from './read-text.ts'
 import { locationOf, type Origin } from './source-file.ts'
 
 /** A file of the project with its documents, not yet interpolated. */
@@ -122,15 +123,15 @@ async function includeEnvironment(node: Node | undefined, baseDir: string, conte
   const candidates = node === undefined ? [{ path: posix.join(baseDir, '.env'), origin: undefined }] : named
   for (const { path, origin } of candidates) {
     if (path === '/dev/null') continue
-    const text = await context.reader.readText(path)
-    if (text === undefined) {
-      if (origin !== undefined) {
+    const read = await readText(path, { origin, problems: context.problems }, context.reader)
+    if (!('text' in read)) {
+      if (read.missing && origin !== undefined) {
         context.problems.error(origin, { code: 'FILE_NOT_FOUND', message: `no such env file: ${path}` })
       }
       continue
     }
     const lookup = (name: string): string | undefined => context.lookup(name) ?? variables[name]
-    Object.assign(variables, parseDotenv(sourceFile(path, text), lookup, context.problems))
+    Object.assign(variables, parseDotenv(sourceFile(path, read.text), lookup, context.problems))
   }
   return variables
 }

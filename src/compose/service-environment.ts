@@ -7,6 +7,7 @@ import { parseDotenv, parseRawEnv } from './dotenv.ts'
 import type { ServiceDraft } from './draft.ts'
 import type { Lookup } from './interpolate.ts'
 import type { Problems } from './problems.ts'
+import { readText } from './read-text.ts'
 import type { SourceReader } from './request.ts'
 import type { Origin } from './source-file.ts'
 
@@ -69,16 +70,11 @@ async function readNamed(
   origin: Origin | undefined | null,
   { reader, problems }: EnvironmentContext,
 ): Promise<string | undefined> {
-  try {
-    const text = await reader.readText(path)
-    if (text === undefined && origin !== null) {
-      const hint = what === 'env file' ? 'create it, or mark it "required: false"' : undefined
-      problems.error(origin, { code: 'FILE_NOT_FOUND', message: `${what} ${path} not found`, hint })
-    }
-    return text
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    problems.error(origin ?? undefined, { code: 'FILE_UNREADABLE', message: `cannot read ${what} ${path}: ${reason}` })
-    return undefined
+  const read = await readText(path, { origin: origin ?? undefined, problems }, reader)
+  if ('text' in read) return read.text
+  if (read.missing && origin !== null) {
+    const hint = what === 'env file' ? 'create it, or mark it "required: false"' : undefined
+    problems.error(origin, { code: 'FILE_NOT_FOUND', message: `${what} ${path} not found`, hint })
   }
+  return undefined
 }

@@ -8,6 +8,7 @@ import { parseDotenv, type EnvMap } from './dotenv.ts'
 import type { Lookup } from './interpolate.ts'
 import { resolvePath } from './paths.ts'
 import type { Problems } from './problems.ts'
+import { readText } from './read-text.ts'
 import type { LoadRequest, SourceReader } from './request.ts'
 
 export interface ProjectVariables {
@@ -34,12 +35,10 @@ export async function loadVariables(
     const fromFiles: EnvMap = {}
     const lookup: Lookup = (name) => lookupIn(environment)(name) ?? lookupIn(fromFiles)(name)
     for (const path of named) {
-      const text = await reader.readText(path)
-      if (text === undefined) {
+      const read = await readText(path, { origin: undefined, problems }, reader)
+      if ('text' in read) Object.assign(fromFiles, parseDotenv(sourceFile(path, read.text), lookup, problems))
+      else if (read.missing)
         problems.error(undefined, { code: 'FILE_NOT_FOUND', message: `cannot find env file ${path}` })
-        continue
-      }
-      Object.assign(fromFiles, parseDotenv(sourceFile(path, text), lookup, problems))
     }
     return { values: { ...fromFiles, ...environment }, envFiles: named }
   }
@@ -69,9 +68,9 @@ async function withDefaultFile(
   if (isTrue(request.environment['COMPOSE_DISABLE_ENV_FILE'])) return values
   const path = posix.join(folder, '.env')
   if ((await reader.kind?.(path)) === 'directory') return values
-  const text = await reader.readText(path)
-  if (text === undefined) return values
-  return { ...parseDotenv(sourceFile(path, text), lookupIn(values), problems), ...values }
+  const read = await readText(path, { origin: undefined, problems }, reader)
+  if (!('text' in read)) return values
+  return { ...parseDotenv(sourceFile(path, read.text), lookupIn(values), problems), ...values }
 }
 
 function namedEnvFiles({ envFiles = [], environment, workingDir, homeDir }: LoadRequest): string[] {

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { identifyProject } from '../../../src/compose/load.ts'
+import { identifyProject, loadProject } from '../../../src/compose/load.ts'
 import { normaliseProjectName } from '../../../src/compose/project-name.ts'
 import { load, memoryReader, places, problemsOf, sourcesOf } from './support.ts'
 
@@ -164,4 +164,17 @@ test('identifyProject does not look at the services', async () => {
     memoryReader({ 'compose.yaml': 'name: n\nservices: { web: { image: "${X?}", prots: 1 } }' }),
   )
   assert.equal(identity.name, 'n')
+})
+
+test('a file that cannot be read is a problem, not a crash', async () => {
+  const reader = memoryReader({ 'compose.yaml': ONE })
+  const denied = {
+    ...reader,
+    readText: async (path: string): Promise<string | undefined> => {
+      if (path.endsWith('.env')) throw new Error('EACCES: permission denied')
+      return await reader.readText(path)
+    },
+  }
+  const request = { profiles: [], environment: {}, workingDir: '/project' }
+  await assert.rejects(loadProject(request, denied), { code: 'FILE_UNREADABLE' })
 })
