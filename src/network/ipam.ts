@@ -52,8 +52,34 @@ function cidrOf(text: string): Cidr {
   return cidr
 }
 
-const isFree = (candidate: Cidr, taken: readonly Taken[]): boolean =>
-  !taken.some(({ cidr }) => overlaps(cidr, candidate))
+/** Ranges of addresses, apart and in order, so that a look-up is a binary search: there may be thousands of networks. */
+function rangesOf(taken: readonly Taken[], family: Family): { first: bigint; last: bigint }[] {
+  const ranges: { first: bigint; last: bigint }[] = []
+  const sorted = taken
+    .filter(({ cidr }) => cidr.family === family)
+    .map(({ cidr }) => ({ first: cidr.first, last: lastOf(cidr) }))
+    .toSorted((one, other) => (one.first < other.first ? -1 : 1))
+  for (const range of sorted) {
+    const before = ranges.at(-1)
+    if (before === undefined || range.first > before.last) ranges.push(range)
+    else if (range.last > before.last) before.last = range.last
+  }
+  return ranges
+}
+
+function isFree(candidate: Cidr, ranges: readonly { first: bigint; last: bigint }[]): boolean {
+  let low = 0
+  let high = ranges.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const range = ranges[middle]
+    if (range !== undefined && range.last < candidate.first) low = middle + 1
+    else high = middle
+  }
+  // the first range that does not end before the candidate begins
+  const range = ranges[low]
+  return range === undefined || range.first > lastOf(candidate)
+}
 
 /** Every automatic IPv4 subnet once, beginning at `offset` (0..1) of the first choice. */
 function* candidates(offset: number): Generator<Cidr> {
@@ -67,7 +93,8 @@ function* candidates(offset: number): Generator<Cidr> {
 
 /** @throws ConflictError ADDRESS_POOLS_EXHAUSTED when all are taken. */
 export function chooseSubnet4(taken: readonly Taken[], offset: number): Cidr {
-  for (const candidate of candidates(offset)) if (isFree(candidate, taken)) return candidate
+  const ranges = rangesOf(taken, 4)
+  for (const candidate of candidates(offset)) if (isFree(candidate, ranges)) return candidate
   throw new ConflictError('all predefined address pools have been fully subnetted', {
     code: 'ADDRESS_POOLS_EXHAUSTED',
     hint: 'remove unused networks (mycompose network ls), or give the network a subnet under ipam.config',
@@ -77,9 +104,10 @@ export function chooseSubnet4(taken: readonly Taken[], offset: number): Cidr {
 /** A /64 of the unique local prefix that `seedHex` (10 hex digits) makes; RFC 4193 section 3.2. */
 export function chooseSubnet6(taken: readonly Taken[], seedHex: string): Cidr {
   const prefix = BigInt(`0xfd${seedHex.padStart(10, '0').slice(0, 10)}`) << 80n
+  const ranges = rangesOf(taken, 6)
   for (let subnet = 0n; subnet < 0x10000n; subnet += 1n) {
     const candidate: Cidr = { family: 6, first: prefix | (subnet << 64n), prefix: 64 }
-    if (isFree(candidate, taken)) return candidate
+    if (isFree(candidate, ranges)) return candidate
   }
   throw new ConflictError(`all /64 networks of ${formatAddress({ family: 6, value: prefix })}/48 are in use`, {
     code: 'ADDRESS_POOLS_EXHAUSTED',

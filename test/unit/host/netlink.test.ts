@@ -18,7 +18,10 @@ import { addressBody, routeBody } from '../../../src/host/netlink-route.ts'
 test('messages and attributes, padded to four bytes', () => {
   assert.equal(attribute(3, 'br0').toString('hex'), '0800030062723000')
   assert.equal(attribute(3, 'br00').toString('hex'), '090003006272303000000000')
-  assert.equal(nested(18, [attribute(1, 'veth')]).toString('hex'), '1000128009000100' + '7665746800' + '000000')
+  assert.equal(
+    nested(18, [attribute(1, 'veth')]).toString('hex'),
+    ['1000128009000100', '7665746800', '000000'].join(''),
+  )
   const message = { type: 16, flags: 5, sequence: 9, body: Buffer.from([1, 2, 3]) }
   const bytes = encodeMessage(message)
   assert.equal(bytes.length, 20)
@@ -28,11 +31,11 @@ test('messages and attributes, padded to four bytes', () => {
 test('"ip address add 10.9.0.1/24" and "ip route add default via 10.9.0.1"', () => {
   assert.equal(
     addressBody(7, '10.9.0.1/24').toString('hex'),
-    '02180000' + '07000000' + '08000200' + '0a090001' + '08000100' + '0a090001' + '08000400' + '0a0900ff',
+    ['02180000', '07000000', '08000200', '0a090001', '08000100', '0a090001', '08000400', '0a0900ff'].join(''),
   )
   assert.equal(
     routeBody({ gateway: '10.9.0.1', index: 7 }).toString('hex'),
-    '02000000' + 'fe040001' + '00000000' + '08000500' + '0a090001' + '08000400' + '07000000',
+    ['02000000', 'fe040001', '00000000', '08000500', '0a090001', '08000400', '07000000'].join(''),
   )
 })
 

@@ -55,7 +55,7 @@ test('reverse names', () => {
   assert.equal(addressOfReverseName('2.0.18.172.in-addr.arpa.'), '172.18.0.2')
   assert.equal(addressOfReverseName('2.0.18.in-addr.arpa'), undefined)
   assert.equal(addressOfReverseName('300.0.18.172.in-addr.arpa'), undefined)
-  const six = [...'fd000000000000000000000000000003'].toReversed().join('.')
+  const six = 'fd000000000000000000000000000003'.split('').toReversed().join('.')
   assert.equal(addressOfReverseName(`${six}.IP6.ARPA`), 'fd00:0000:0000:0000:0000:0000:0000:0003')
   assert.equal(addressOfReverseName('example.com'), undefined)
 })
