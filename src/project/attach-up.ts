@@ -62,11 +62,6 @@ export async function attachUp(
   const [creates, starts] = splitAtStarts(planned.plan)
   await executePlan(execution, creates)
   run.attachRunning()
-  void executePlan(execution, starts)
-    .then(
-      () => run.allStarted(),
-      (error: unknown) => run.failedToStart(error),
-    )
-    .finally(() => execution[Symbol.dispose]())
+  run.startWith(executePlan(execution, starts).finally(() => execution[Symbol.dispose]()))
   return run.attached
 }

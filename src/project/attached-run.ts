@@ -32,8 +32,8 @@ export interface Run {
   started(id: string, name: string): void
   /** Follows what runs already. */
   attachRunning(): void
-  allStarted(): void
-  failedToStart(error: unknown): void
+  /** The work that starts the containers. */
+  startWith(starts: Promise<void>): void
 }
 
 export function createRun(context: ProjectContext, input: RunInput): Run {
@@ -45,9 +45,10 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
   /** Ids of the containers whose end is waited for. */
   const running = new Set<string>()
   const outcome = createOutcome()
-  let phase: 'starting' | 'running' | 'stopping' = 'starting'
+  let phase: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting'
   let exitCode: number | undefined
   let stopping: Promise<void> | undefined
+  let startPhase: Promise<void> = Promise.resolve()
 
   const follower = createFollower(context, project.name, {
     request: { timestamps: options.timestamps === true },
@@ -68,7 +69,7 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
     const code = abortCode(options, exit)
     if (options.exitCodeFrom === undefined) exitCode ??= code
     else if (source.service === options.exitCodeFrom) exitCode ??= exit.exitCode
-    if (code !== undefined && phase !== 'stopping') {
+    if (code !== undefined && phase !== 'stopping' && phase !== 'stopped') {
       context.sink.notice({ level: 'info', text: `Aborting on container exit: ${source.containerName}` })
       void attached.stop().catch(finish)
     }
@@ -76,7 +77,17 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
   }
 
   function endIfOver(): void {
-    if (phase !== 'starting' && running.size === 0) finish()
+    if ((phase === 'running' || phase === 'stopped') && running.size === 0) finish()
+  }
+
+  function allStarted(): void {
+    if (phase === 'starting') phase = 'running'
+    endIfOver()
+  }
+
+  function failedToStart(error: unknown): void {
+    // when the user stopped it, stopAll goes on
+    if (phase === 'starting') finish(error)
   }
 
   function finish(error?: unknown): void {
@@ -88,9 +99,13 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
   async function stopAll(): Promise<void> {
     phase = 'stopping'
     starting.abort()
+    // a start that is under way must not outlive the stop
+    await startPhase
     const { timeoutSeconds } = options
     const timeout = timeoutSeconds === undefined ? {} : { timeoutSeconds }
     await stop(context, target, { services: [...targeted], ...timeout })
+    phase = 'stopped'
+    endIfOver()
     // exits are told by events: none is missed, but none is waited for without end
     await context.clock.sleep(EXIT_GRACE_MS, AbortSignal.any([context.signal, outcome.settled])).catch(() => {})
     finish()
@@ -121,13 +136,8 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
           follow(sourceOf(project, container, existing.id))
       }
     },
-    allStarted() {
-      if (phase === 'starting') phase = 'running'
-      endIfOver()
-    },
-    failedToStart(error) {
-      // when the user stopped it, stopAll goes on
-      if (phase === 'starting') finish(error)
+    startWith(starts) {
+      startPhase = starts.then(allStarted, failedToStart)
     },
   }
 }

@@ -78,7 +78,8 @@ export function judge({ State }: Pick<ContainerInspect, 'State'>, condition: Wai
   const health = State.Health?.Status ?? 'none'
   if (condition === 'service_started') return { kind: 'done', text: 'Started' }
   if (health === 'healthy') return { kind: 'done', text: 'Healthy' }
-  if (health === 'none') return condition === 'ready' ? { kind: 'done', text: 'Started' } : { kind: 'failed' }
+  // docker compose says "Healthy" of what has no health check, too
+  if (health === 'none') return condition === 'ready' ? { kind: 'done', text: 'Healthy' } : { kind: 'failed' }
   return { kind: health === 'unhealthy' ? 'failed' : 'pending' }
 }
 

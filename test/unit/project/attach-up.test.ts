@@ -128,6 +128,27 @@ test('a signal while starting: nothing more is started', async () => {
   assert.equal(engine.byName('p-db-1').status, 'exited')
 })
 
+test('an abort waits for a start that is under way, and stops that too', async () => {
+  const { engine, code } = await attach(
+    'services: { quick: { image: app }, slow: { image: app } }',
+    { abortOnContainerExit: true },
+    ({ engine }) => {
+      const original = { ...engine.client.containers }
+      Object.assign(engine.client.containers, {
+        async start(id: string) {
+          if (engine.containers.get(id)?.name === 'p-slow-1') await new Promise((resolve) => setTimeout(resolve, 50))
+          return await original.start(id)
+        },
+      })
+      engine.onStart = ({ name }) => {
+        if (name === 'p-quick-1') engine.exit(name, 7)
+      }
+    },
+  )
+  assert.equal(await code, 7)
+  assert.equal(engine.byName('p-slow-1').status, 'exited')
+})
+
 test('the second signal kills', async () => {
   const { engine, run, code } = await attach('services: { a: { image: app } }', {}, ({ engine }) => {
     engine.failOn = (request) => (request === 'stop p-a-1' ? new Error('hangs') : undefined)
