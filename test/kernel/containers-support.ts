@@ -65,7 +65,7 @@ function fakeLayers(host: Host, containers: string, lower: string): LayerService
       for (const name of ['upper', 'work', 'merged']) rmSync(of(id, name), { recursive: true, force: true })
     },
     sizeBytes: async () => 0,
-    withImageMounted: unused,
+    withImageMounted: (_chainIds, work) => work(lower),
     recover: async () => {},
   }
 }

@@ -143,15 +143,10 @@ async function resolveMount(
 async function copyUpVolumes(context: ContainersContext, document: ContainerDocument): Promise<void> {
   const volumes = document.mounts.filter((mount) => mount.kind === 'volume' && mount.copyUp && mount.subpath === '')
   if (volumes.length === 0) return
-  const { runtimes } = await context.platform()
-  runtimes.byName(document.runtime).prepare()
-  const rootfs = await context.layers.mount(document.id)
-  try {
+  await context.layers.withImageMounted(document.image.chainIds, async (rootfs) => {
     for (const mount of volumes)
       if (mount.kind === 'volume') await context.volumes.copyUp(mount.name, rootfs, mount.destination)
-  } finally {
-    await context.layers.unmount(document.id)
-  }
+  })
 }
 
 function chooseName(context: ContainersContext, wish: string | undefined): string {

@@ -104,7 +104,9 @@ export async function finishLocked(context: ContainersContext, container: Contai
         ranMs,
         lastDelayMs: container.lastDelayMs,
       })
+  container.isEnding = true
   await cleanUp(context, container, run.cgroupPath)
+  container.isEnding = false
   context.store.updateState(container, {
     status: delayMs === undefined ? 'exited' : 'restarting',
     process: undefined,

@@ -14,6 +14,7 @@ import { createContainer } from './create.ts'
 import { createExecs } from './exec.ts'
 import { handleExit, watchExits } from './exit.ts'
 import { createFilter, wantsAll } from './filters.ts'
+import { followNetworks } from './follow-networks.ts'
 import { containerFolder } from './folders.ts'
 import { toInspect, toSummary, type ContainerView } from './inspect.ts'
 import { streamLogs } from './logs/stream.ts'
@@ -54,6 +55,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const { store, locks, networks, layers, images } = context
   const execs = createExecs(context)
   let watcher: FileWatcher | undefined
+  const stopFollowing = followNetworks(context)
 
   function watch(): void {
     watcher ??= watchExits(context)
@@ -165,7 +167,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     async start(idOrName) {
       const container = store.find(idOrName)
       watch()
-      const started = await locks.run(lockKey(container.id), () => userStart(context, container))
+      const started = await locks.run(lockKey(container.id), () => startOrRemove(container))
       // the file may have been written before the watcher was told of anything
       if (started && base.host.files.existsSync(join(base.config.paths.exits, container.id)))
         void handleExit(context, container.id)
@@ -212,12 +214,25 @@ export function createContainerService(base: EngineBase, dependencies: Container
     },
     async shutdown() {
       context.closing.abort()
+      stopFollowing()
       watcher?.close()
       watcher = undefined
       const { runtimes, cgroups } = await context.platform()
-      runtimes.close()
+      await runtimes.close()
       if (store.all().every(({ run }) => run === undefined)) await cgroups.removeParent()
     },
+  }
+
+  /** A failed start is an end too: `docker run --rm` waits until such a container is gone. */
+  async function startOrRemove(container: Container): Promise<boolean> {
+    try {
+      return await userStart(context, container)
+    } catch (error) {
+      const { AutoRemove } = container.document.hostConfig
+      if (AutoRemove === true && container.run === undefined && !container.isRemoving)
+        await removeLocked(context, container, { volumes: true })
+      throw error
+    }
   }
 
   function usesNetwork(container: Container, networkId: string): boolean {

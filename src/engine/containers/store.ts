@@ -28,6 +28,8 @@ export interface Container {
   /** `restart` stops it only to start it: followers of its log stay. */
   isRestarting: boolean
   isRemoving: boolean
+  /** Its run has ended and is being cleaned up. */
+  isEnding: boolean
   readonly removed: PromiseWithResolvers<void>
   /** Resolved (and replaced) at each end of a run. */
   nextExit: PromiseWithResolvers<number>
@@ -72,6 +74,7 @@ function newContainer(document: ContainerDocument): Container {
     lastDelayMs: 0,
     isRestarting: false,
     isRemoving: false,
+    isEnding: false,
     removed: Promise.withResolvers(),
     nextExit: Promise.withResolvers(),
     execIds: new Set(),

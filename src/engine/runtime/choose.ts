@@ -11,7 +11,7 @@ import type { OciRuntime } from './runtime.ts'
 export interface Runtimes {
   /** `name` as in HostConfig.Runtime; "" or undefined: the default. Throws InvalidRequestError, UnsupportedError. */
   byName(name: string | undefined): OciRuntime
-  close(): void
+  close(): Promise<void>
 }
 
 /** What dockerd calls its default. */
@@ -37,8 +37,8 @@ export function findRuntimes(host: Host, config: EngineConfig, layout: CgroupLay
         hint: `known here: ${found.map((candidate) => candidate.name).join(', ')}`,
       })
     },
-    close() {
-      for (const runtime of found) runtime.close()
+    async close() {
+      for (const runtime of found) await runtime.close()
     },
   }
 }

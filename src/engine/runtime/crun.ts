@@ -13,7 +13,7 @@ import type { CgroupLayout } from '../cgroups/layout.ts'
 import { createHybridView } from './hybrid-view.ts'
 import { cleanToolText } from './runtime-error.ts'
 import type { OciRuntime } from './runtime.ts'
-import { runTool } from './run-tool.ts'
+import { removeEmptyFolder, runTool } from './run-tool.ts'
 
 export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayout, path: string): OciRuntime {
   const stateFolder = join(config.paths.runtime, 'crun')
@@ -51,6 +51,9 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
       await host.files.rm(fifo, { force: true })
     },
     forget: (containerId) => host.files.rm(join(stateFolder, containerId), { recursive: true, force: true }),
-    close: () => view?.close(),
+    async close() {
+      await removeEmptyFolder(host, stateFolder)
+      await view?.close()
+    },
   }
 }

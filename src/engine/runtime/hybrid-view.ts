@@ -22,7 +22,7 @@ export interface HybridView {
   prepare(): void
   spawn(argv: readonly string[], options: SpawnOptions): Spawned
   expose(path: string): ExposedFile
-  close(): void
+  close(): Promise<void>
 }
 
 const MOUNTINFO = '/proc/thread-self/mountinfo'
@@ -99,7 +99,7 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
       const fd = host.rooted.open('/', path, openFlags.O_RDONLY)
       return { path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => host.rooted.close(fd) }
     },
-    close() {
+    async close() {
       if (namespaceFd !== undefined) mountNamespaces.close(namespaceFd)
       namespaceFd = undefined
       isPrepared = false
@@ -107,6 +107,7 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
       if (!readMounts().some(({ target }) => target === paths.containers)) return
       try {
         mounts.umount(paths.containers)
+        await files.rm(emptyFile, { force: true })
       } catch (error) {
         if (errnoOf(error) !== 'EBUSY') throw error // containers live on in it: the next engine finds it there
       }

@@ -1,5 +1,7 @@
 /** A runtime's verb to its end, started in the surroundings that the runtime needs. */
 import type { Readable } from 'node:stream'
+import { errnoOf } from '../../errors.ts'
+import type { Host } from '../../host/host.ts'
 import type { OciRuntime } from './runtime.ts'
 
 const MAX_TEXT_BYTES = 64 * 1024
@@ -30,4 +32,13 @@ export async function runTool(
     collectText(child.stderr),
   ])
   return { exitCode, stdout, stderr }
+}
+
+/** The state folder of a runtime that has no containers. */
+export async function removeEmptyFolder(host: Host, folder: string): Promise<void> {
+  try {
+    await host.files.rmdir(folder)
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error
+  }
 }

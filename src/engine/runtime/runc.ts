@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { MycomposeError } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { EngineConfig } from '../config.ts'
-import { runTool } from './run-tool.ts'
+import { removeEmptyFolder, runTool } from './run-tool.ts'
 import { cleanToolText } from './runtime-error.ts'
 import type { OciRuntime } from './runtime.ts'
 
@@ -27,6 +27,6 @@ export function createRunc(host: Host, config: EngineConfig, path: string): OciR
         })
     },
     forget: (containerId) => host.files.rm(join(stateFolder, containerId), { recursive: true, force: true }),
-    close() {},
+    close: () => removeEmptyFolder(host, stateFolder),
   }
 }

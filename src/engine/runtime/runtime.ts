@@ -26,8 +26,8 @@ export interface OciRuntime {
   start(containerId: string): Promise<void>
   /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */
   forget(containerId: string): Promise<void>
-  /** At engine stop: undoes prepare where nothing needs it any more. */
-  close(): void
+  /** At engine stop: undoes prepare where nothing needs it any more, removes empty folders. */
+  close(): Promise<void>
 }
 
 export interface ExecArguments {

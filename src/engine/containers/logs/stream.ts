@@ -118,8 +118,9 @@ async function follow(
   )
   watcher.on('error', () => {}) // the folder goes with the container
   try {
-    while (!signal.aborted && !container.isRemoving) {
-      const isLast = isOver() // before the read: what is written by then is read
+    while (!signal.aborted) {
+      // before the read: what is written by then is read, also of a container that goes as soon as it has ended
+      const isLast = isOver() || container.isRemoving
       changed = Promise.withResolvers()
       const file = reader === undefined ? await openLog(context, path) : undefined
       if (file !== undefined) reader = { file, offset: 0 }
