@@ -101,7 +101,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 }
 
 function camelCase(key: string): string {
-  return key.replaceAll(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+  // Most keys are one word.
+  return !key.includes('_') ? key : key.replaceAll(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function snakeCase(key: string): string {
