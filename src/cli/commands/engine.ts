@@ -76,11 +76,12 @@ async function stop(session: Session, all: boolean): Promise<void> {
   const { io } = session
   if (!(await answers(location, io))) return await session.print('The engine does not run.\n')
   const client = await session.client()
+  const { Pid: pid } = await client.status()
   await client.shutdown({ all })
   client.close()
   const end = io.host.clock.nowMs() + STOP_TIMEOUT_MS
-  // the lock is released after the socket; the pid file is the last thing to go
-  while ((await answers(location, io)) || io.host.files.existsSync(location.config.paths.pidFile)) {
+  // it gives up its socket first and its lock last: only when the process is gone can another one start
+  while (io.host.files.existsSync(`/proc/${pid}`)) {
     if (io.host.clock.nowMs() > end)
       throw new MycomposeError('the engine does not end', {
         code: 'ENGINE_STOP_TIMEOUT',
