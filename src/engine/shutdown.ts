@@ -42,6 +42,7 @@ async function removeNetworkTraces({ config, host, log }: EngineContext): Promis
 async function removeRunFolder({ config, host }: EngineContext): Promise<void> {
   const { paths } = config
   for (const path of [paths.netns, paths.exits, paths.runtime]) await host.files.rmdir(path).catch(() => {})
+  await host.files.rm(`${paths.run}/empty`, { force: true }) // of the hybrid view
   const left = host.files.readdirSync(paths.run).map((name) => `${paths.run}/${name}`)
   if (left.some((path) => path !== paths.lock)) return
   await host.files.rm(paths.lock, { force: true })
@@ -55,10 +56,12 @@ export async function endEngine(engine: Engine, options: { readonly all: boolean
   if (options.all) await stopAllContainers(context)
   const isIdle = context.containers.live().length === 0
   await engine.close()
-  await host.files.rm(config.paths.pidFile, { force: true })
   await host.files.rm(config.paths.socket, { force: true })
-  if (!isIdle) return
-  await removeNetworkTraces(context)
-  await removeCgroupParents(context)
-  await removeRunFolder(context)
+  if (isIdle) {
+    await removeNetworkTraces(context)
+    await removeCgroupParents(context)
+  }
+  // after all the work: `engine stop` waits for this
+  await host.files.rm(config.paths.pidFile, { force: true })
+  if (isIdle) await removeRunFolder(context)
 }

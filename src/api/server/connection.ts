@@ -30,6 +30,7 @@ const REASONS: Readonly<Record<number, string>> = {
   101: 'UPGRADED',
   200: 'OK',
   201: 'Created',
+  202: 'Accepted',
   204: 'No Content',
   304: 'Not Modified',
   400: 'Bad Request',
