@@ -47,8 +47,10 @@ interface Followed {
   isOpen: boolean
   /** Closes that log. */
   abort: AbortController
-  /** Of the last start event that came. */
+  /** Where its log goes on after the last start event that came. */
   startedAt: string | undefined
+  /** Of the last die event: what a restarted container says first may be older than its start event. */
+  diedAt: string | undefined
 }
 
 export function createFollower(context: ProjectContext, projectName: string, options: FollowOptions): Follower {
@@ -66,10 +68,11 @@ export function createFollower(context: ProjectContext, projectName: string, opt
         if (source !== undefined) add(source)
       } else {
         options.onRestart?.(known.source)
-        known.startedAt = sinceOf(event)
+        known.startedAt = known.diedAt ?? sinceOf(event)
         if (!known.isOpen && !known.isSilent) open(known, known.startedAt)
       }
     } else if (event.Action === 'die' && known !== undefined) {
+      known.diedAt = sinceOf(event)
       if (known.isSilent) void reportExit(known)
       else void closeAfterDrain(known)
     }
@@ -83,6 +86,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       isOpen: false,
       abort: new AbortController(),
       startedAt: undefined,
+      diedAt: undefined,
     }
     followed.set(source.containerId, entry)
     void channel.push({ kind: 'joined', source })
@@ -139,7 +143,14 @@ export function createFollower(context: ProjectContext, projectName: string, opt
     add,
     watch(source) {
       if (followed.has(source.containerId)) return
-      const entry = { source, isSilent: true, isOpen: false, abort: new AbortController(), startedAt: undefined }
+      const entry = {
+        source,
+        isSilent: true,
+        isOpen: false,
+        abort: new AbortController(),
+        startedAt: undefined,
+        diedAt: undefined,
+      }
       followed.set(source.containerId, entry)
       // it may have ended before we knew it
       void reportExit(entry)
