@@ -12,7 +12,7 @@ describe('attached up', () => {
     const { exitCode, stdout, stderr } = await project.run('up')
     assert.equal(exitCode, 0, stderr)
     assert.match(stdout, /^a-1\s+\| from a$/m)
-    assert.match(stdout, /^b-1\s+\| from b$/m)
+    assert.match(stderr, /^b-1\s+\| from b$/m)
   })
 
   test('Ctrl-C stops the services gracefully and exits with 130', async () => {

@@ -112,7 +112,8 @@ describe('up --wait', () => {
   })
 
   test('names the service, exit code and last log lines when it ends', async () => {
-    const services = { shop: shell('echo out of paper >&2; exit 9') }
+    const slow = "sleep 1; touch /tmp/ready; trap 'exit 0' TERM; sleep 1000 & wait"
+    const services = { shop: shell('echo out of paper >&2; exit 9'), db: shell(slow, { healthcheck: READY }) }
     await using project = engine.project(composeFile('ended', services))
     const { exitCode, stderr } = await project.run('up', '-d', '--wait')
     assert.equal(exitCode, 1)

@@ -17,9 +17,11 @@ import { BUSYBOX_IMAGE, busyboxTar } from './busybox.ts'
 import { describeResult, runCommand, startCommand } from './command.ts'
 import type { CommandOptions, CommandResult, RunningCommand } from './command.ts'
 import { describeTraces, findTraces, idleLeaks, sweep } from './leaks.ts'
+import { until } from './poll.ts'
 
 const REPOSITORY = dirname(dirname(import.meta.dirname))
 const LAUNCHER = join(REPOSITORY, 'bin/mycompose')
+const LEAK_GRACE_MS = 3000
 /** Of ours, what bootstrapping an image may need. */
 const PASSED_ON = /^(?:\w*_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i
 
@@ -145,6 +147,14 @@ async function importBusybox(client: EngineClient): Promise<void> {
   for await (const { error } of client.images.import(tar, { reference: BUSYBOX_IMAGE })) assert.equal(error, undefined)
 }
 
+/** What is found again and again: the kernel frees links of a namespace, and processes end, a moment later. */
+async function settled(find: () => Promise<string[]>): Promise<string[]> {
+  let leaks = await find()
+  const isGone = async (): Promise<boolean> => (leaks = await find()).length === 0
+  if (leaks.length > 0) await until(isGone, { what: 'no leak', timeoutMs: LEAK_GRACE_MS }).catch(() => {})
+  return leaks
+}
+
 /** Registers start, leak checks and stop around the tests of the present describe(). */
 export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {}): EngineUnderTest {
   const root = mkdtempSync(join(tmpdir(), 'mycompose-test-'))
@@ -160,8 +170,9 @@ export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {
     const context = t as TestContext & { readonly error: unknown }
     if (context.error !== null) tellLog(context, engine)
     if (PEER !== undefined) return
-    const traces = await findTraces(engine.config)
-    const leaks = idleLeaks(engine.config, traces, engine.pid()).filter((leak) => !told.has(leak))
+    const leaks = await settled(async () =>
+      idleLeaks(engine.config, await findTraces(engine.config), engine.pid()).filter((leak) => !told.has(leak)),
+    )
     for (const leak of leaks) told.add(leak)
     if (context.error === null) assert.deepEqual(leaks, [], 'left behind by this test')
   })
@@ -169,7 +180,9 @@ export function useEngine({ busybox = true }: { readonly busybox?: boolean } = {
     engine.close()
     if (PEER !== undefined) return rmSync(root, { recursive: true })
     const stopped = await engine.run(['engine', 'stop'])
-    const leaks = describeTraces(await findTraces(engine.config)).filter((leak) => !told.has(leak))
+    const leaks = await settled(async () =>
+      describeTraces(await findTraces(engine.config)).filter((leak) => !told.has(leak)),
+    )
     await sweep(engine.config)
     assert.equal(stopped.exitCode, 0, describeResult(stopped))
     assert.deepEqual(leaks, [], 'left behind by an engine that was stopped')
