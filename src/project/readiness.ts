@@ -11,6 +11,8 @@ import type { WaitCondition } from './plan.ts'
 
 const POLL_MS = 500
 const SAFETY_POLL_MS = 2000
+/** Without a health check "ready" is to have run for so long: what ends at once must not pass for ready. */
+const SETTLE_MS = 300
 
 export interface ReadinessWish {
   readonly id: string
@@ -30,7 +32,7 @@ export function createReadiness(context: ProjectContext, projectName: string): R
   const feed = createEventFeed(context, projectName)
   return {
     async wait(wish, signal) {
-      const deadline = wish.timeoutMs === undefined ? Infinity : context.clock.nowMs() + wish.timeoutMs
+      const begunMs = context.clock.nowMs()
       let wake = (): void => {}
       const stopListening = feed.listen((event) => {
         if (event.Actor.ID === wish.id && isTelling(event.Action)) wake()
@@ -42,12 +44,10 @@ export function createReadiness(context: ProjectContext, projectName: string): R
             wake = resolve
           })
           const now = await context.client.containers.inspect(wish.id)
-          const verdict = judge(now, wish.condition)
-          if (verdict.kind === 'done') return verdict.text
-          if (verdict.kind === 'failed') throw await failure(context, wish, now)
-          const leftMs = deadline - context.clock.nowMs()
-          if (leftMs <= 0) throw await timeout(context, wish, now)
-          await sleepUnless(woken, { context, signal, ms: Math.min(leftMs, feed.isLive() ? SAFETY_POLL_MS : POLL_MS) })
+          const next = await decide(context, wish, { now, begunMs })
+          if (next.kind === 'done') return next.text
+          const pollMs = next.settleMs ?? (feed.isLive() ? SAFETY_POLL_MS : POLL_MS)
+          await sleepUnless(woken, { context, signal, ms: Math.min(next.leftMs, pollMs) })
         }
       } finally {
         stopListening()
@@ -57,14 +57,39 @@ export function createReadiness(context: ProjectContext, projectName: string): R
   }
 }
 
+type Next =
+  | { readonly kind: 'done'; readonly text: string }
+  | { readonly kind: 'wait'; readonly leftMs: number; readonly settleMs?: number }
+
+/** Throws when it has failed or the time is over. */
+async function decide(
+  context: ProjectContext,
+  wish: ReadinessWish,
+  { now, begunMs }: { readonly now: ContainerInspect; readonly begunMs: number },
+): Promise<Next> {
+  const verdict = judge(now, wish.condition)
+  if (verdict.kind === 'done') return verdict
+  if (verdict.kind === 'failed') throw await failure(context, wish, now)
+  const nowMs = context.clock.nowMs()
+  const leftMs = begunMs + (wish.timeoutMs ?? Infinity) - nowMs
+  if (verdict.kind === 'runs') {
+    const settleMs = unsettledMs(now, begunMs, nowMs)
+    return settleMs <= 0 || leftMs <= 0 ? { kind: 'done', text: verdict.text } : { kind: 'wait', leftMs, settleMs }
+  }
+  if (leftMs <= 0) throw await timeout(context, wish, now)
+  return { kind: 'wait', leftMs }
+}
+
 /** Each probe of a health check is an exec with events of its own: they tell nothing. */
 function isTelling(action: string): boolean {
   return !action.startsWith('exec_')
 }
 
-type Verdict = { readonly kind: 'done'; readonly text: string } | { readonly kind: 'pending' | 'failed' }
+type Verdict =
+  /** `runs`: done, once it has run for a moment. */
+  { readonly kind: 'done' | 'runs'; readonly text: string } | { readonly kind: 'pending' | 'failed' }
 
-/** What an inspect means for a condition. Exported for tests. */
+/** What an inspect means for a condition. */
 export function judge({ State }: Pick<ContainerInspect, 'State'>, condition: WaitCondition): Verdict {
   const hasEnded = State.Status === 'exited' || State.Status === 'dead'
   if (condition === 'service_completed_successfully') {
@@ -79,8 +104,15 @@ export function judge({ State }: Pick<ContainerInspect, 'State'>, condition: Wai
   if (condition === 'service_started') return { kind: 'done', text: 'Started' }
   if (health === 'healthy') return { kind: 'done', text: 'Healthy' }
   // docker compose says "Healthy" of what has no health check, too
-  if (health === 'none') return condition === 'ready' ? { kind: 'done', text: 'Healthy' } : { kind: 'failed' }
+  if (health === 'none') return condition === 'ready' ? { kind: 'runs', text: 'Healthy' } : { kind: 'failed' }
   return { kind: health === 'unhealthy' ? 'failed' : 'pending' }
+}
+
+/** By the engine's clock or by ours, whichever says more: they may differ. */
+function unsettledMs({ State }: ContainerInspect, begunMs: number, nowMs: number): number {
+  const startedMs = Date.parse(State.StartedAt)
+  const ranMs = Math.max(nowMs - begunMs, Number.isNaN(startedMs) ? 0 : nowMs - startedMs)
+  return SETTLE_MS - ranMs
 }
 
 async function sleepUnless(
