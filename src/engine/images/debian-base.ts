@@ -7,7 +7,7 @@ import type { BootstrapContext } from './bootstrap.ts'
 import type { DebianBase } from './debian.ts'
 import { progressOf } from './import.ts'
 import { runTool } from './run-tool.ts'
-import { mountPointsBelow } from '../layers/mount-points.ts'
+import { openScratch } from './scratch.ts'
 import { stageLayer, type StagedLayer } from '../layers/store.ts'
 
 export interface AptSetup {
@@ -68,14 +68,9 @@ export async function makeDebianLayer(
   debian: DebianBase,
   { sources, options, dateSeconds }: AptSetup,
 ): Promise<StagedLayer> {
-  const { host, config } = base
-  const folder = await host.files.mkdtemp(join(config.paths.temporary, 'debian-'))
-  await using undo = new AsyncDisposableStack()
-  undo.defer(async () => {
-    // mmdebstrap mounts in a namespace of its own; should that ever change, nothing of the host may be deleted
-    if (mountPointsBelow(host, folder).length === 0) await host.files.rm(folder, { recursive: true, force: true })
-    else base.log('error', 'mounts were left behind by mmdebstrap', { folder })
-  })
+  const { host } = base
+  await using scratch = await openScratch(base, 'debian')
+  const { folder } = scratch
   const optionsFile = join(folder, 'apt.conf')
   await host.files.writeFile(optionsFile, options, { mode: 0o600 })
   let layer: StagedLayer | undefined

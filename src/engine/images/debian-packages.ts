@@ -9,7 +9,8 @@ import type { BootstrapContext } from './bootstrap.ts'
 import type { AptSetup } from './debian-base.ts'
 import { progressOf } from './import.ts'
 import { runTool } from './run-tool.ts'
-import { mountPointsBelow, unmount } from '../layers/mount-points.ts'
+import { openScratch } from './scratch.ts'
+import { unmount } from '../layers/mount-points.ts'
 import { lowerFolders, mountOverlay } from '../layers/overlay.ts'
 import { createPacker } from '../layers/pack.ts'
 import { layersOf, stageLayer, type StagedLayer } from '../layers/store.ts'
@@ -119,13 +120,8 @@ export async function makePackagesLayer(
   { options, dateSeconds }: AptSetup,
 ): Promise<StagedLayer> {
   const { base } = context
-  const { host, config } = base
-  const folder = await host.files.mkdtemp(join(config.paths.temporary, 'packages-'))
-  await using undo = new AsyncDisposableStack()
-  undo.defer(async () => {
-    for (const point of mountPointsBelow(host, folder).toReversed()) await unmount(base, point)
-    await host.files.rm(folder, { recursive: true, force: true })
-  })
+  await using scratch = await openScratch(base, 'packages')
+  const { folder } = scratch
   const merged = await mountBase(base, chainIds, folder)
   await writeHelpers(base, merged, options)
   await install(context, merged, packages, dateSeconds)

@@ -60,10 +60,18 @@ export function aptSources(codename: string, indexTargets: string): string[] {
 const CARRIED_OPTIONS =
   /^Acquire::(?:(?:http|https|ftp)::(?:Proxy(?:::[^\s"]+)?|Timeout)|Check-Valid-Until|Check-Date|Retries|ForceIPv[46]) "([^"\n]*)";$/
 
+const OWN_OPTIONS = [
+  'APT::Sandbox::User "root";', // the engine's folders are closed to _apt
+  'APT::Install-Recommends "false";',
+  'Dir::Cache::pkgcache "";', // 70 MB that no image needs
+  'Dir::Cache::srcpkgcache "";',
+  'Acquire::Languages "none";',
+]
+
 /** Of `apt-config dump`, what decides whether the mirror can be reached here: an apt.conf text. */
 export function aptOptions(aptConfigDump: string): string {
   const lines = aptConfigDump.split('\n').filter((line) => CARRIED_OPTIONS.test(line))
-  return [...lines, 'APT::Sandbox::User "root";', 'APT::Install-Recommends "false";', ''].join('\n')
+  return [...lines, ...OWN_OPTIONS, ''].join('\n')
 }
 
 /** Unix seconds of the newest "Date:" among Release files; undefined without any. */
