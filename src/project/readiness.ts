@@ -86,8 +86,10 @@ function isTelling(action: string): boolean {
 }
 
 type Verdict =
-  /** `runs`: done, once it has run for a moment. */
-  { readonly kind: 'done' | 'runs'; readonly text: string } | { readonly kind: 'pending' | 'failed' }
+  | { readonly kind: 'done'; readonly text: string }
+  /** Done, once it has run for a moment. */
+  | { readonly kind: 'runs'; readonly text: string }
+  | { readonly kind: 'pending' | 'failed' }
 
 /** What an inspect means for a condition. */
 export function judge({ State }: Pick<ContainerInspect, 'State'>, condition: WaitCondition): Verdict {
