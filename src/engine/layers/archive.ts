@@ -17,6 +17,8 @@ import type { Host } from '../../host/host.ts'
 export interface UnpackIntoOptions {
   /** Refuse to replace a folder by something else or the other way round (query noOverwriteDirNonDir). */
   readonly keepKinds?: boolean
+  /** The entry "./" sets owner, mode and times of the folder itself; else it stays as it is, as docker cp has it. */
+  readonly setsRoot?: boolean
   /** Whose everything becomes, instead of the owners in the tar. */
   readonly owner?: { readonly uid: number; readonly gid: number }
   readonly signal?: AbortSignal
@@ -118,10 +120,11 @@ export async function unpackInto(
   options: UnpackIntoOptions = {},
 ): Promise<void> {
   const folder = openInside(host, root, bytesOf(`/${path}`), path)
-  const { keepKinds = false, owner, signal } = options
+  const { keepKinds = false, setsRoot = false, owner, signal } = options
   const target = openTarget(host.at, folder, {
     resolution: 'within',
     keepKinds,
+    setsRoot,
     ...(owner === undefined ? {} : { owner }),
   })
   try {

@@ -50,7 +50,7 @@ export function whiteoutMeaning(path: ByteString): Meaning {
 
 /** Writes into the folder `root` (a descriptor, which stays the caller's). `implied`: as the layers below have it. */
 export function openLayerSink(at: At, root: number, implied: (path: ByteString) => FolderFacts | undefined): LayerSink {
-  const target = openTarget(at, root, { resolution: 'no-links', whiteouts: true, implied })
+  const target = openTarget(at, root, { resolution: 'no-links', whiteouts: true, setsRoot: true, implied })
   const { sink, folders } = target
   let rootOpaque = false
   let newest = 0n

@@ -19,6 +19,8 @@ export interface TargetOptions {
   readonly whiteouts?: boolean
   /** Refuse to replace a folder by something else or the other way round. */
   readonly keepKinds?: boolean
+  /** The entry "./" is taken for the root folder's own metadata; else it counts nothing. */
+  readonly setsRoot?: boolean
   readonly owner?: { readonly uid: number; readonly gid: number }
   readonly implied?: (path: ByteString) => FolderFacts | undefined
 }
@@ -44,7 +46,14 @@ interface OpenFile {
 
 /** The tree of `root` (a descriptor, which stays the caller's). */
 export function openTarget(at: At, root: number, options: TargetOptions): Target {
-  const { resolution, whiteouts = false, keepKinds = false, owner, implied = () => undefined } = options
+  const {
+    resolution,
+    whiteouts = false,
+    keepKinds = false,
+    setsRoot = false,
+    owner,
+    implied = () => undefined,
+  } = options
   const absolute = resolution === 'within' ? 'below-root' : 'refuse'
   const folders = openFolders(at, root, { resolution, whiteouts, implied })
   const folderTimes = new Map<ByteString, bigint>()
@@ -145,7 +154,7 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
 
   function rootEntry(entry: TarEntry): void {
     if (entry.kind !== 'folder') throw tarError(`the root of the tree is a ${entry.kind}`)
-    if (resolution === 'within') return // the folder that docker cp copies into stays as it is
+    if (!setsRoot) return
     setMetadata(root, '.', entry)
     folderTimes.set('', entry.mtimeNs)
   }

@@ -9,6 +9,7 @@ import { ConflictError, InvalidRequestError, NotFoundError, errnoOf } from '../.
 import { volumeRows, type VolumeRecord } from '../../state/volumes.ts'
 import type { EngineBase } from '../context.ts'
 import { packFrom, statPath, unpackInto } from '../layers/archive.ts'
+import { diskUsageBytes } from '../layers/disk-usage.ts'
 import type { ContainerService, VolumeService } from '../services.ts'
 import { asksForAll, matchesFilters } from './filters.ts'
 import { boundFolder, checkVolumeName } from './options.ts'
@@ -91,20 +92,15 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
     publish('destroy', name)
   }
 
-  /** The folder's size; what cannot be read counts nothing. */
-  async function sizeBytes(volume: VolumeRecord): Promise<number> {
-    const entries = await host.files.readdir(folderOf(volume.name), { recursive: true, withFileTypes: true })
-    const sizes = await Promise.all(
-      entries
-        .filter((entry) => entry.isFile())
-        .map((entry) =>
-          host.files.lstat(join(entry.parentPath, entry.name)).then(
-            ({ size }) => size,
-            () => 0,
-          ),
-        ),
-    )
-    return sizes.reduce((sum, size) => sum + size, 0)
+  /** Puts a copy of the folder into the empty volume; what was copied before a failure goes again. */
+  async function fill(target: string, rootfs: string, path: string): Promise<void> {
+    try {
+      await unpackInto(host, target, '/', packFrom(host, rootfs, `${path}/.`).tar, { setsRoot: true })
+    } catch (error) {
+      for (const name of await host.files.readdir(target))
+        await host.files.rm(join(target, name), { recursive: true, force: true })
+      throw error
+    }
   }
 
   return {
@@ -161,7 +157,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
       let reclaimed = 0
       for (const volume of candidates) {
-        reclaimed += await sizeBytes(volume)
+        reclaimed += await diskUsageBytes(host.at, folderOf(volume.name))
         await base.locks.run(`volume:${volume.name}`, () => removeLocked(volume.name))
       }
       return { VolumesDeleted: candidates.map(({ name }) => name), SpaceReclaimed: reclaimed }
@@ -181,7 +177,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
           if (error instanceof NotFoundError) return
           throw error
         }
-        await unpackInto(host, target, '/', packFrom(host, rootfs, `${path}/.`).tar)
+        await fill(target, rootfs, path)
       })
     },
 
