@@ -10,6 +10,7 @@ import type { EngineClient } from '../api/client/client.ts'
 import {
   ALREADY_RUNNING_EXIT_CODE,
   DEFAULT_ROOT,
+  ENGINE_ENVIRONMENT,
   ENGINE_NODE_FLAGS,
   engineConfig,
   type EngineConfig,
@@ -103,7 +104,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   const child = (await host.exec()).spawn(
     [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root],
     {
-      env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...passedOn(io.env) },
+      env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...ENGINE_ENVIRONMENT, ...passedOn(io.env) },
       cwd: '/',
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,10 +8,16 @@ import { join, resolve } from 'node:path'
 export const DEFAULT_ROOT = '/var/lib/mycompose'
 
 /**
- * Flags of node for the engine process. Measured: an idle engine of 10 containers stays some 10 MiB smaller with a small
- * young generation, and no slower, as its work is system calls.
+ * Flags of node and variables for the engine process, for a small memory. Measured with 10 containers and after two
+ * reads of a log of a million lines: 88 MiB without them, 72 to 79 MiB with them, and no slower, as the work is system
+ * calls: a small young generation, small heap growth, one malloc arena instead of one a thread.
  */
-export const ENGINE_NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning']
+export const ENGINE_NODE_FLAGS: readonly string[] = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--disable-warning=ExperimentalWarning',
+]
+export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }
 
 /** Exit code of an engine process that found another one on its root. */
 export const ALREADY_RUNNING_EXIT_CODE = 3
