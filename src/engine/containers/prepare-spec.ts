@@ -1,5 +1,6 @@
 /** From a container's document, its mounted root and its sandbox to the OCI spec: gathers what toOciSpec needs. */
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { ConflictError, InvalidRequestError, UnsupportedError, errnoOf } from '../../errors.ts'
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../host/mounts.ts'
 import type { SeccompFilter } from '../../host/seccomp.ts'
@@ -36,6 +37,21 @@ export function containerUser(
 ): ResolvedUser {
   const read = (path: string): string => host.rooted.readText(rootfs, path, MAX_USER_FILE_BYTES) ?? ''
   return resolveUser(spec, groupAdd, { passwd: read('/etc/passwd'), group: read('/etc/group') })
+}
+
+/** An image whose /dev or /proc is a link would lead the runtime's mounts elsewhere (CVE-2026-47766, CVE-2023-27561). */
+async function refuseSystemLinks({ host }: ContainersContext, rootfs: string): Promise<void> {
+  for (const name of ['dev', 'proc', 'sys']) {
+    const isLink = await host.files.lstat(join(rootfs, name)).then(
+      (found) => found.isSymbolicLink(),
+      (error: unknown) => {
+        if (errnoOf(error) === 'ENOENT') return false
+        throw error
+      },
+    )
+    if (isLink)
+      throw new InvalidRequestError(`/${name} of the image is a symbolic link: refused`, { code: 'HOSTILE_IMAGE' })
+  }
 }
 
 function ensureWorkingDir({ host }: ContainersContext, rootfs: string, directory: string): void {
@@ -174,6 +190,7 @@ export async function prepareSpec(
   const security = securityOf(document, warn)
   const capabilities = await capabilitiesOf(context, document)
   const workingDir = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir
+  await refuseSystemLinks(context, rootfs)
   ensureWorkingDir(context, rootfs, workingDir)
   const folder = containerFolder(context.config, document.id)
   const cgroupHost =
