@@ -239,11 +239,11 @@ test('namespaces of another container are joined', async () => {
   })
   const pidOf = async (id: string): Promise<number> => (await engine.containers.inspect(id)).State.Pid
   const [a, b] = [await pidOf(owner), await pidOf(guest)]
-  const { readlinkSync } = engine.base.host.files
+  const { files } = engine.base.host
   for (const type of ['ipc', 'pid', 'net'])
-    assert.equal(readlinkSync(`/proc/${a}/ns/${type}`), readlinkSync(`/proc/${b}/ns/${type}`), type)
+    assert.equal(files.readlinkSync(`/proc/${a}/ns/${type}`), files.readlinkSync(`/proc/${b}/ns/${type}`), type)
   for (const type of ['mnt', 'uts'])
-    assert.notEqual(readlinkSync(`/proc/${a}/ns/${type}`), readlinkSync(`/proc/${b}/ns/${type}`), type)
+    assert.notEqual(files.readlinkSync(`/proc/${a}/ns/${type}`), files.readlinkSync(`/proc/${b}/ns/${type}`), type)
   for (const id of [guest, owner]) await engine.containers.remove(id, { force: true, volumes: false })
 })
 
