@@ -55,6 +55,8 @@ export function ensureBridge(base: EngineBase, network: NetworkRecord): void {
   links.createBridge(network.bridge, { mac, alias: linkAlias(base), ...(mtu === undefined ? {} : { mtu }) })
   try {
     setSysctl(base, `ipv6/conf/${network.bridge}/accept_ra`, '0') // CVE-2020-13401
+    // its link-local address is ours alone: until duplicate detection ended, no neighbour would be asked for
+    setSysctl(base, `ipv6/conf/${network.bridge}/accept_dad`, '0')
     setSysctl(base, `ipv6/conf/${network.bridge}/disable_ipv6`, network.ipv6 ? '0' : '1')
     setSysctl(base, `ipv4/conf/${network.bridge}/route_localnet`, '1')
     for (const pool of network.pools)

@@ -34,6 +34,7 @@ export interface RulesetModel {
 const SET_TYPES = {
   bridges: ['set', 'type ifname'],
   internal: ['set', 'type ifname'],
+  direct: ['set', 'type ifname'],
   within: ['set', 'type ifname . ifname'],
   subnets4: ['set', 'type ipv4_addr; flags interval'],
   subnets6: ['set', 'type ipv6_addr; flags interval'],
@@ -89,6 +90,7 @@ const CHAINS = `
     oifname @internal drop
     ct state established,related accept
     oifname @bridges ct status dnat accept
+    iifname != @bridges oifname @direct accept
     oifname @bridges drop
     accept
   }
@@ -110,6 +112,7 @@ function addBridge(into: Record<SetName, Map<string, string>>, bridge: BridgeRul
   const name = quoted(bridge.name)
   into.bridges.set(name, '')
   if (bridge.internal) into.internal.set(name, '')
+  else if (bridge.direct) into.direct.set(name, '')
   if (bridge.icc) into.within.set(`${name} . ${name}`, '')
   for (const [subnets, family] of [
     [bridge.subnets4, 4],
@@ -117,7 +120,8 @@ function addBridge(into: Record<SetName, Map<string, string>>, bridge: BridgeRul
   ] as const) {
     for (const subnet of subnets) {
       into[`subnets${family}`].set(subnet, '')
-      if (!bridge.direct) into[`guarded${family}`].set(subnet, '')
+      // unmasqueraded connections get their answers at the container's own address: raw comes too early to tell them
+      if (!bridge.direct && (bridge.masquerade || bridge.internal)) into[`guarded${family}`].set(subnet, '')
       if (bridge.masquerade && !bridge.internal) into[`masqueraded${family}`].set(subnet, '')
     }
   }

@@ -32,7 +32,10 @@ export function configureInterface(base: EngineBase, { endpoint }: Attachment): 
   const { interfaceName, ipv4, ipv6 } = endpoint
   // before it comes up: no link-local address and no routers on a network that is IPv4 only (CVE-2024-32473)
   setSysctl(base, `ipv6/conf/${interfaceName}/disable_ipv6`, ipv6 === undefined ? '1' : '0')
-  if (ipv6 !== undefined) setSysctl(base, `ipv6/conf/${interfaceName}/accept_ra`, '0')
+  if (ipv6 !== undefined) {
+    setSysctl(base, `ipv6/conf/${interfaceName}/accept_ra`, '0')
+    setSysctl(base, `ipv6/conf/${interfaceName}/accept_dad`, '0')
+  }
   base.host.links.configure(
     interfaceName,
     [ipv4, ipv6].filter((address) => address !== undefined),

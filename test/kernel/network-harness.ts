@@ -42,7 +42,7 @@ export interface Harness {
   open(n: number, request?: Partial<SandboxRequest>): Promise<Sandbox>
   idOf(n: number): string
   /** A TCP server inside the namespace that says "NAME from CLIENT-ADDRESS" and hangs up. */
-  serveTcp(netnsPath: string, port: number, name: string): void
+  serveTcp(netnsPath: string, port: number, name: string, address?: string): void
   /** A UDP server that answers "NAME from CLIENT-ADDRESS". */
   serveUdp(netnsPath: string, port: number, name: string): void
   /** What the server said; undefined when there was no connection. Undefined namespace: from the host. */
@@ -51,7 +51,7 @@ export interface Harness {
   /** Output of a program as JSON, in the host's namespace. */
   json(...argv: string[]): Promise<unknown>
   run(netnsPath: string | undefined, ...argv: string[]): Promise<string>
-  /** Another machine at 10.77.0.2 whose router is this host at 10.77.0.1. */
+  /** Another machine at 10.77.0.2 and fd77::2 whose router is this host at 10.77.0.1 and fd77::1. */
   lan(): string
   close(): Promise<void>
 }
@@ -128,12 +128,12 @@ export async function createHarness(): Promise<Harness> {
         dns: [],
         ...request,
       }),
-    serveTcp(netnsPath, port, name) {
+    serveTcp(netnsPath, port, name, address = '0.0.0.0') {
       const server = createServer((socket) => {
         socket.on('error', () => {})
         socket.end(`${name} from ${socket.remoteAddress}\n`)
       })
-      server.listen({ fd: netns.inside(netnsPath, () => netns.listenTcp('0.0.0.0', port)) })
+      server.listen({ fd: netns.inside(netnsPath, () => netns.listenTcp(address, port)) })
       closers.push(() => server.close())
     },
     serveUdp(netnsPath, port, name) {
@@ -157,10 +157,12 @@ export async function createHarness(): Promise<Harness> {
       closers.push(() => netns.remove(path))
       links.createVeth({ name: 'wan0', peer: 'eth0', peerNetns: path })
       links.addAddress('wan0', '10.77.0.1/24')
+      links.addAddress('wan0', 'fd77::1/64')
       netns.inside(path, () => {
         links.setUp('lo')
-        links.configure('eth0', ['10.77.0.2/24'])
+        links.configure('eth0', ['10.77.0.2/24', 'fd77::2/64'])
         links.addRoute({ gateway: '10.77.0.1', device: 'eth0' })
+        links.addRoute({ gateway: 'fd77::1', device: 'eth0' })
       })
       return path
     },

@@ -157,18 +157,6 @@ test('an address comes back to the container that had it, and rests before anoth
   for (const n of [15, 16]) await harness.service.closeSandbox(harness.idOf(n))
 })
 
-test('a network with IPv6', async () => {
-  await harness.service.create({ Name: 'six', EnableIPv6: true })
-  const one = await harness.open(17, { endpoints: { six: {} } })
-  const two = await harness.open(18, { endpoints: { six: {} } })
-  const address = one.endpoints['six']?.GlobalIPv6Address ?? ''
-  assert.match(address, /^fd/)
-  await harness.run(two.netnsPath, 'bash', '-c', `ip -6 route get ${address}`)
-  assert.match(await harness.run(two.netnsPath, 'ip', '-6', 'route'), /default via fd.*dev eth0/)
-  for (const n of [17, 18]) await harness.service.closeSandbox(harness.idOf(n))
-  await harness.service.remove('six')
-})
-
 test('nothing is left behind', async () => {
   await assert.rejects(harness.service.remove('bridge'), { code: 'NETWORK_PREDEFINED' })
   const held = await harness.open(19, { endpoints: { red: {} } })

@@ -1,0 +1,155 @@
+/**
+ * What must not get through although somebody tries: containers with raw powers, neighbours with routes of their own,
+ * rules of other programs. And the same over IPv6. Each rule of the table has a test here or in network*.test.ts that
+ * fails without it.
+ */
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { createServer, type Server } from 'node:net'
+import { after, before, test } from 'node:test'
+import type { Sandbox } from '../../src/engine/services.ts'
+import { createHarness, type Harness } from './network-harness.ts'
+
+let harness: Harness
+let lan: string
+const servers: Server[] = []
+
+before(async () => {
+  harness = await createHarness()
+  await harness.service.recover([])
+  lan = harness.lan()
+  await harness.service.create({ Name: 'app' })
+  await harness.service.create({ Name: 'closed', Internal: true })
+  await harness.service.create({ Name: 'six', EnableIPv6: true })
+})
+after(async () => {
+  for (const server of servers) server.close()
+  await harness.close()
+})
+
+const addressOn = (sandbox: Sandbox, network: string): string => sandbox.endpoints[network]?.IPAddress ?? ''
+
+/** A program of the host. */
+async function hostListens(address: string, port: number): Promise<void> {
+  const server = createServer((socket) => socket.end('host\n'))
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(port, address, resolve))
+}
+
+test('a container cannot reach what listens on the host’s loopback, whatever routes it makes (CVE-2020-8558)', async () => {
+  await hostListens('127.0.0.1', 6379)
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 6379), 'host')
+  const evil = await harness.open(1, { endpoints: { app: {} } })
+  const gateway = evil.endpoints['app']?.Gateway ?? ''
+  harness.host.netns.inside(evil.netnsPath, () =>
+    harness.host.files.writeTextSync('/proc/sys/net/ipv4/conf/all/route_localnet', '1'),
+  )
+  for (const local of ['127.0.0.0/8', '127.0.0.1'])
+    await harness.run(evil.netnsPath, 'ip', 'route', 'del', 'local', local, 'dev', 'lo', 'table', 'local')
+  await harness.run(evil.netnsPath, 'ip', 'route', 'add', '127.0.0.1', 'via', gateway, 'src', addressOn(evil, 'app'))
+  assert.equal(await harness.connect(evil.netnsPath, '127.0.0.1', 6379), undefined)
+  await harness.service.closeSandbox(harness.idOf(1))
+})
+
+test('what listens at a gateway’s address is there for the host and its containers, not for neighbours', async () => {
+  const sandbox = await harness.open(2, { endpoints: { app: {} } })
+  const gateway = sandbox.endpoints['app']?.Gateway ?? ''
+  await hostListens(gateway, 7000)
+  assert.equal(await harness.connect(undefined, gateway, 7000), 'host')
+  assert.equal(await harness.connect(sandbox.netnsPath, gateway, 7000), 'host')
+  assert.equal(await harness.connect(lan, gateway, 7000), undefined)
+  await harness.service.closeSandbox(harness.idOf(2))
+})
+
+test('not one packet leaves an internal network', async () => {
+  const received: string[] = []
+  const socket = createSocket('udp4')
+  socket.on('message', (message, from) => received.push(`${from.address} ${message.toString().trim()}`))
+  socket.bind({ fd: harness.host.netns.inside(lan, () => harness.host.netns.bindUdp('0.0.0.0', 9)) })
+  const sealed = await harness.open(3, { endpoints: { closed: {} } })
+  const open = await harness.open(4, { endpoints: { app: {} } })
+  const { IPAM } = await harness.service.inspect('closed')
+  await harness.run(sealed.netnsPath, 'ip', 'route', 'add', 'default', 'via', IPAM.Config?.[0]?.Gateway ?? '')
+  await harness.run(sealed.netnsPath, 'bash', '-c', 'echo sealed > /dev/udp/10.77.0.2/9')
+  await harness.run(open.netnsPath, 'bash', '-c', 'echo open > /dev/udp/10.77.0.2/9')
+  const deadline = Date.now() + 2000
+  while (received.length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.deepEqual(received, ['10.77.0.1 open'])
+  socket.close()
+  for (const n of [3, 4]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('an internal network stays closed when another program redirects into it', async () => {
+  const sealed = await harness.open(5, { endpoints: { closed: {} } })
+  const open = await harness.open(6, { endpoints: { app: {} } })
+  harness.serveTcp(sealed.netnsPath, 80, 'sealed')
+  harness.serveTcp(open.netnsPath, 80, 'open')
+  const { IPAM } = await harness.service.inspect('closed')
+  await harness.run(sealed.netnsPath, 'ip', 'route', 'add', 'default', 'via', IPAM.Config?.[0]?.Gateway ?? '')
+  await harness.host.nft.apply(`table ip foreign {
+    chain prerouting {
+      type nat hook prerouting priority -110;
+      iifname "wan0" tcp dport 7777 dnat to ${addressOn(sealed, 'closed')}:80
+      iifname "wan0" tcp dport 7778 dnat to ${addressOn(open, 'app')}:80
+    }
+  }
+  `)
+  assert.equal(await harness.connect(lan, '10.77.0.1', 7777), undefined)
+  assert.equal(await harness.connect(lan, '10.77.0.1', 7778), 'open from 10.77.0.2')
+  await harness.host.nft.apply('delete table ip foreign')
+  for (const n of [5, 6]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('gateway mode nat-unprotected: neighbours may use container addresses, other networks may not', async () => {
+  await harness.service.create({
+    Name: 'routed',
+    Options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected' },
+  })
+  const sandbox = await harness.open(7, { endpoints: { routed: {} } })
+  const other = await harness.open(8, { endpoints: { app: {} } })
+  harness.serveTcp(sandbox.netnsPath, 80, 'routed')
+  assert.equal(await harness.connect(lan, addressOn(sandbox, 'routed'), 80), 'routed from 10.77.0.2')
+  assert.equal(await harness.connect(other.netnsPath, addressOn(sandbox, 'routed'), 80), undefined)
+  for (const n of [7, 8]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('without masquerade a container is seen by its own address, and answered', async () => {
+  await harness.service.create({
+    Name: 'plain',
+    Options: { 'com.docker.network.bridge.enable_ip_masquerade': 'false' },
+  })
+  const sandbox = await harness.open(9, { endpoints: { plain: {} } })
+  harness.serveTcp(lan, 8000, 'lan')
+  assert.equal(await harness.connect(sandbox.netnsPath, '10.77.0.2', 8000), `lan from ${addressOn(sandbox, 'plain')}`)
+  await harness.service.closeSandbox(harness.idOf(9))
+})
+
+test('IPv6: published at all addresses and at one, hairpin, masquerade, and no way in beside', async () => {
+  const web = await harness.open(10, {
+    endpoints: { six: {} },
+    portBindings: { '80/tcp': [{ HostPort: '8080' }], '81/tcp': [{ HostIp: 'fd77::1', HostPort: '8081' }] },
+  })
+  const address = web.endpoints['six']?.GlobalIPv6Address ?? ''
+  assert.match(address, /^fd/)
+  assert.deepEqual(web.ports, {
+    '80/tcp': [
+      { HostIp: '0.0.0.0', HostPort: '8080' },
+      { HostIp: '::', HostPort: '8080' },
+    ],
+    '81/tcp': [{ HostIp: 'fd77::1', HostPort: '8081' }],
+  })
+  harness.serveTcp(web.netnsPath, 80, 'web', '::')
+  harness.serveTcp(web.netnsPath, 81, 'one', '::')
+  assert.equal(await harness.connect(lan, 'fd77::1', 8080), 'web from fd77::2')
+  assert.equal(await harness.connect(lan, 'fd77::1', 8081), 'one from fd77::2')
+  assert.match((await harness.connect(undefined, 'fd77::1', 8080)) ?? '', /^web from/)
+  assert.match((await harness.connect(web.netnsPath, 'fd77::1', 8080)) ?? '', /^web from/)
+  assert.equal(await harness.connect(lan, address, 80), undefined)
+  harness.serveTcp(lan, 8600, 'lan', '::')
+  assert.equal(await harness.connect(web.netnsPath, 'fd77::2', 8600), 'lan from fd77::1')
+  const gateway = web.endpoints['six']?.IPv6Gateway ?? ''
+  await hostListens(gateway, 7600)
+  assert.equal(await harness.connect(undefined, gateway, 7600), 'host')
+  assert.equal(await harness.connect(lan, gateway, 7600), undefined)
+  await harness.service.closeSandbox(harness.idOf(10))
+})
