@@ -109,7 +109,8 @@ function watchForBugs(log: EngineBase['log']): void {
 }
 
 async function start(root: string): Promise<void> {
-  process.umask(0o077)
+  // inherited by conmon, crun and the containers: 0o077 would make their mount points unreadable to other users
+  process.umask(0o022)
   process.chdir('/')
   const host = createNodeHost()
   const control = createProcessControl(loadLibc())
@@ -133,7 +134,7 @@ async function start(root: string): Promise<void> {
     },
   })
   await clearSocketPath(host.files, config.paths.socket)
-  await server.listen(config.paths.socket)
+  await listenPrivately(server, config.paths.socket)
   await openSocketToGroup(host.files, config.paths.socket)
   await host.files.writeAtomic(config.paths.pidFile, `${process.pid}\n`, { mode: 0o644 })
   end = createEnding(engine, server, lock)
@@ -143,6 +144,16 @@ async function start(root: string): Promise<void> {
   control.print(1, 'ready\n')
   control.closeInput()
   adopt()
+}
+
+/** Nobody else may connect before the socket has its group and mode. bind(2) happens before `listen` returns. */
+function listenPrivately(server: EngineServer, socketPath: string): Promise<void> {
+  const usual = process.umask(0o077)
+  try {
+    return server.listen(socketPath)
+  } finally {
+    process.umask(usual)
+  }
 }
 
 function reportStartFailure(error: unknown): void {
