@@ -13,6 +13,8 @@ const POLL_MS = 500
 const SAFETY_POLL_MS = 2000
 /** Without a health check "ready" is to have run for so long: what ends at once must not pass for ready. */
 const SETTLE_MS = 300
+/** That often it restarts before the user is told why. */
+const TELLING_RESTARTS = 3
 
 export interface ReadinessWish {
   readonly id: string
@@ -30,6 +32,7 @@ export interface Readiness {
 
 export function createReadiness(context: ProjectContext, projectName: string): Readiness {
   const feed = createEventFeed(context, projectName)
+  const loops = createLoopWatch(context)
   return {
     async wait(wish, signal) {
       const begunMs = context.clock.nowMs()
@@ -46,6 +49,7 @@ export function createReadiness(context: ProjectContext, projectName: string): R
           const now = await context.client.containers.inspect(wish.id)
           const next = await decide(context, wish, { now, begunMs })
           if (next.kind === 'done') return next.text
+          await loops.look(wish, now)
           const pollMs = next.settleMs ?? (feed.isLive() ? SAFETY_POLL_MS : POLL_MS)
           await sleepUnless(woken, { context, signal, ms: Math.min(next.leftMs, pollMs) })
         }
@@ -54,6 +58,22 @@ export function createReadiness(context: ProjectContext, projectName: string): R
       }
     },
     close: () => feed.close(),
+  }
+}
+
+/** A restart policy may mend it in the end, so this is no failure; but nobody should have to guess what goes on. */
+function createLoopWatch(context: ProjectContext): {
+  look(wish: ReadinessWish, now: ContainerInspect): Promise<void>
+} {
+  const told = new Set<string>()
+  return {
+    async look(wish, now) {
+      if (now.RestartCount < TELLING_RESTARTS || told.has(wish.id)) return
+      told.add(wish.id)
+      const reasons = await diagnose(context, wish, now)
+      const text = `container ${wish.name} has restarted ${now.RestartCount} times, still waiting for it\n${reasons}`
+      context.sink.notice({ level: 'warning', text })
+    },
   }
 }
 
