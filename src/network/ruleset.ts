@@ -73,7 +73,6 @@ const CHAINS = `
 
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-    ip daddr 127.0.0.0/8 return
     fib daddr type local jump publish
   }
 

@@ -47,7 +47,14 @@ test('a container cannot reach what listens on the host’s loopback, whatever r
   for (const local of ['127.0.0.0/8', '127.0.0.1'])
     await harness.run(evil.netnsPath, 'ip', 'route', 'del', 'local', local, 'dev', 'lo', 'table', 'local')
   await harness.run(evil.netnsPath, 'ip', 'route', 'add', '127.0.0.1', 'via', gateway, 'src', addressOn(evil, 'app'))
+  const received: string[] = []
+  const socket = createSocket('udp4')
+  socket.on('message', (message) => received.push(message.toString().trim()))
+  await new Promise<void>((resolve) => socket.bind(6379, '127.0.0.1', resolve))
+  await harness.run(evil.netnsPath, 'bash', '-c', 'echo intruder > /dev/udp/127.0.0.1/6379')
   assert.equal(await harness.connect(evil.netnsPath, '127.0.0.1', 6379), undefined)
+  assert.deepEqual(received, [])
+  socket.close()
   await harness.service.closeSandbox(harness.idOf(1))
 })
 
@@ -90,11 +97,19 @@ test('an internal network stays closed when another program redirects into it', 
     chain prerouting {
       type nat hook prerouting priority -110;
       iifname "wan0" tcp dport 7777 dnat to ${addressOn(sealed, 'closed')}:80
+      iifname "wan0" udp dport 7777 dnat to ${addressOn(sealed, 'closed')}:80
       iifname "wan0" tcp dport 7778 dnat to ${addressOn(open, 'app')}:80
     }
   }
   `)
+  const received: string[] = []
+  const socket = createSocket('udp4')
+  socket.on('message', (message) => received.push(message.toString().trim()))
+  socket.bind({ fd: harness.host.netns.inside(sealed.netnsPath, () => harness.host.netns.bindUdp('0.0.0.0', 80)) })
+  await harness.run(lan, 'bash', '-c', 'echo intruder > /dev/udp/10.77.0.1/7777')
   assert.equal(await harness.connect(lan, '10.77.0.1', 7777), undefined)
+  assert.deepEqual(received, [])
+  socket.close()
   assert.equal(await harness.connect(lan, '10.77.0.1', 7778), 'open from 10.77.0.2')
   await harness.host.nft.apply('delete table ip foreign')
   for (const n of [5, 6]) await harness.service.closeSandbox(harness.idOf(n))
