@@ -147,7 +147,7 @@ async function start(root: string): Promise<void> {
 }
 
 /** Nobody else may connect before the socket has its group and mode. bind(2) happens before `listen` returns. */
-function listenPrivately(server: EngineServer, socketPath: string): Promise<void> {
+function listenPrivately(server: ApiServer, socketPath: string): Promise<void> {
   const usual = process.umask(0o077)
   try {
     return server.listen(socketPath)
