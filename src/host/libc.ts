@@ -18,8 +18,11 @@ export interface Libc {
   errno(): string
 }
 
+/** Of two names of one number the first, as Node has it: EAGAIN (not EWOULDBLOCK), ENOTSUP (not EOPNOTSUPP). */
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, value]) => [value, name]),
+  Object.entries(constants.errno)
+    .toReversed()
+    .map(([name, value]) => [value, name]),
 )
 
 /** @throws a plain Error where there is no libc.so.6 (not Linux with glibc). */

@@ -363,8 +363,8 @@ test('hostile images: links for /dev, FIFO and giant user files, a working folde
   const link = await prepared({ User: 'worker' })
   await engine.base.host.files.mkdir(join(link.upper, 'etc'))
   symlinkSync('/../../../../../etc/passwd', join(link.upper, 'etc/passwd'))
-  // resolved inside: it leads to itself
-  await assert.rejects(containers.start(link.Id), /ELOOP/)
+  // resolved inside it leads to itself: ELOOP, or EAGAIN where something is renamed all the time
+  await assert.rejects(containers.start(link.Id), { code: 'KERNEL', message: /\/etc\/passwd inside/ })
 
   const canary = join(config.paths.root, 'canary')
   const cwd = await prepared({ WorkingDir: '/out/made' })

@@ -40,7 +40,7 @@ function delegate(host: Host, root: string, parent: string): void {
         host.files.writeTextSync(join(folder, 'cgroup.subtree_control'), `+${controller}`)
       } catch (error) {
         // a controller that is not there, or that a v1 tree holds: limits of it become warnings
-        if (!['EINVAL', 'ENOENT', 'EBUSY', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error
+        if (!['EINVAL', 'ENOENT', 'EBUSY', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error
       }
     }
 }

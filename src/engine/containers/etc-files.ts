@@ -2,8 +2,6 @@
  * PURE: the texts of /etc/hosts, /etc/hostname and /etc/resolv.conf of a container. They are bind mounts: whoever
  * writes them must keep the inode. Source: moby libnetwork/etchosts and resolvconf, man 5 resolv.conf.
  */
-export const MAX_HOSTNAME_BYTES = 64
-
 export interface HostsInput {
   readonly hostname: string
   readonly domainname: string
