@@ -48,10 +48,9 @@ function planBystanderStarts(state: UpState, waits: Waits): void {
         after: [
           stop,
           ...(state.prepared.get(container.name) ?? []),
-          ...parseDependsOn(container.labels[LABEL.dependsOn]).flatMap(({ name, condition }) => [
-            ...startsOf(state, name),
-            ...waits.until(name, condition),
-          ]),
+          ...parseDependsOn(container.labels[LABEL.dependsOn]).flatMap(({ name, condition }) =>
+            startsOf(state, name).concat(waits.until(name, condition)),
+          ),
         ],
       },
     )
