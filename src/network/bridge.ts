@@ -3,7 +3,7 @@
  * 127.0.0.1 and safe IPv6 need; made again when it is gone. Source: Documentation/networking/ip-sysctl.rst, bridge.rst.
  */
 import type { EngineBase } from '../engine/context.ts'
-import { ConflictError } from '../errors.ts'
+import { ConflictError, errnoOf } from '../errors.ts'
 import type { NetworkRecord } from '../state/networks.ts'
 import { parseBridgeOptions } from './options.ts'
 
@@ -34,34 +34,46 @@ function enableForwarding(base: EngineBase, ipv6: boolean): void {
   base.log('info', 'switched net.ipv6.conf.all.forwarding on: a network with IPv6 needs it')
 }
 
+/** Settings and gateway addresses; what is there already stays. Idempotent. */
+export function configureBridge(base: EngineBase, network: NetworkRecord): void {
+  setSysctl(base, `ipv6/conf/${network.bridge}/accept_ra`, '0') // CVE-2020-13401
+  // its link-local address is ours alone: until duplicate detection ended, no neighbour would be asked for
+  setSysctl(base, `ipv6/conf/${network.bridge}/accept_dad`, '0')
+  setSysctl(base, `ipv6/conf/${network.bridge}/disable_ipv6`, network.ipv6 ? '0' : '1')
+  setSysctl(base, `ipv4/conf/${network.bridge}/route_localnet`, '1')
+  for (const pool of network.pools) {
+    try {
+      base.host.links.addAddress(network.bridge, `${pool.gateway}/${pool.subnet.split('/')[1] ?? ''}`)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    }
+  }
+  enableForwarding(base, network.ipv6)
+}
+
 /**
- * Makes the bridge when it is not there. Idempotent. A bridge of that name that is not ours is used as it is.
- * @throws ConflictError LINK_NAME_TAKEN when the name belongs to another kind of link
+ * Makes the bridge when it is not there. Idempotent.
+ * @throws ConflictError LINK_NAME_TAKEN when a link of that name is not ours: two owners would undo each other's work
  */
 export function ensureBridge(base: EngineBase, network: NetworkRecord): void {
   const { links } = base.host
   const existing = links.find(network.bridge)
   if (existing !== undefined) {
-    if (existing.kind !== 'bridge')
-      throw new ConflictError(`cannot use "${network.bridge}" as the bridge of network "${network.name}"`, {
+    if (existing.alias === linkAlias(base)) return
+    throw new ConflictError(
+      `cannot make the bridge "${network.bridge}" of network "${network.name}": the name is taken`,
+      {
         code: 'LINK_NAME_TAKEN',
-        hint: `it is a link of another kind (${existing.kind ?? 'a device'}); choose another bridge name`,
-      })
-    return
+        hint: `see it with: ip -d link show ${network.bridge}; choose another name or delete it`,
+      },
+    )
   }
   const { mtu } = parseBridgeOptions(network.options)
   // a MAC of its own: else the bridge takes its lowest port's and changes it as containers come and go
   const mac = `02:42:${network.id.slice(0, 8).replaceAll(/(..)(?=.)/g, '$1:')}`
   links.createBridge(network.bridge, { mac, alias: linkAlias(base), ...(mtu === undefined ? {} : { mtu }) })
   try {
-    setSysctl(base, `ipv6/conf/${network.bridge}/accept_ra`, '0') // CVE-2020-13401
-    // its link-local address is ours alone: until duplicate detection ended, no neighbour would be asked for
-    setSysctl(base, `ipv6/conf/${network.bridge}/accept_dad`, '0')
-    setSysctl(base, `ipv6/conf/${network.bridge}/disable_ipv6`, network.ipv6 ? '0' : '1')
-    setSysctl(base, `ipv4/conf/${network.bridge}/route_localnet`, '1')
-    for (const pool of network.pools)
-      links.addAddress(network.bridge, `${pool.gateway}/${pool.subnet.split('/')[1] ?? ''}`)
-    enableForwarding(base, network.ipv6)
+    configureBridge(base, network)
   } catch (error) {
     links.remove(network.bridge)
     throw error
@@ -69,16 +81,16 @@ export function ensureBridge(base: EngineBase, network: NetworkRecord): void {
 }
 
 /** True when the bridge is there and ours to delete. */
-function isOurs(base: EngineBase, network: NetworkRecord): boolean {
+export function hasOwnBridge(base: EngineBase, network: NetworkRecord): boolean {
   return network.bridge !== '' && base.host.links.find(network.bridge)?.alias === linkAlias(base)
 }
 
 /** Deletes the bridge if it is ours; nothing happens when it is gone. */
 export async function removeBridge(base: EngineBase, network: NetworkRecord): Promise<void> {
-  if (isOurs(base, network)) await base.host.links.removeAsync(network.bridge)
+  if (hasOwnBridge(base, network)) await base.host.links.removeAsync(network.bridge)
 }
 
 /** As removeBridge at one stroke, for a network that stays and may be joined at any moment. Takes some 30 ms. */
 export function removeBridgeSync(base: EngineBase, network: NetworkRecord): void {
-  if (isOurs(base, network)) base.host.links.remove(network.bridge)
+  if (hasOwnBridge(base, network)) base.host.links.remove(network.bridge)
 }

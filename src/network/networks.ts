@@ -5,7 +5,7 @@ import type { NetworkCreateRequest, NetworkInspect } from '../api/types/index.ts
 import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, InvalidRequestError, UnsupportedError } from '../errors.ts'
 import type { NetworkPool, NetworkRecord } from '../state/networks.ts'
-import { parseCidr, type Cidr } from './address.ts'
+import { overlaps, parseCidr, type Cidr } from './address.ts'
 import { ensureBridge, removeBridge } from './bridge.ts'
 import { automaticPool, checkPool, chooseSubnet4, chooseSubnet6, type Taken } from './ipam.ts'
 import { parseBridgeOptions, unknownOptions } from './options.ts'
@@ -91,18 +91,24 @@ function checkRequest(registry: Registry, request: NetworkCreateRequest): void {
     throw new UnsupportedError(`network scope "${request.Scope}" is not supported`)
 }
 
-/** Checks the request, writes the row, makes the bridge. Undone when the kernel refuses. */
-export function createNetwork(
-  base: EngineBase,
-  registry: Registry,
-  servers: readonly string[],
-  request: NetworkCreateRequest,
-): { readonly network: NetworkRecord; readonly warning: string } {
-  checkRequest(registry, request)
+/**
+ * True when another engine took the same subnet in the moment between our look at the host and our bridge. The younger
+ * bridge (by the kernel's numbers) gives way, so that one of the two stays.
+ */
+function isContested(base: EngineBase, network: NetworkRecord): boolean {
+  const indexes = new Map(base.host.links.list().map(({ name, index }) => [name, index]))
+  const ours = indexes.get(network.bridge) ?? 0
+  const subnets = network.pools.flatMap((pool) => known(pool.subnet, network.name))
+  return takenByAddresses(base).some(({ cidr, owner }) => {
+    const other = indexes.get(owner.slice('device "'.length, -1)) ?? 0
+    return other < ours && subnets.some((subnet) => overlaps(subnet.cidr, cidr))
+  })
+}
+
+function toRecord(base: EngineBase, request: NetworkCreateRequest, pools: readonly NetworkPool[]): NetworkRecord {
   const options = request.Options ?? {}
-  const { bridgeName } = parseBridgeOptions(options)
   const id = base.host.randomHex(32)
-  const network: NetworkRecord = {
+  return {
     id,
     name: request.Name,
     driver: 'bridge',
@@ -115,22 +121,36 @@ export function createNetwork(
     options,
     labels: request.Labels ?? {},
     ipamOptions: request.IPAM?.Options ?? {},
-    pools: planPools(base, registry, servers, request),
-    bridge: bridgeName ?? `${base.config.bridgePrefix}${id.slice(0, 8)}`,
+    pools,
+    bridge: parseBridgeOptions(options).bridgeName ?? `${base.config.bridgePrefix}${id.slice(0, 8)}`,
   }
-  if (registry.networks().some((other) => other.bridge === network.bridge))
-    throw new ConflictError(`bridge name "${network.bridge}" is used by another network`, { code: 'LINK_NAME_TAKEN' })
-  registry.putNetwork(network)
-  try {
-    ensureBridge(base, network)
-  } catch (error) {
-    registry.deleteNetwork(id)
-    throw error
-  }
-  const ignored = unknownOptions(options)
-  return {
-    network,
-    warning: ignored.length === 0 ? '' : `network options without effect here: ${ignored.join(', ')}`,
+}
+
+const SUBNET_TRIES = 8
+
+/** Checks the request, writes the row, makes the bridge. Undone when the kernel refuses. */
+export async function createNetwork(
+  base: EngineBase,
+  registry: Registry,
+  servers: readonly string[],
+  request: NetworkCreateRequest,
+): Promise<{ readonly network: NetworkRecord; readonly warning: string }> {
+  const ignored = unknownOptions(request.Options ?? {})
+  const warning = ignored.length === 0 ? '' : `network options without effect here: ${ignored.join(', ')}`
+  for (let attempt = 1; ; attempt += 1) {
+    checkRequest(registry, request)
+    const network = toRecord(base, request, planPools(base, registry, servers, request))
+    if (registry.networks().some((other) => other.bridge === network.bridge))
+      throw new ConflictError(`bridge name "${network.bridge}" is used by another network`, { code: 'LINK_NAME_TAKEN' })
+    registry.putNetwork(network)
+    try {
+      ensureBridge(base, network)
+    } catch (error) {
+      registry.deleteNetwork(network.id)
+      throw error
+    }
+    if (attempt === SUBNET_TRIES || !isContested(base, network)) return { network, warning }
+    await removeNetwork(base, registry, network)
   }
 }
 

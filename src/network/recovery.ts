@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { EngineBase } from '../engine/context.ts'
 import type { SandboxRecord } from '../state/networks.ts'
-import { ensureBridge, linkAlias } from './bridge.ts'
+import { configureBridge, ensureBridge, hasOwnBridge, linkAlias } from './bridge.ts'
 import { chooseDnsPorts, isPortTaken, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
 import type { OpenSandbox, Registry } from './registry.ts'
 import { announce, isBridged, type NetworkParts } from './parts.ts'
@@ -76,6 +76,8 @@ export async function recoverNetworks(
 ): Promise<void> {
   const { base, registry, firewall } = parts
   const pids = new Map(live.map(({ containerId, pid }) => [containerId, pid]))
+  // a crash may have come between making a bridge and giving it its address
+  for (const network of registry.networks()) if (hasOwnBridge(base, network)) configureBridge(base, network)
   const adopted = []
   for (const sandbox of registry.sandboxes()) {
     const { containerId, containerName } = sandbox.record

@@ -100,7 +100,7 @@ export function createNetworkService(
         .map((network) => inspectNetwork(registry, network)),
     inspect: async (reference) => inspectNetwork(registry, registry.network(reference)),
     async create(request) {
-      const { network, warning } = createNetwork(base, registry, hostServers(), request)
+      const { network, warning } = await createNetwork(base, registry, hostServers(), request)
       try {
         await firewall.flush()
       } catch (error) {

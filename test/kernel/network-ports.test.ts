@@ -209,3 +209,54 @@ test('a container of an internal network publishes nothing', async () => {
   assert.equal(await harness.connect(undefined, '127.0.0.1', 8089), undefined)
   await harness.service.closeSandbox(harness.idOf(18))
 })
+
+test('after a crash: a namespace whose file is gone, a bridge without its address, a bridge that is gone', async () => {
+  const { links, netns, exec } = harness.host
+  const web = await harness.open(20, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8090' }] } })
+  harness.serveTcp(web.netnsPath, 80, 'web')
+  const inside = exec.spawn(['nsenter', `--net=${web.netnsPath}`, 'sleep', '60'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const same = (): boolean => netns.inode(`/proc/${inside.pid}/ns/net`) === netns.inode(web.netnsPath)
+  while (!same()) await new Promise((resolve) => setTimeout(resolve, 5))
+  await harness.restart()
+  netns.remove(web.netnsPath)
+  const bridges = (await harness.json('ip', '-j', 'link', 'show', 'type', 'bridge')) as { ifname: string }[]
+  const { Id: front } = await harness.service.inspect('front')
+  const { Id: back } = await harness.service.inspect('back')
+  const bridgeOf = (id: string): string => bridges.find(({ ifname }) => ifname.endsWith(id.slice(0, 8)))?.ifname ?? ''
+  await harness.run(undefined, 'ip', 'address', 'flush', 'dev', bridgeOf(front))
+  links.remove(bridgeOf(back))
+  await harness.service.recover([{ containerId: harness.idOf(20), pid: inside.pid }])
+  assert.ok(same())
+  assert.match((await harness.connect(undefined, '127.0.0.1', 8090)) ?? '', /^web from/)
+  const later = await harness.open(21, { endpoints: { back: {} } })
+  assert.equal(
+    await harness.connect(later.netnsPath, later.endpoints['back']?.Gateway ?? '', 8090),
+    `web from ${web.endpoints['front']?.Gateway}`,
+  )
+  inside.kill('SIGKILL')
+  await inside.exited
+  for (const n of [20, 21]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('two engines that choose the same subnet at once: the younger gives way', async () => {
+  const { links } = harness.host
+  const { addAddress } = links
+  let rival = true
+  // between our look at the host and our bridge the other engine's bridge comes up
+  Object.assign(links, {
+    addAddress(name: string, address: string) {
+      if (rival) {
+        rival = false
+        addAddress('wan0', address)
+      }
+      addAddress(name, address)
+    },
+  })
+  const { Id } = await harness.service.create({ Name: 'contested' })
+  Object.assign(links, { addAddress })
+  const subnet = (await harness.service.inspect(Id)).IPAM.Config?.[0]?.Subnet ?? ''
+  const onWan = links.addresses().filter(({ device, address }) => device === 'wan0' && address.startsWith('172.'))
+  assert.equal(onWan.length, 1)
+  assert.notEqual(onWan[0]?.address.split('.').slice(0, 3).join('.'), subnet.split('.').slice(0, 3).join('.'))
+  await harness.service.remove('contested')
+})
