@@ -63,10 +63,10 @@ async function logsOf(id: string, options: Partial<LogOptions> = {}): Promise<st
   return text
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000
+async function until(condition: () => boolean | Promise<boolean>, seconds = 10): Promise<void> {
+  const end = Date.now() + seconds * 1000
   while (!(await condition())) {
-    assert.ok(Date.now() < end, 'not within 10 s')
+    assert.ok(Date.now() < end, `not within ${seconds} s`)
     await delay(5)
   }
 }
@@ -391,6 +391,17 @@ test('after an engine restart: what lives is adopted, what ended is finished', a
   assert.equal(await engine.containers.stop(living, {}), true)
   assert.equal((await engine.containers.inspect(living)).State.ExitCode, 0)
   for (const id of [living, ending]) await engine.containers.remove(id, { force: true, volumes: false })
+})
+
+test('a container whose conmon was killed is noticed to have ended', async () => {
+  const id = await obedient()
+  const { Pid } = (await engine.containers.inspect(id)).State
+  const conmon = Number(readFileSync(join(engine.base.config.paths.containers, id, 'bundle/conmon.pid'), 'utf8'))
+  process.kill(conmon, 'SIGKILL')
+  process.kill(Pid, 'SIGKILL')
+  await until(async () => (await engine.containers.inspect(id)).State.Status === 'exited', 20)
+  assert.equal((await engine.containers.inspect(id)).State.ExitCode, 255)
+  await engine.containers.remove(id, { force: false, volumes: false })
 })
 
 test('removal leaves no file, whatever was written', async () => {

@@ -4,7 +4,6 @@
  * start finds what ended while the engine was away.
  */
 import { join } from 'node:path'
-import type { FileWatcher } from '../../host/host.ts'
 import { lockKey, publish, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { removeLocked } from './remove.ts'
@@ -17,6 +16,7 @@ const ID = /^[0-9a-f]{64}$/
 const READ_ATTEMPTS = 20
 const READ_PAUSE_MS = 5
 const LOST_EXIT_CODE = 255
+const SWEEP_MS = 5000
 
 async function readExitCode({ host }: ContainersContext, exitFile: string): Promise<number> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
@@ -142,14 +142,50 @@ export async function handleExit(context: ContainersContext, id: string): Promis
   })
 }
 
+/** Its process is gone, and so may be the conmon that would have told how. */
+async function handleLostExit(context: ContainersContext, id: string): Promise<void> {
+  const container = context.store.byId(id)
+  await context.locks.run(lockKey(id), async () => {
+    const process = container?.document.state.process
+    if (container?.run === undefined || process === undefined) return
+    if (context.host.processes.startTime(process.pid) === process.startTime) return
+    await finishLocked(context, container, await readExitCode(context, join(context.config.paths.exits, id)))
+  })
+}
+
+/**
+ * Finds ends that nobody told: an event that was lost, or a conmon that was killed (then there is no exit file, and at
+ * the second look the container is given up as ended).
+ */
+function sweeper(context: ContainersContext, onExit: (id: string) => void): () => void {
+  let suspects = new Set<string>()
+  return () => {
+    const dead = context.store.all().filter(({ run, document: { state } }) => {
+      const { process } = state
+      return run !== undefined && context.host.processes.startTime(process?.pid ?? 0) !== process?.startTime
+    })
+    for (const { id } of dead.filter((container) => suspects.has(container.id))) onExit(id)
+    suspects = new Set(dead.map(({ id }) => id))
+  }
+}
+
 /** Exits from now on. */
-export function watchExits(context: ContainersContext): FileWatcher {
-  const onExit = (name: string): void => {
-    handleExit(context, name).catch((error: unknown) =>
+export function watchExits(context: ContainersContext): Disposable {
+  const handle = (name: string, exit: Promise<void>): void => {
+    exit.catch((error: unknown) =>
       context.log('error', 'cannot handle the end of a container', { container: name, error: String(error) }),
     )
   }
-  return context.host.files.watch(context.config.paths.exits, (_event, name) => {
-    if (name !== null && ID.test(name)) onExit(name)
+  const watcher = context.host.files.watch(context.config.paths.exits, (_event, name) => {
+    if (name !== null && ID.test(name)) handle(name, handleExit(context, name))
   })
+  const sweep = sweeper(context, (id) => handle(id, handleLostExit(context, id)))
+  const timer = setInterval(sweep, SWEEP_MS)
+  timer.unref()
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      watcher.close()
+    },
+  }
 }

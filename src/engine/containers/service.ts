@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import { ConflictError } from '../../errors.ts'
 import type { WaitResponse } from '../../api/types/index.ts'
-import type { FileWatcher } from '../../host/host.ts'
 import { openCgroups } from '../cgroups/cgroups.ts'
 import { detectCgroupLayout } from '../cgroups/layout.ts'
 import { findRuntimes } from '../runtime/choose.ts'
@@ -54,7 +53,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const context = createContext(base, dependencies)
   const { store, locks, networks, layers, images } = context
   const execs = createExecs(context)
-  let watcher: FileWatcher | undefined
+  let watcher: Disposable | undefined
   const stopFollowing = followNetworks(context)
 
   function watch(): void {
@@ -215,7 +214,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     async shutdown() {
       context.closing.abort()
       stopFollowing()
-      watcher?.close()
+      watcher?.[Symbol.dispose]()
       watcher = undefined
       const { runtimes, cgroups } = await context.platform()
       await runtimes.close()
