@@ -1,5 +1,6 @@
 /** Programs as the tests run them: whole output kept, a limit on the time, and errors that show both streams. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import { execa } from 'execa'
 import { until } from './poll.ts'
 
 export interface CommandOptions {
@@ -29,54 +30,35 @@ export interface RunningCommand {
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<void>
 }
 
-const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGKILL: 9,
-  SIGPIPE: 13,
-  SIGTERM: 15,
-}
+const MAX_OUTPUT_BYTES = 512 * 2 ** 20
 
 /** argv, exit code and both streams, for a failed expectation. */
 export function describeResult({ argv, exitCode, stdout, stderr }: CommandResult): string {
   return `${argv.join(' ')}\nexit code ${exitCode}\n--- stdout\n${stdout}\n--- stderr\n${stderr}\n---`
 }
 
-function gather(child: ChildProcess): { stdout: string; stderr: string } {
-  const output = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name]?.setEncoding('utf8')
-    child[name]?.on('data', (text: string) => (output[name] += text))
-  }
-  return output
-}
-
 export function startCommand(argv: readonly string[], options: CommandOptions = {}): RunningCommand {
-  const { cwd, env, input, timeoutMs = 120_000 } = options
+  const { cwd, env, input = '', timeoutMs = 120_000 } = options
   const [program = '', ...args] = argv
-  const startedMs = performance.now()
-  const child = spawn(program, args, {
+  const child = execa(program, args, {
     ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env: { ...env } }),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(env === undefined ? {} : { env, extendEnv: false }),
+    input,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: MAX_OUTPUT_BYTES,
   })
-  const output = gather(child)
-  let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    child.kill('SIGKILL')
-  }, timeoutMs)
-  child.stdin?.on('error', () => {}) // the program may end without reading
-  child.stdin?.end(input ?? '')
-  const exited = new Promise<CommandResult>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      clearTimeout(timer)
-      const exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? 'SIGTERM'] ?? 0)
-      const result = { argv, exitCode, ...output, durationMs: performance.now() - startedMs }
-      if (isLate) reject(new Error(`killed after ${timeoutMs} ms: ${describeResult(result)}`))
-      else resolve(result)
-    })
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
+  const exited = child.then((ended): CommandResult => {
+    if (ended.exitCode === undefined && ended.signal === undefined) throw new Error(ended.message)
+    const exitCode = ended.exitCode ?? 128 + (constants.signals[ended.signal ?? 'SIGTERM'] ?? 0)
+    const result = { argv, exitCode, stdout: ended.stdout, stderr: ended.stderr, durationMs: ended.durationMs }
+    if (ended.timedOut) throw new Error(`killed after ${timeoutMs} ms: ${describeResult(result)}`)
+    return result
   })
   exited.catch(() => {}) // whoever awaits it gets the error
   return {
