@@ -240,7 +240,7 @@ test('after a crash: a namespace whose file is gone, a bridge without its addres
 
 test('two engines that choose the same subnet at once: the younger gives way', async () => {
   const { links } = harness.host
-  const { addAddress } = links
+  const addAddress = links.addAddress.bind(links)
   let rival = true
   // between our look at the host and our bridge the other engine's bridge comes up
   Object.assign(links, {
