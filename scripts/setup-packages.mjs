@@ -20,7 +20,7 @@ export const RUNTIME_PACKAGES = {
 }
 
 /** Besides, for the tests: a root file system made in milliseconds. */
-export const TEST_PACKAGES = { 'busybox-static': 'busybox' }
+export const TEST_PACKAGES = { attr: 'getfattr', 'busybox-static': 'busybox' }
 
 /**
  * The names of `wanted` that dpkg-query does not list as installed.
