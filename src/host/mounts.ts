@@ -25,6 +25,8 @@ export interface MountRequest {
   readonly flags?: number
   /** Options of the file system; overlay's must fit a page (4,095 bytes). */
   readonly data?: string
+  /** Relative paths in `data` begin here. */
+  readonly workingFolder?: string
 }
 
 export interface Mounts {
@@ -36,6 +38,17 @@ export interface Mounts {
   mknod(path: string, mode: number, major: number, minor: number): void
 }
 
+/** Synchronous, so nobody else sees the other working folder. */
+function inFolder(folder: string, work: () => void): void {
+  const before = process.cwd()
+  process.chdir(folder)
+  try {
+    work()
+  } finally {
+    process.chdir(before)
+  }
+}
+
 /** The real one. */
 export function createMounts(libc: Libc): Mounts {
   const mountCall = libc.func(
@@ -44,9 +57,13 @@ export function createMounts(libc: Libc): Mounts {
   const umountCall = libc.func('int umount2(const char *target, int flags)')
   const mknodCall = libc.func('int mknod(const char *path, uint mode, uint64_t device)')
   return {
-    mount({ source, target, type, flags = 0, data }) {
-      if (mountCall(source, target, type ?? null, flags, data ?? null) !== 0)
-        throw libc.error(`cannot mount ${type ?? 'bind'} on ${target}`, target)
+    mount({ source, target, type, flags = 0, data, workingFolder }) {
+      const call = (): void => {
+        if (mountCall(source, target, type ?? null, flags, data ?? null) !== 0)
+          throw libc.error(`cannot mount ${type ?? 'bind'} on ${target}`, target)
+      }
+      if (workingFolder === undefined) call()
+      else inFolder(workingFolder, call)
     },
     umount(target, flags = UMOUNT_NOFOLLOW) {
       if (umountCall(target, flags) === 0) return true

@@ -73,14 +73,16 @@ function splitPath(path: string): { parent: ByteString; name: ByteString; shownN
   return { parent: bytesOf(`/${parts.slice(0, -1).join('/')}`), name: bytesOf(last), shownName: last }
 }
 
-/** Throws NotFoundError with docker's text. */
+/** Throws NotFoundError with docker's text, or with the code NOT_A_FOLDER. */
 function openInside(host: Host, root: string, folder: ByteString, path: string): number {
   const rootFd = host.at.openRoot(root)
   try {
     return host.at.openFolder(rootFd, folder, 'within')
   } catch (cause) {
     const errno = errnoOf(cause)
-    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP')
+    if (errno === 'ENOTDIR')
+      throw new NotFoundError(`${path} in the container is no folder`, { code: 'NOT_A_FOLDER', cause })
+    if (errno === 'ENOENT' || errno === 'ELOOP')
       throw new NotFoundError(`Could not find the file ${path} in container`, { cause })
     throw cause
   } finally {

@@ -2,12 +2,14 @@
  * overlayfs mounts: the option string (PURE) and what the kernel's refusals mean.
  * Source: Documentation/filesystems/overlayfs.rst; man 2 mount (options fit one page).
  */
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { LayerRecord } from '../../state/layers.ts'
 import { MycomposeError, errnoOf } from '../../errors.ts'
 import { MS_RDONLY, type MountRequest, type Mounts } from '../../host/mounts.ts'
 
 const MAX_OPTION_BYTES = 4095
+/** From here on lower folders are named relative to the one that holds them all. */
+const LONG_LOWER_BYTES = 2048
 
 export interface OverlayRequest {
   readonly target: string
@@ -43,9 +45,17 @@ export function overlayOptions({ lower, upper, volatile = false }: Omit<OverlayR
   if (Buffer.byteLength(text) > MAX_OPTION_BYTES)
     throw new MycomposeError(`${lower.length} layers are more than one overlay mount can name`, {
       code: 'TOO_MANY_LAYERS',
-      hint: 'the kernel takes 4095 bytes of folder names: use an engine root with a shorter path, or an image with fewer layers',
+      hint: 'the kernel takes 4095 bytes of folder names, enough for about 500 layers: use an image with fewer',
     })
   return text
+}
+
+/** PURE: a long stack as names inside the folder l/, so that a long engine root does not shorten it. */
+export function relativeToOne(lower: readonly string[]): { lower: readonly string[]; workingFolder?: string } {
+  const folder = dirname(lower[0] ?? '')
+  const isLong = lower.join(':').length > LONG_LOWER_BYTES
+  if (!isLong || lower.some((path) => dirname(path) !== folder)) return { lower }
+  return { lower: lower.map((path) => basename(path)), workingFolder: folder }
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -57,12 +67,14 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** Throws OVERLAY_FAILED with a hint on the cause. */
 export function mountOverlay(mounts: Mounts, request: OverlayRequest): void {
+  const { lower, workingFolder } = relativeToOne(request.lower)
   const mount: MountRequest = {
     source: 'overlay',
     target: request.target,
     type: 'overlay',
-    data: overlayOptions(request),
+    data: overlayOptions({ ...request, lower }),
     flags: request.upper === undefined ? MS_RDONLY : 0,
+    ...(workingFolder === undefined ? {} : { workingFolder }),
   }
   try {
     mounts.mount(mount)

@@ -14,8 +14,6 @@ import type { ContainerService, VolumeService } from '../services.ts'
 import { asksForAll, matchesFilters } from './filters.ts'
 import { boundFolder, checkVolumeName } from './options.ts'
 
-const FOLDER_BIT = 2 ** 31
-
 export interface VolumeDependencies {
   readonly usersOf: ContainerService['usersOf']
 }
@@ -90,6 +88,18 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       })
     await forget(volume)
     publish('destroy', name)
+  }
+
+  /** False when nothing is there. Throws InvalidRequestError for a file. */
+  function isFolder(rootfs: string, path: string): boolean {
+    try {
+      statPath(host, rootfs, `${path}/.`)
+      return true
+    } catch (cause) {
+      if (!(cause instanceof NotFoundError)) throw cause
+      if (cause.code !== 'NOT_A_FOLDER') return false
+      throw new InvalidRequestError(`cannot mount a volume over ${path}: it is a file in the image`, { cause })
+    }
   }
 
   /** Puts a copy of the folder into the empty volume; what was copied before a failure goes again. */
@@ -170,14 +180,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         if (Object.keys(volume.options).length > 0) return
         const target = mountpointOf(volume)
         if ((await host.files.readdir(target)).length > 0) return
-        try {
-          const { mode } = statPath(host, rootfs, `${path}/.`)
-          if (mode < FOLDER_BIT) throw new InvalidRequestError(`cannot mount the volume ${name} over the file ${path}`)
-        } catch (error) {
-          if (error instanceof NotFoundError) return
-          throw error
-        }
-        await fill(target, rootfs, path)
+        if (isFolder(rootfs, path)) await fill(target, rootfs, path)
       })
     },
 

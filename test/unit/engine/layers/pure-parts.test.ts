@@ -7,7 +7,7 @@ import { decompress, detectCompression } from '../../../../src/engine/layers/dec
 import { parseEntryPath } from '../../../../src/engine/layers/entry-path.ts'
 import { whiteoutMeaning } from '../../../../src/engine/layers/layer-sink.ts'
 import { parseMountPoints } from '../../../../src/engine/layers/mount-points.ts'
-import { lowerFolders, overlayOptions } from '../../../../src/engine/layers/overlay.ts'
+import { lowerFolders, overlayOptions, relativeToOne } from '../../../../src/engine/layers/overlay.ts'
 import { formatPax, formatPaxTime, parsePax, paxTimeNs } from '../../../../src/engine/layers/tar-pax.ts'
 import { printable } from '../../../../src/engine/layers/tar-entry.ts'
 import { isCarriedXattr } from '../../../../src/engine/layers/xattr-rules.ts'
@@ -75,6 +75,13 @@ describe('overlay options', () => {
     ))
   it('what an opaque root hides is left out', () =>
     assert.deepEqual(lowerFolders('/l', [layer('0'), layer('1', true), layer('2')]), ['/l/1', '/l/2']))
+  it('a long stack is named inside its folder', () => {
+    const lower = Array.from({ length: 200 }, (_, index) => `/var/lib/mycompose/l/${index}`)
+    const relative = relativeToOne(lower)
+    assert.equal(relative.workingFolder, '/var/lib/mycompose/l')
+    assert.match(overlayOptions(relative), /^lowerdir=199:198:/)
+    assert.deepEqual(relativeToOne(lower.slice(0, 3)), { lower: lower.slice(0, 3) })
+  })
   it('more than a page is one clear error', () =>
     assert.throws(() => overlayOptions({ lower: Array.from({ length: 400 }, (_, index) => `/var/lib/x/l/${index}`) }), {
       code: 'TOO_MANY_LAYERS',
