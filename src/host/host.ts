@@ -18,7 +18,6 @@ import type { Pty } from './pty.ts'
 
 /** So that nobody above has to import node:fs for a type. */
 export type FileHandle = fsPromises.FileHandle
-export type FileWatcher = FSWatcher
 
 /** Files: Node's own promise API, narrowed to what we use, with two additions. */
 export type Files = Pick<
