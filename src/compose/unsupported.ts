@@ -1,6 +1,7 @@
 /**
  * What a valid file may say and this engine does not honour yet: one table, so that nothing is ignored in silence.
- * A line goes when the engine learns it.
+ * A line goes when the engine learns it. What depends on the machine (block weights, AppArmor) the engine itself warns
+ * about when it creates the container.
  */
 import type { ConfigProblem } from '../errors.ts'
 import { serviceText } from './canonical-text.ts'
@@ -11,13 +12,15 @@ import type { LoadResult } from './request.ts'
 interface Unsupported {
   /** Keys from the root; "*" is any key or item. */
   readonly path: string
-  /** Which values; all when absent. */
-  readonly when?: (value: unknown) => boolean
+  /** Which values; all when absent. `key` is the last one of the path, for a last "*". */
+  readonly when?: (value: unknown, key: string) => boolean
   /** Completes "<path> ...". */
   readonly says: string
 }
 
 const NOT_YET = 'is not supported yet: ignored'
+/** Going on without it would be something else than what was asked for. */
+const REFUSED = 'is not supported yet: the engine will refuse it'
 const WINDOWS = 'has a meaning on Windows only: ignored'
 const SWARM = 'has a meaning on Swarm only: ignored'
 
@@ -26,51 +29,55 @@ const isNot =
   (...known: readonly string[]) =>
   (value: unknown): boolean =>
     !known.includes(String(value))
+const isNotKey =
+  (...known: readonly string[]) =>
+  (_value: unknown, key: string): boolean =>
+    !known.includes(key)
 
 const TABLE: readonly Unsupported[] = [
-  { path: 'services.*.blkio_config', says: NOT_YET },
   { path: 'services.*.cpu_count', says: WINDOWS },
   { path: 'services.*.cpu_percent', says: WINDOWS },
   { path: 'services.*.credential_spec', says: WINDOWS },
   { path: 'services.*.isolation', when: isNot('default'), says: WINDOWS },
-  { path: 'services.*.gpus', says: NOT_YET },
+  {
+    path: 'services.*.annotations',
+    says: 'is not handed to the OCI runtime, which would take orders from it: ignored',
+  },
+  { path: 'services.*.gpus', says: REFUSED },
   { path: 'services.*.develop', says: 'is not supported yet: there is no "watch" so far' },
   { path: 'services.*.provider', says: NOT_YET },
   { path: 'services.*.models', says: NOT_YET },
   { path: 'services.*.post_start', says: NOT_YET },
   { path: 'services.*.pre_start', says: NOT_YET },
   { path: 'services.*.pre_stop', says: NOT_YET },
-  { path: 'services.*.external_links', says: NOT_YET },
-  { path: 'services.*.oom_kill_disable', when: isTrue, says: NOT_YET },
   { path: 'services.*.storage_opt', says: NOT_YET },
   { path: 'services.*.use_api_socket', when: isTrue, says: NOT_YET },
-  { path: 'services.*.userns_mode', when: isNot('host', ''), says: NOT_YET },
+  { path: 'services.*.userns_mode', when: isNot('host', ''), says: REFUSED },
   { path: 'services.*.pull_refresh_after', says: NOT_YET },
   { path: 'services.*.pull_policy', when: isNot('never', 'missing'), says: 'is not supported yet: read as "missing"' },
   {
-    path: 'services.*.security_opt.*',
-    when: isNot(
-      'no-new-privileges',
-      'no-new-privileges:true',
-      'no-new-privileges:false',
-      'seccomp=unconfined',
-      'seccomp:unconfined',
-    ),
-    says: 'is a security option that is not supported yet: ignored',
-  },
-  {
     path: 'services.*.logging.driver',
-    when: isNot('json-file', 'local', ''),
+    when: isNot('json-file', 'local', 'none', ''),
     says: 'is not supported yet: read as "json-file"',
   },
+  { path: 'services.*.logging.options.*', when: isNotKey('max-size', 'max-file'), says: NOT_YET },
   {
     path: 'services.*.volumes.*.type',
     when: (value) => ['image', 'npipe', 'cluster'].includes(String(value)),
-    says: 'is not supported yet',
+    says: REFUSED,
+  },
+  { path: 'services.*.volumes.*.bind.selinux', says: NOT_YET },
+  {
+    path: 'services.*.volumes.*.bind.recursive',
+    when: isNot('enabled', 'disabled'),
+    says: 'is not supported yet: read as "enabled"',
   },
   { path: 'services.*.networks.*.link_local_ips', says: NOT_YET },
-  { path: 'services.*.networks.*.interface_name', says: NOT_YET },
-  { path: 'services.*.networks.*.driver_opts', says: NOT_YET },
+  {
+    path: 'services.*.networks.*.driver_opts.*',
+    when: isNotKey('com.docker.network.endpoint.ifname'),
+    says: NOT_YET,
+  },
   { path: 'services.*.deploy.mode', when: isNot('replicated'), says: SWARM },
   { path: 'services.*.deploy.endpoint_mode', says: SWARM },
   { path: 'services.*.deploy.labels', says: SWARM },
@@ -81,13 +88,11 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.deploy.restart_policy.window', says: SWARM },
   { path: 'services.*.deploy.resources.reservations.cpus', says: SWARM },
   { path: 'services.*.deploy.resources.reservations.generic_resources', says: SWARM },
-  { path: 'services.*.deploy.resources.reservations.devices', says: NOT_YET },
-  {
-    path: 'networks.*.driver',
-    when: isNot('bridge', 'default', '', 'null'),
-    says: 'is not supported yet: read as "bridge"',
-  },
-  { path: 'volumes.*.driver', when: isNot('local', '', 'default'), says: 'is not supported yet: read as "local"' },
+  { path: 'services.*.deploy.resources.reservations.devices', says: REFUSED },
+  { path: 'networks.*.driver', when: isNot('bridge', ''), says: REFUSED },
+  { path: 'networks.*.ipam.driver', when: isNot('default', ''), says: REFUSED },
+  { path: 'networks.*.ipam.options', says: NOT_YET },
+  { path: 'volumes.*.driver', when: isNot('local', ''), says: REFUSED },
   { path: 'secrets.*.driver', says: NOT_YET },
   { path: 'secrets.*.template_driver', says: NOT_YET },
   { path: 'configs.*.template_driver', says: NOT_YET },
@@ -127,7 +132,7 @@ function visit(
   if (value === undefined || value === null) return
   const step = rule.steps[path.length]
   if (step === undefined) {
-    if (rule.entry.when?.(value) ?? !isEmpty(value)) report(path, value, rule.entry.says)
+    if (rule.entry.when?.(value, path.at(-1) ?? '') ?? !isEmpty(value)) report(path, value, rule.entry.says)
   } else if (isRecord(value)) {
     for (const key of step === '*' ? Object.keys(value) : [step]) {
       if (Object.hasOwn(value, key)) visit(value[key], rule, [...path, key], report)

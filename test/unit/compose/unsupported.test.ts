@@ -28,8 +28,27 @@ const CASES: readonly { name: string; attributes: string; rest?: string; want: s
   },
   {
     name: 'a value',
-    attributes: 'security_opt: ["seccomp=unconfined", "apparmor=x"]',
-    want: ['services.web.security_opt.1 4:42'],
+    attributes: 'volumes: [{ type: bind, source: /a, target: /b, bind: { recursive: readonly, selinux: z } }]',
+    want: ['services.web.volumes.0.bind.recursive 4:72', 'services.web.volumes.0.bind.selinux 4:91'],
+  },
+  {
+    name: 'a key',
+    attributes:
+      'logging: { options: { max-size: 1m, tag: x } }\nnetworks: { n: { driver_opts: { com.docker.network.endpoint.ifname: a, b: c } } }',
+    rest: 'networks: { n: {} }\n',
+    want: ['services.web.logging.options.tag 4:46', 'services.web.networks.n.driver_opts.b 5:79'],
+  },
+  {
+    name: 'what the engine warns of itself, or honours',
+    attributes: `
+      blkio_config: { weight: 300, device_read_bps: [{ path: /dev/sda, rate: 1m }] }
+      oom_kill_disable: true
+      external_links: [other]
+      security_opt: ["seccomp=unconfined", "apparmor=x", "systempaths=unconfined"]
+      logging: { driver: none }
+      networks: { n: { interface_name: in0, gw_priority: 3 } }`,
+    rest: 'networks: { n: { driver: bridge, ipam: { driver: default, config: [{ subnet: 10.9.0.0/24 }] } } }\n',
+    want: [],
   },
   { name: 'a driver', attributes: 'logging: { driver: syslog }', want: ['services.web.logging.driver 4:24'] },
   {
