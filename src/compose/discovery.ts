@@ -3,8 +3,8 @@
  * override file beside. Source: Compose Specification, "Compose file"; docker compose, "-f".
  */
 import { posix } from 'node:path'
-import { MycomposeError } from '../errors.ts'
-import { resolvePath } from './paths.ts'
+import { MycomposeError, UnsupportedError } from '../errors.ts'
+import { isRemote, resolvePath } from './paths.ts'
 import type { Problems } from './problems.ts'
 import type { LoadRequest, SourceReader } from './request.ts'
 
@@ -25,13 +25,23 @@ export async function findComposeFiles(
 ): Promise<readonly string[] | undefined> {
   const { files = [], workingDir, homeDir, projectDirectory } = request
   const named = files.length > 0 ? files : splitFileList(variables)
-  if (named.length > 0) return named.map((path) => (path === '-' ? path : resolvePath(path, workingDir, homeDir)))
+  if (named.length > 0) return named.map((path) => fileNamed(path, workingDir, homeDir))
   const start = projectDirectory === undefined ? workingDir : posix.resolve(workingDir, projectDirectory)
   for (let folder = start; ; folder = posix.dirname(folder)) {
     const found = await existing(folder, NAMES, reader)
     if (found.length > 0) return await withOverride(folder, found, reader, problems)
     if (folder === posix.dirname(folder)) return undefined
   }
+}
+
+/** @throws UnsupportedError for a remote file. */
+function fileNamed(path: string, workingDir: string, homeDir: string | undefined): string {
+  if (path === '-') return path
+  if (!isRemote(path)) return resolvePath(path, workingDir, homeDir)
+  throw new UnsupportedError(`cannot read the Compose file "${path}": remote files are not supported yet`, {
+    code: 'REMOTE_FILE',
+    hint: 'fetch it first (git clone, oras pull), then name the local copy with -f',
+  })
 }
 
 export function noComposeFile(request: LoadRequest): MycomposeError {

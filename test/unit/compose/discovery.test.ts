@@ -178,3 +178,12 @@ test('a file that cannot be read is a problem, not a crash', async () => {
   const request = { profiles: [], environment: {}, workingDir: '/project' }
   await assert.rejects(loadProject(request, denied), { code: 'FILE_UNREADABLE' })
 })
+
+test('discovery: a remote -f is refused by name', async () => {
+  for (const file of ['oci://registry.example/app:1', 'https://github.com/a/b.git', 'git@github.com:a/b.git']) {
+    await assert.rejects(load({ 'compose.yaml': 'services: {}' }, { files: [file] }), {
+      code: 'REMOTE_FILE',
+      message: `cannot read the Compose file "${file}": remote files are not supported yet`,
+    })
+  }
+})
