@@ -37,7 +37,10 @@ export interface Session {
   /** Loads the Compose files and tells their warnings. @throws ConfigErrors */
   load(options?: LoadOptions): Promise<LoadResult>
   project(options?: LoadOptions): Promise<Project>
-  /** With -p and no -f: only the name, no file is read (so a project can be managed without its files). */
+  /**
+   * With -p and no -f: only the name, no file is read (so a project can be managed without its files). What the engine
+   * does not honour is not told: nothing is made.
+   */
   target(options?: LoadOptions): Promise<ProjectTarget>
   /** Starts the engine when it does not run. */
   client(): Promise<EngineClient>
@@ -87,7 +90,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
       const { projectName, files } = globals
       if (projectName !== undefined && files.length === 0) return { name: await identify(projectName) }
       try {
-        const project = await session.project({ allProfiles: true, ...options })
+        const project = await session.project({ allProfiles: true, skip: { unsupported: true }, ...options })
         return { name: project.name, project }
       } catch (error) {
         if (!(error instanceof ConfigErrors)) throw error

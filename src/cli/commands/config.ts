@@ -64,6 +64,7 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
       envResolution: !flags.envResolution,
       normalization: !flags.normalize,
       pathResolution: !flags.pathResolution,
+      unsupported: true,
     },
   })
   if (flags.quiet === true) return
@@ -87,7 +88,7 @@ async function formatConfig(project: Project, flags: ConfigFlags): Promise<strin
         .map(([key, value]) => `${key}=${value}`)
         .toSorted(),
     )
-  return printProject(project, flags.format)
+  return printProject(project, flags.format, { keepDollars: !flags.interpolate })
 }
 
 function profilesOf({ services, disabledServices }: Project): readonly string[] {

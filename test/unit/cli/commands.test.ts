@@ -215,6 +215,20 @@ volumes: { data: {} }
     assert.equal((await runCli(['config', '--hash', 'x'], { files })).exitCode, 1)
   })
 
+  test('--no-interpolate keeps dollars as they are', async () => {
+    const input = 'services: {a: {image: "b:${TAG:-1}", command: ["echo", "$$HOME"]}}'
+    const { stdout } = await runCli(['-f', '-', 'config', '--no-interpolate'], { input })
+    assert.match(stdout, /image: b:\$\{TAG:-1\}\n/)
+    assert.match(stdout, /- \$\$HOME\n/)
+  })
+
+  test('what the engine does not honour is told by what starts it, not here', async () => {
+    const { stderr, exitCode } = await runCli(['-f', '-', 'config', '-q'], {
+      input: 'services: {a: {image: b, storage_opt: {size: 1g}}}',
+    })
+    assert.deepEqual([stderr, exitCode], ['', 0])
+  })
+
   test('from standard input', async () => {
     const { stdout } = await runCli(['-f', '-', 'config', '--services'], { input: 'services: {a: {image: b}}' })
     assert.equal(stdout, 'a\n')
