@@ -55,9 +55,11 @@ async function tell<T>(
 }
 
 async function createNetwork(execution: Execution, { request }: WorkOf<'createNetwork'>): Promise<void> {
-  await tell(execution, networkResource(request.Name), ['Creating', 'Created'], () =>
-    execution.context.client.networks.create(request),
+  const { client, sink } = execution.context
+  const { Warning = '' } = await tell(execution, networkResource(request.Name), ['Creating', 'Created'], () =>
+    client.networks.create(request),
   )
+  if (Warning !== '') sink.notice({ level: 'warning', text: `network ${request.Name}: ${Warning}` })
 }
 
 async function createVolume(execution: Execution, { request }: WorkOf<'createVolume'>): Promise<void> {

@@ -5,16 +5,19 @@
 import type { ContainerInspect } from '../api/types/index.ts'
 import { CanceledError, MycomposeError } from '../errors.ts'
 import type { ProjectContext } from './context.ts'
-import { createEventFeed } from './events.ts'
 import { diagnose } from './diagnose.ts'
+import { createEventFeed } from './events.ts'
 import type { WaitCondition } from './plan.ts'
 
 const POLL_MS = 500
 const SAFETY_POLL_MS = 2000
 /** Without a health check "ready" is to have run for so long: what ends at once must not pass for ready. */
 const SETTLE_MS = 300
-/** That often it restarts before the user is told why. */
+/** That often it restarts before the user is told why, and before it is given up. */
 const TELLING_RESTARTS = 3
+const HOPELESS_RESTARTS = 8
+/** As with dockerd: who has run for so long begins anew. */
+const STAYED_UP_MS = 10_000
 
 export interface ReadinessWish {
   readonly id: string
@@ -61,20 +64,41 @@ export function createReadiness(context: ProjectContext, projectName: string): R
   }
 }
 
-/** A restart policy may mend it in the end, so this is no failure; but nobody should have to guess what goes on. */
+/**
+ * A restart policy may mend it, so the first restarts are no failure; but nobody should have to guess what goes on, nor
+ * wait for ever. A one-shot may be tried as often as its policy says: of that one it is only told.
+ */
 function createLoopWatch(context: ProjectContext): {
+  /** Throws when it is hopeless. */
   look(wish: ReadinessWish, now: ContainerInspect): Promise<void>
 } {
   const told = new Set<string>()
+  /** Container id -> its restarts when it last stayed up. */
+  const stayedUp = new Map<string, number>()
   return {
     async look(wish, now) {
-      if (now.RestartCount < TELLING_RESTARTS || told.has(wish.id)) return
+      if (ranMs(now, context.clock.nowMs()) >= STAYED_UP_MS) stayedUp.set(wish.id, now.RestartCount)
+      const inARow = now.RestartCount - (stayedUp.get(wish.id) ?? 0)
+      if (isHopeless(wish, now, inARow)) throw await restartsForEver(context, wish, now)
+      if (inARow < TELLING_RESTARTS || told.has(wish.id)) return
       told.add(wish.id)
       const reasons = await diagnose(context, wish, now)
-      const text = `container ${wish.name} has restarted ${now.RestartCount} times, still waiting for it\n${reasons}`
+      const text = `container ${wish.name} has restarted ${inARow} times, still waiting for it\n${reasons}`
       context.sink.notice({ level: 'warning', text })
     },
   }
+}
+
+function isHopeless({ condition }: ReadinessWish, { State }: ContainerInspect, restartsInARow: number): boolean {
+  const mayFail = condition === 'ready' || condition === 'service_healthy'
+  return mayFail && State.Restarting && restartsInARow >= HOPELESS_RESTARTS
+}
+
+/** How long the present run lasts, or the last one lasted. */
+function ranMs({ State }: ContainerInspect, nowMs: number): number {
+  const isUp = State.Running && !State.Restarting
+  const ms = (isUp ? nowMs : Date.parse(State.FinishedAt)) - Date.parse(State.StartedAt)
+  return Number.isNaN(ms) ? 0 : ms
 }
 
 type Next =
@@ -168,6 +192,20 @@ function failureMessage({ name, service, condition }: ReadinessWish, { State }: 
     return `${prefix}container ${name} has no healthcheck configured`
   }
   return `${prefix}container ${name} is unhealthy`
+}
+
+async function restartsForEver(
+  context: ProjectContext,
+  wish: ReadinessWish,
+  now: ContainerInspect,
+): Promise<MycomposeError> {
+  const { name, service } = wish
+  const times = now.RestartCount
+  const what = `container ${name} keeps restarting: it has exited (${now.State.ExitCode}) ${times} times in a row`
+  return new MycomposeError(wish.condition === 'ready' ? what : `dependency failed to start: ${what}`, {
+    code: 'RESTART_LOOP',
+    hint: `${await diagnose(context, wish, now)}\nit goes on restarting: \`mycompose logs ${service}\`, \`mycompose stop ${service}\``,
+  })
 }
 
 async function timeout(context: ProjectContext, wish: ReadinessWish, now: ContainerInspect): Promise<MycomposeError> {

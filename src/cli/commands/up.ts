@@ -65,7 +65,10 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--scale <SERVICE=NUM>', 'how many containers of a service; overrides the file (may be repeated)', scale)
     .option('-t, --timeout <seconds>', 'how long containers get to stop before they are killed', integer)
     .option('--timestamps', 'show when each line was written')
-    .option('--wait', 'wait until the services run and are healthy; implies -d')
+    .option(
+      '--wait',
+      'wait until the services run and are healthy; fails when one is unhealthy, has failed, or keeps restarting; implies -d',
+    )
     .option('--wait-timeout <seconds>', 'give up waiting after this time', integer)
     .option('-y, --yes', 'answer every question with yes')
     .action((services: readonly string[], flags: UpFlags) => invoke((session) => run(session, services, flags)))

@@ -5,7 +5,7 @@
 import type { Plan } from '../plan.ts'
 import { createPlanBuilder } from '../plan.ts'
 import { isRunning } from '../observe.ts'
-import { fileWarnings } from '../translate/files.ts'
+import { checkContents, fileWarnings } from '../translate/files.ts'
 import { planCreates, planReplacements } from './creates.ts'
 import { selectServices } from './input.ts'
 import type { DesiredContainer, UpInput, UpState } from './input.ts'
@@ -23,6 +23,10 @@ export interface UpPlan {
 }
 
 export function planUp(input: UpInput): UpPlan {
+  checkContents(
+    input.project,
+    selectServices(input.project, input.options).wanted.map(({ service }) => service),
+  )
   const state = createState(input)
   planOrphans(state)
   const freedNetworks = releaseNetworks(state)

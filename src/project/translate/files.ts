@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { FileObject, Project, Service, ServiceFile } from '../../compose/model.ts'
-import { MycomposeError, UnsupportedError } from '../../errors.ts'
+import { ConfigErrors, MycomposeError, UnsupportedError } from '../../errors.ts'
+import type { ConfigProblem } from '../../errors.ts'
 import type { TarFile } from './tar.ts'
 
 const DEFAULT_MODE = 0o444
@@ -60,6 +61,28 @@ export function contentHash(project: Project, service: Service): string | undefi
   return hash.digest('hex')
 }
 
+/** Before anything is made: all variables that secrets and configs need and that are not set. @throws ConfigErrors */
+export function checkContents(project: Project, services: readonly Service[]): void {
+  const problems = new Map<string, ConfigProblem>()
+  for (const kind of ['secrets', 'configs'] as const) {
+    for (const { use, object } of services.flatMap((service) => fileObjects(project, service, kind))) {
+      const { content, environment } = object
+      if (content !== undefined || environment === undefined || project.environment[environment] !== undefined) continue
+      problems.set(`${kind}.${use.source}`, missingVariable(environment, kind, use.source))
+    }
+  }
+  if (problems.size > 0) throw new ConfigErrors([...problems.values()])
+}
+
+function missingVariable(variable: string, kind: FileKind, key: string): ConfigProblem {
+  return {
+    code: 'MISSING_VARIABLE',
+    message: `environment variable "${variable}" required by ${kind.slice(0, -1)} "${key}" is not set`,
+    hint: `set it in the shell or in .env: ${variable}=...`,
+    path: [kind, key, 'environment'],
+  }
+}
+
 /** What is asked for and cannot be had, in words. */
 export function fileWarnings(project: Project, service: Service): readonly string[] {
   return (['secrets', 'configs'] as const).flatMap((kind) =>
@@ -92,9 +115,5 @@ function contentOf(project: Project, object: FileObject, key: string, kind: File
   if (object.environment === undefined) return undefined
   const value = project.environment[object.environment]
   if (value !== undefined) return value
-  const word = kind.slice(0, -1)
-  throw new MycomposeError(`environment variable "${object.environment}" required by ${word} "${key}" is not set`, {
-    code: 'MISSING_VARIABLE',
-    hint: `set it in the shell or in .env: ${object.environment}=...`,
-  })
+  throw new ConfigErrors([missingVariable(object.environment, kind, key)])
 }

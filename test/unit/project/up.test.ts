@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MycomposeError } from '../../../src/errors.ts'
+import { ConfigErrors, MycomposeError } from '../../../src/errors.ts'
 import { LABEL } from '../../../src/project/labels.ts'
 import { up } from '../../../src/project/up.ts'
 import { createHarness, project } from './harness.ts'
@@ -278,4 +278,41 @@ test('orphans: a warning, or removed when asked to', async () => {
     [...engine.containers.values()].map(({ name }) => name),
     ['p-a-1'],
   )
+})
+
+test('up names every unset variable of secrets and configs before it makes anything', async () => {
+  const { engine, context } = createHarness()
+  const model = await project(`
+services:
+  web: { image: app, secrets: [token, key], configs: [conf] }
+secrets: { token: { environment: TOKEN }, key: { environment: KEY } }
+configs: { conf: { environment: CONF } }
+`)
+  await assert.rejects(up(context, { ...model, environment: { KEY: '' } }, {}), (error) => {
+    assert.ok(error instanceof ConfigErrors)
+    assert.deepEqual(
+      error.problems.map(({ message }) => message),
+      [
+        'environment variable "TOKEN" required by secret "token" is not set',
+        'environment variable "CONF" required by config "conf" is not set',
+      ],
+    )
+    return true
+  })
+  assert.deepEqual(
+    engine.requests.filter((request) => /^(create|start)/.test(request)),
+    [],
+  )
+})
+
+test('up passes on what the engine says about a network', async () => {
+  const { engine, context, notices } = createHarness()
+  const { networks } = engine.client
+  const create: typeof networks.create = async (body) => ({
+    ...(await networks.create(body)),
+    Warning: 'no effect: a.b',
+  })
+  const client = { ...engine.client, networks: { ...networks, create } }
+  await up({ ...context, client }, await project('services: { web: { image: app } }'), {})
+  assert.deepEqual(notices, ['network p_default: no effect: a.b'])
 })
