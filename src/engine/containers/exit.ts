@@ -28,13 +28,13 @@ async function readExitCode({ host }: ContainersContext, exitFile: string): Prom
 }
 
 /** Undoes what start made. Goes on after a failure; logs it. */
-async function cleanUp(context: ContainersContext, container: Container, cgroupPath: string): Promise<void> {
+export async function cleanUp(context: ContainersContext, container: Container, cgroupPath: string): Promise<void> {
   const { id, document } = container
   const { cgroups, runtimes } = await context.platform()
   const folder = containerFolder(context.config, id)
   const steps = await Promise.allSettled([
     context.networks.closeSandbox(id),
-    runtimes.byName(document.runtime).forget(id),
+    Promise.resolve().then(() => runtimes.byName(document.runtime).forget(id)), // it may have been uninstalled
     cgroups.remove(cgroupPath).then((isGone) => {
       if (!isGone) throw new Error(`cgroup ${cgroupPath} is still in use`)
     }),
@@ -70,7 +70,7 @@ function scheduleRestart(context: ContainersContext, container: Container, delay
 }
 
 /** A start by the policy that failed counts as an ending with a failure. */
-function retryOrGiveUp(context: ContainersContext, container: Container): void {
+export function retryOrGiveUp(context: ContainersContext, container: Container): void {
   if (container.isRemoving || context.closing.signal.aborted || container.run !== undefined) return
   const { hostConfig, restartCount, manuallyStopped } = container.document
   const delayMs = restartDelayMs({
@@ -81,7 +81,9 @@ function retryOrGiveUp(context: ContainersContext, container: Container): void {
     ranMs: 0,
     lastDelayMs: container.lastDelayMs,
   })
-  if (delayMs !== undefined) scheduleRestart(context, container, delayMs)
+  if (delayMs === undefined) return
+  context.store.updateState(container, { status: 'restarting' })
+  scheduleRestart(context, container, delayMs)
 }
 
 /** Holds the lock. `exitCode` as conmon told it. */

@@ -5,7 +5,7 @@
 import { errnoOf } from '../../errors.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
-import { finishLocked } from './exit.ts'
+import { cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
 import { startHealthMonitor } from './health.ts'
 import { removeLocked } from './remove.ts'
 import { startsWithEngine } from './restart-policy.ts'
@@ -22,35 +22,79 @@ export function isAlive({ host }: ContainersContext, { document }: Container, bo
   return host.processes.startTime(state.process.pid) === state.process.startTime
 }
 
-async function recoverOne(context: ContainersContext, container: Container): Promise<void> {
-  const { machine, cgroups } = await context.platform()
-  const { document, id } = container
-  const { state } = document
-  const wasUp = ['running', 'paused', 'restarting'].includes(state.status)
-  if (wasUp && state.status !== 'restarting')
-    container.run = newRun(Date.parse(state.startedAt), cgroups.pathOf(id, document.hostConfig.CgroupParent))
-  if (isAlive(context, container, machine.bootId)) {
-    container.health = startHealthMonitor(context, container, { resume: true })
-    container.health?.pause(state.status === 'paused')
-    return
+/** The runtime was asked to create it, but the engine ended before it let it run. */
+async function resumeStart(context: ContainersContext, { id, document }: Container): Promise<void> {
+  const { runtimes } = await context.platform()
+  const runtime = runtimes.byName(document.runtime)
+  if (!runtime.isWaiting(id)) return
+  try {
+    await runtime.start(id)
+  } catch (error) {
+    // let run, but the file that tells was not removed any more
+    context.log('warn', 'cannot resume the start of a container', { container: id, error: String(error) })
   }
-  if (container.run !== undefined) {
-    const text = await context.host.files.readTextIfExists(containerFolder(context.config, id).exitFile)
-    // it ends here as it would have under our eyes; its policy is applied below, at once
-    container.isRestarting = true
-    await finishLocked(context, container, text === undefined ? UNKNOWN_EXIT_CODE : Number.parseInt(text, 10))
+}
+
+/** Holds the lock. True when its process lives and is looked after again. */
+async function adopt(context: ContainersContext, container: Container): Promise<boolean> {
+  const { machine } = await context.platform()
+  if (!isAlive(context, container, machine.bootId)) return false
+  await resumeStart(context, container)
+  container.health = startHealthMonitor(context, container, { resume: true })
+  container.health?.pause(container.document.state.status === 'paused')
+  return true
+}
+
+/** Holds the lock. It ended while no engine looked: recorded as it would have been under our eyes. */
+async function finishUnseen(context: ContainersContext, container: Container): Promise<void> {
+  const text = await context.host.files.readTextIfExists(containerFolder(context.config, container.id).exitFile)
+  const exitCode = Number.parseInt(text ?? '', 10)
+  container.isRestarting = true // its policy is applied by recoverOne, and at once
+  try {
+    await finishLocked(context, container, Number.isNaN(exitCode) ? UNKNOWN_EXIT_CODE : exitCode)
+  } finally {
     container.isRestarting = false
   }
-  const { hostConfig, manuallyStopped } = container.document
-  const wantsRestart =
-    startsWithEngine(hostConfig.RestartPolicy, manuallyStopped) ||
-    (wasUp && hostConfig.RestartPolicy?.Name === 'on-failure' && container.document.state.exitCode !== 0)
-  if (wantsRestart && state.status !== 'created') {
+}
+
+/** Holds the lock. */
+async function restart(context: ContainersContext, container: Container, endedUnseen: boolean): Promise<void> {
+  const { hostConfig, restartCount } = container.document
+  // tries are only limited, and so only worth counting, with on-failure
+  if (endedUnseen && hostConfig.RestartPolicy?.Name === 'on-failure')
+    context.store.update(container, { restartCount: restartCount + 1 })
+  try {
     await startLocked(context, container)
-    return
+  } catch (error) {
+    retryOrGiveUp(context, container)
+    throw error
   }
-  if (state.status === 'restarting') context.store.updateState(container, { status: 'exited' })
-  if (hostConfig.AutoRemove === true && wasUp) await removeLocked(context, container, { volumes: true })
+}
+
+async function recoverOne(context: ContainersContext, container: Container): Promise<void> {
+  const { cgroups } = await context.platform()
+  const { id, document: before } = container
+  const cgroupPath = cgroups.pathOf(id, before.hostConfig.CgroupParent)
+  const { status } = before.state
+  if (status === 'running' || status === 'paused') {
+    container.run = newRun(Date.parse(before.state.startedAt), cgroupPath)
+    if (await adopt(context, container)) return
+    await finishUnseen(context, container)
+  } else if (cgroups.processIds(cgroupPath).length > 0) {
+    await cleanUp(context, container, cgroupPath) // a start that was cut short
+  }
+  const { hostConfig, manuallyStopped, restartCount, state } = container.document
+  const endedUnseen = status !== 'created' && status !== 'exited'
+  const absence = {
+    policy: hostConfig.RestartPolicy,
+    exitCode: state.exitCode,
+    manuallyStopped,
+    restartCount,
+    endedUnseen,
+  }
+  if (status !== 'created' && startsWithEngine(absence)) return restart(context, container, endedUnseen)
+  if (status === 'restarting') context.store.updateState(container, { status: 'exited' })
+  if (hostConfig.AutoRemove === true && status !== 'created') await removeLocked(context, container, { volumes: true })
 }
 
 /** Folders of containers that state.db does not know: a create that was cut short. */
@@ -69,18 +113,24 @@ async function removeStrays(context: ContainersContext): Promise<void> {
 }
 
 /** One container's failure does not keep the others down. */
+async function recoverOrLog(context: ContainersContext, container: Container): Promise<void> {
+  try {
+    await context.locks.run(lockKey(container.id), () => recoverOne(context, container))
+  } catch (error) {
+    context.log('error', 'cannot recover a container', {
+      container: container.id,
+      error: errnoOf(error) ?? String(error),
+    })
+  }
+}
+
+const sharesNamespaces = ({ document: { hostConfig } }: Container): boolean =>
+  [hostConfig.NetworkMode, hostConfig.IpcMode, hostConfig.PidMode].some((mode) => mode?.startsWith('container:'))
+
+/** Those that join the namespaces of others come after them, in the order of their creation. */
 export async function recoverContainers(context: ContainersContext): Promise<void> {
-  await Promise.all(
-    context.store.all().map(async (container) => {
-      try {
-        await context.locks.run(lockKey(container.id), () => recoverOne(context, container))
-      } catch (error) {
-        context.log('error', 'cannot recover a container', {
-          container: container.id,
-          error: errnoOf(error) ?? String(error),
-        })
-      }
-    }),
-  )
+  const all = context.store.all()
+  await Promise.all(all.filter((container) => !sharesNamespaces(container)).map((each) => recoverOrLog(context, each)))
+  for (const container of all.filter(sharesNamespaces)) await recoverOrLog(context, container)
   await removeStrays(context)
 }

@@ -42,7 +42,16 @@ function wantsRestart(policy: RestartPolicy | undefined, exitCode: number, resta
   }
 }
 
-/** At engine start: does a container that is down come up? */
-export function startsWithEngine(policy: RestartPolicy | undefined, manuallyStopped: boolean): boolean {
-  return policy?.Name === 'always' || (policy?.Name === 'unless-stopped' && !manuallyStopped)
+export interface Absence extends Omit<Ending, 'ranMs' | 'lastDelayMs'> {
+  /** It ended while no engine looked, or waited to be restarted when the last one ended. */
+  readonly endedUnseen: boolean
+}
+
+/** At engine start: does a container that is down, and was started before, come up? */
+export function startsWithEngine(absence: Absence): boolean {
+  const { policy, exitCode, manuallyStopped, restartCount, endedUnseen } = absence
+  if (policy?.Name === 'always') return true // even one that a user had stopped
+  if (manuallyStopped) return false
+  if (policy?.Name === 'on-failure' && !endedUnseen) return false // its last end was judged when it came
+  return wantsRestart(policy, exitCode, restartCount)
 }

@@ -23,6 +23,8 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
   const spawn: OciRuntime['spawn'] = (argv, options) =>
     view === undefined ? host.exec.spawn(argv, options) : view.spawn(argv, options)
 
+  const fifoOf = (containerId: string): string => join(stateFolder, containerId, 'exec.fifo')
+
   async function startByVerb(containerId: string): Promise<void> {
     const { exitCode, stderr } = await runTool(spawn, [path, ...globalArgs, 'start', containerId])
     if (exitCode !== 0)
@@ -39,8 +41,9 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
     prepare: () => view?.prepare(),
     spawn,
     expose: (file) => view?.expose(file) ?? { path: file, [Symbol.dispose]() {} },
+    isWaiting: (containerId) => host.files.existsSync(fifoOf(containerId)),
     async start(containerId) {
-      const fifo = join(stateFolder, containerId, 'exec.fifo')
+      const fifo = fifoOf(containerId)
       try {
         await using file = await host.files.open(fifo, openFlags.O_WRONLY | openFlags.O_NONBLOCK)
         await file.write('1')

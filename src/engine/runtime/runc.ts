@@ -19,6 +19,7 @@ export function createRunc(host: Host, config: EngineConfig, path: string): OciR
     prepare() {},
     spawn,
     expose: (file) => ({ path: file, [Symbol.dispose]() {} }),
+    isWaiting: (containerId) => host.files.existsSync(join(stateFolder, containerId, 'exec.fifo')),
     async start(containerId) {
       const { exitCode, stderr } = await runTool(spawn, [path, ...globalArgs, 'start', containerId])
       if (exitCode !== 0)

@@ -22,6 +22,8 @@ export interface OciRuntime {
   spawn(argv: readonly string[], options: SpawnOptions): Spawned
   /** A path under which those surroundings can open (not mount) a file of this machine, until it is disposed. */
   expose(path: string): ExposedFile
+  /** True when it was created and not started yet: its first process waits at exec.fifo. sync */
+  isWaiting(containerId: string): boolean
   /** Lets a created container run. Throws MycomposeError RUNTIME_FAILED with the runtime's words. */
   start(containerId: string): Promise<void>
   /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */

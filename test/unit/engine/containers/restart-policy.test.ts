@@ -33,9 +33,27 @@ const CASES = [
 
 for (const { name, input, want } of CASES) test(name, () => assert.equal(restartDelayMs({ ...ending, ...input }), want))
 
-test('with the engine start: always, and unless-stopped unless stopped', () => {
-  assert.equal(startsWithEngine({ Name: 'always' }, true), true)
-  assert.equal(startsWithEngine({ Name: 'unless-stopped' }, true), false)
-  assert.equal(startsWithEngine({ Name: 'unless-stopped' }, false), true)
-  assert.equal(startsWithEngine({ Name: 'on-failure' }, false), false)
-})
+const absence = { exitCode: 1, manuallyStopped: false, restartCount: 0, endedUnseen: true }
+const ON_FAILURE = { Name: 'on-failure', MaximumRetryCount: 2 } as const
+const STARTS = [
+  {
+    name: 'always, though stopped by the user',
+    input: { policy: { Name: 'always' }, manuallyStopped: true },
+    want: true,
+  },
+  { name: 'unless-stopped', input: { policy: { Name: 'unless-stopped' } }, want: true },
+  {
+    name: 'unless-stopped, stopped',
+    input: { policy: { Name: 'unless-stopped' }, manuallyStopped: true },
+    want: false,
+  },
+  { name: 'on-failure, failed unseen', input: { policy: ON_FAILURE }, want: true },
+  { name: 'on-failure, judged before', input: { policy: ON_FAILURE, endedUnseen: false }, want: false },
+  { name: 'on-failure, stopped', input: { policy: ON_FAILURE, manuallyStopped: true }, want: false },
+  { name: 'on-failure, tried enough', input: { policy: ON_FAILURE, restartCount: 2 }, want: false },
+  { name: 'on-failure, ended well', input: { policy: ON_FAILURE, exitCode: 0 }, want: false },
+  { name: 'no policy', input: { policy: undefined }, want: false },
+] as const
+
+for (const { name, input, want } of STARTS)
+  test(`at the engine's start: ${name}`, () => assert.equal(startsWithEngine({ ...absence, ...input }), want))

@@ -1,0 +1,224 @@
+/**
+ * What an engine finds at its start: containers that ended, or never came to run, while none was there; a machine that
+ * was started anew (another boot id in state.db, and nothing lives). And removals that meet a start half-way.
+ */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ContainerCreateRequest, ContainerInspect, HostConfig } from '../../src/api/types/index.ts'
+import { containerTable, type ContainerDocument } from '../../src/state/containers.ts'
+import { until } from '../support/poll.ts'
+import { openTestEngine, type TestEngine } from './containers-support.ts'
+
+const NO_ABORT = new AbortController().signal
+const SLEEP = ['sleep', '1000']
+
+let engine: TestEngine
+let keepAlive: NodeJS.Timeout // the engine's own watchers do not hold the process
+
+beforeEach(async () => {
+  keepAlive = setInterval(() => {}, 1000)
+  engine = await openTestEngine()
+})
+afterEach(async () => {
+  clearInterval(keepAlive)
+  const { config } = engine.base
+  await engine[Symbol.asyncDispose]()
+  assert.deepEqual(engine.log, [], 'nothing went wrong behind the scenes')
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(config.paths.root), 'no mount is left')
+  assert.deepEqual(
+    cgroupTrees().filter((tree) => existsSync(join(tree, config.cgroupParent))),
+    [],
+    'no cgroup is left',
+  )
+})
+
+/** Every hierarchy: the v2 one, or one a controller. */
+function cgroupTrees(): string[] {
+  return ['', ...readdirSync('/sys/fs/cgroup')].map((name) => join('/sys/fs/cgroup', name))
+}
+
+async function create(hostConfig: HostConfig, request: ContainerCreateRequest = {}): Promise<string> {
+  const { Id } = await engine.containers.create({ Image: 'test', Cmd: SLEEP, HostConfig: hostConfig, ...request }, {})
+  return Id
+}
+
+async function run(hostConfig: HostConfig, request: ContainerCreateRequest = {}): Promise<string> {
+  const id = await create(hostConfig, request)
+  await engine.containers.start(id)
+  return id
+}
+
+const stateOf = async (id: string): Promise<ContainerInspect['State']> => (await engine.containers.inspect(id)).State
+
+const isUp = (id: string): boolean => engine.containers.isRunning(id)
+
+function rewrite(id: string, change: (document: ContainerDocument) => ContainerDocument): void {
+  const table = containerTable(engine.base.state)
+  const document = table.all().find((each) => each.id === id)
+  assert.ok(document)
+  table.save(change(document))
+}
+
+/** Ends it while no engine looks; without an exit file when the machine is to have been off. */
+async function endUnseen(id: string, how: 'told' | 'reboot'): Promise<void> {
+  const { Pid } = await stateOf(id)
+  const exitFile = join(engine.base.config.paths.exits, id)
+  process.kill(Pid, 'SIGKILL')
+  await until(() => existsSync(exitFile), { what: 'the exit file' })
+  if (how === 'told') return
+  rmSync(exitFile)
+  rewrite(id, (document) => ({ ...document, state: { ...document.state, bootId: 'of the boot before' } }))
+}
+
+test('after a reboot always and unless-stopped come up again, others have ended with 255', async () => {
+  const policies = ['always', 'unless-stopped', 'no'] as const
+  const ids = new Map<string, string>()
+  for (const Name of policies) ids.set(Name, await run({ RestartPolicy: { Name } }))
+  const onFailure = await run({ RestartPolicy: { Name: 'on-failure' } })
+  const removed = await run({ AutoRemove: true })
+  const guest = await run({ RestartPolicy: { Name: 'always' }, NetworkMode: `container:${ids.get('always')}` })
+  await engine.containers.shutdown()
+  for (const id of [...ids.values(), onFailure, removed, guest]) await endUnseen(id, 'reboot')
+  await engine.restart()
+
+  for (const name of ['always', 'unless-stopped']) assert.ok(isUp(ids.get(name) ?? ''), name)
+  assert.ok(isUp(guest), 'joined the namespaces of the one that came up before it')
+  assert.ok(isUp(onFailure), 'a machine that went off is a failure')
+  const plain = await stateOf(ids.get('no') ?? '')
+  assert.deepEqual([plain.Status, plain.ExitCode, plain.Pid], ['exited', 255, 0])
+  await assert.rejects(engine.containers.inspect(removed), { code: 'NO_SUCH_CONTAINER' })
+})
+
+test('what a user had stopped comes up with the engine only for always', async () => {
+  const names = ['always', 'unless-stopped', 'on-failure'] as const
+  const ids: string[] = []
+  for (const Name of names) ids.push(await run({ RestartPolicy: { Name } }))
+  for (const id of ids) await engine.containers.stop(id, { timeoutSeconds: 0 })
+  await engine.restart()
+  assert.deepEqual(ids.map(isUp), [true, false, false])
+})
+
+test('on-failure counts its tries across an absence of the engine', async () => {
+  const limited = { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1 } } as const
+  const id = await run(limited)
+  await engine.containers.shutdown()
+  await endUnseen(id, 'told')
+  await engine.restart()
+  assert.ok(isUp(id), 'the one try that it has')
+  assert.equal((await engine.containers.inspect(id)).RestartCount, 1)
+  await engine.containers.shutdown()
+  await endUnseen(id, 'told')
+  await engine.restart()
+  const state = await stateOf(id)
+  assert.deepEqual([state.Status, state.ExitCode], ['exited', 137])
+  await engine.restart()
+  assert.equal(isUp(id), false, 'nor at the start after that')
+})
+
+test('a stop that the engine did not live to finish is remembered', async () => {
+  const id = await run({ RestartPolicy: { Name: 'on-failure' } })
+  await engine.containers.shutdown()
+  await endUnseen(id, 'told')
+  rewrite(id, (document) => ({ ...document, manuallyStopped: true }))
+  await engine.restart()
+  assert.equal((await stateOf(id)).Status, 'exited')
+})
+
+test('an AutoRemove container whose end was recorded but not its removal goes at the next start', async () => {
+  const id = await create({ AutoRemove: true })
+  rewrite(id, (document) => ({ ...document, state: { ...document.state, status: 'exited' } }))
+  const fresh = await create({ AutoRemove: true })
+  await engine.restart()
+  await assert.rejects(engine.containers.inspect(id), { code: 'NO_SUCH_CONTAINER' })
+  assert.equal((await stateOf(fresh)).Status, 'created', 'one that was never started stays')
+})
+
+test('processes of a start that was cut short are cleared away', async () => {
+  const id = await run({})
+  const { Pid } = await stateOf(id)
+  await engine.containers.shutdown()
+  rewrite(id, (document) => ({
+    ...document,
+    state: { ...document.state, status: 'created', process: undefined, bootId: '' },
+  }))
+  await engine.restart()
+  assert.ok(!existsSync(`/proc/${Pid}`), 'the process is gone')
+  assert.equal(await engine.containers.start(id), true)
+  assert.ok(isUp(id))
+})
+
+/** Its network is there, its process is not. */
+const halfWay = (id: string): Promise<boolean> =>
+  until(() => existsSync(join(engine.base.config.paths.netns, id)), { what: 'a start under way' })
+
+test('force removal during a start leaves nothing; without force it is refused', async () => {
+  const id = await create({})
+  const starting = engine.containers.start(id)
+  await halfWay(id)
+  await assert.rejects(engine.containers.remove(id, { force: false, volumes: false }), { code: 'CONTAINER_RUNNING' })
+  await starting
+  const { Pid } = await stateOf(id)
+  assert.ok(Pid > 0)
+
+  const other = await create({})
+  const starts = engine.containers.start(other)
+  await halfWay(other)
+  await engine.containers.remove(other, { force: true, volumes: false })
+  await starts
+  await assert.rejects(engine.containers.inspect(other), { code: 'NO_SUCH_CONTAINER' })
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  assert.ok(!mounts.includes(other), 'no mount of it')
+})
+
+test('during the pause before a restart: rm wants force, stop ends the waiting, kill during a start waits for it', async () => {
+  const failing = { Cmd: ['false'] }
+  const id = await run({ RestartPolicy: { Name: 'always' } }, failing)
+  const isWaiting = async (): Promise<boolean> => (await stateOf(id)).Restarting
+  await until(isWaiting, { what: 'a pause between restarts' })
+  await assert.rejects(engine.containers.remove(id, { force: false, volumes: false }), { code: 'CONTAINER_RUNNING' })
+  // by its third try the pause is long enough to be met for sure
+  await until(async () => (await engine.containers.inspect(id)).RestartCount >= 3 && (await isWaiting()), {
+    what: 'a longer pause',
+  })
+  const waiting = engine.containers.wait(id, 'not-running', NO_ABORT)
+  assert.equal(await engine.containers.stop(id, {}), true)
+  assert.deepEqual(await waiting, { StatusCode: 1 })
+  assert.equal((await stateOf(id)).Status, 'exited')
+
+  const removed = await run({ RestartPolicy: { Name: 'always' } }, failing)
+  await until(async () => (await stateOf(removed)).Restarting, { what: 'a pause between restarts' })
+  await engine.containers.remove(removed, { force: true, volumes: false })
+  await delay(250)
+  await assert.rejects(engine.containers.inspect(removed), { code: 'NO_SUCH_CONTAINER' })
+
+  const killed = await create({})
+  const starting = engine.containers.start(killed)
+  await engine.containers.kill(killed, 'SIGKILL')
+  await starting
+  assert.equal((await stateOf(killed)).ExitCode, 137)
+})
+
+test('a stop that waited for a removal brings no ghost back', async () => {
+  const id = await run({})
+  const removing = engine.containers.remove(id, { force: true, volumes: false })
+  await engine.containers.stop(id, { timeoutSeconds: 0 }).catch(() => {})
+  await removing
+  assert.deepEqual(containerTable(engine.base.state).all(), [])
+})
+
+test('a paused container is stopped, and an exit file with nonsense is an unknown end', async () => {
+  const id = await run({})
+  await engine.containers.pause(id)
+  await engine.containers.stop(id, { timeoutSeconds: 0 })
+  assert.deepEqual([(await stateOf(id)).Status, (await stateOf(id)).Paused], ['exited', false])
+
+  const odd = await run({})
+  await engine.containers.shutdown()
+  await endUnseen(odd, 'told')
+  writeFileSync(join(engine.base.config.paths.exits, odd), 'nonsense')
+  await engine.restart()
+  assert.equal((await stateOf(odd)).ExitCode, 255)
+})
