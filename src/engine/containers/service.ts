@@ -101,20 +101,26 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const remove: ContainerService['remove'] = async (idOrName, { force, volumes }) => {
     const container = store.find(idOrName)
     if (container.isRemoving) throw new ConflictError(`removal of container ${idOrName} is already in progress`)
-    if (container.run !== undefined && !force)
-      throw new ConflictError(
-        `cannot remove container "/${container.document.name}": container is running: stop the container before removing or force remove`,
-        { code: 'CONTAINER_RUNNING' },
-      )
+    if (!force) refuseWhileUp(container)
     container.isRemoving = true
     try {
       container.pendingRestart?.abort()
-      await endRun(context, container, { timeoutSeconds: 0 })
-      await locks.run(lockKey(container.id), () => removeLocked(context, container, { volumes }))
+      while (!(await removeIfDown(container, { force, volumes })))
+        await endRun(context, container, { timeoutSeconds: 0 })
     } catch (error) {
       container.isRemoving = store.byId(container.id) === undefined
       throw error
     }
+  }
+
+  /** False when it runs: a start was under way when the removal was asked for. */
+  async function removeIfDown(container: Container, options: Parameters<typeof remove>[1]): Promise<boolean> {
+    return locks.run(lockKey(container.id), async () => {
+      if (!options.force) refuseWhileUp(container)
+      if (container.run !== undefined) return false
+      await removeLocked(context, container, { volumes: options.volumes })
+      return true
+    })
   }
 
   const wait: ContainerService['wait'] = async (idOrName, condition, signal) => {
@@ -220,6 +226,15 @@ export function createContainerService(base: EngineBase, dependencies: Container
       await runtimes.close()
       if (store.all().every(({ run }) => run === undefined)) await cgroups.removeParent()
     },
+  }
+
+  /** One that waits to be restarted is as good as running. Throws ConflictError. */
+  function refuseWhileUp({ document, run, pendingRestart }: Container): void {
+    if (run === undefined && pendingRestart === undefined) return
+    throw new ConflictError(
+      `cannot remove container "/${document.name}": container is ${document.state.status}: stop the container before removing or force remove`,
+      { code: 'CONTAINER_RUNNING' },
+    )
   }
 
   /** A failed start is an end too: `docker run --rm` waits until such a container is gone. */

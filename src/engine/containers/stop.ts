@@ -70,6 +70,14 @@ export async function endRun(context: ContainersContext, container: Container, o
   })
 }
 
+/** It waited to be restarted, and is not going to be: who waits for its end has it. */
+function settleDown(context: ContainersContext, container: Container): void {
+  context.store.updateState(container, { status: 'exited' })
+  const waiters = container.nextExit
+  container.nextExit = Promise.withResolvers()
+  waiters.resolve(container.document.state.exitCode)
+}
+
 /** Notes that the user wants it down and calls off a pending restart. True when it was waiting for one. */
 async function forbidRestart(context: ContainersContext, container: Container): Promise<boolean> {
   return context.locks.run(lockKey(container.id), async () => {
@@ -77,7 +85,7 @@ async function forbidRestart(context: ContainersContext, container: Container): 
     container.pendingRestart?.abort()
     container.pendingRestart = undefined
     context.store.update(container, { manuallyStopped: true })
-    if (wasPending) context.store.updateState(container, { status: 'exited' })
+    if (wasPending) settleDown(context, container)
     return wasPending
   })
 }
@@ -115,7 +123,7 @@ export async function restartContainer(
 /** Any signal; SIGKILL and the stop signal are a user's stop. Throws ConflictError when it does not run. */
 export async function killContainer(context: ContainersContext, container: Container, name: string): Promise<void> {
   const signal = name === '' ? SIGKILL : parseSignal(name)
-  const { run } = container
+  const run = await context.locks.run(lockKey(container.id), async () => container.run) // a start may be under way
   if (run === undefined) throw notRunning(container)
   const stopSignal = container.document.config.StopSignal ?? ''
   if (signal === SIGKILL || signal === (stopSignal === '' ? SIGTERM : parseSignal(stopSignal)))

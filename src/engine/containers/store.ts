@@ -109,7 +109,8 @@ export function createStore(database: StateDatabase): ContainerStore {
 
   function update(container: Container, changes: Partial<ContainerDocument>): void {
     container.document = { ...container.document, ...changes }
-    table.save(container.document)
+    // whoever waited for a lock may come after the removal: a row written then would be a ghost at the next start
+    if (containers.get(container.id) === container) table.save(container.document)
   }
 
   return {
