@@ -15,7 +15,7 @@ import type { DesiredContainer } from './reconcile/input.ts'
 import type { UpPlan } from './reconcile/up.ts'
 import { stop } from './stop.ts'
 
-/** How long the exits of stopped containers are waited for. */
+/** How long the exits of stopped containers are waited for while there is no output. */
 const EXIT_GRACE_MS = 3000
 
 export interface RunInput {
@@ -107,7 +107,11 @@ export function createRun(context: ProjectContext, input: RunInput): Run {
     phase = 'stopped'
     endIfOver()
     // exits are told by events: none is missed, but none is waited for without end
-    await context.clock.sleep(EXIT_GRACE_MS, AbortSignal.any([context.signal, outcome.settled])).catch(() => {})
+    const signal = AbortSignal.any([context.signal, outcome.settled])
+    for (let seen = -1; seen !== follower.eventCount() && !signal.aborted;) {
+      seen = follower.eventCount()
+      await context.clock.sleep(EXIT_GRACE_MS, signal).catch(() => {})
+    }
     finish()
   }
 

@@ -1,6 +1,7 @@
 /**
- * Follows the logs of several containers as one stream of events. The log of a container ends when it exits; a restart
- * (by its policy or by a user) is told by an engine event, and its log is taken up again where it ended.
+ * Follows the logs of several containers as one stream of events. The engine ends the log of a container once all that
+ * it has written before its exit is told: only then the exit is told, however slowly the output is read. A restart (by
+ * its policy or by a user) is told by an engine event, and its log is taken up again where it ended.
  */
 import type { LogRequest } from '../api/client/client.ts'
 import type { EventMessage } from '../api/types/index.ts'
@@ -10,9 +11,6 @@ import type { ProjectContext } from './context.ts'
 import { createEventFeed } from './events.ts'
 import { createLineCutter } from './lines.ts'
 import type { LogEvent, LogSource } from './logs.ts'
-
-/** How long a log may go on after its container has died, before it is closed. */
-const DRAIN_MS = 2000
 
 export interface Exit {
   readonly source: LogSource
@@ -36,6 +34,8 @@ export interface Follower {
   add(source: LogSource, since?: string): void
   /** Watches for the exit only. */
   watch(source: LogSource): void
+  /** How many events the reader has made room for: it grows while a slow one still reads. */
+  eventCount(): number
   /** Closes the streams, then the events. */
   end(error?: unknown): void
 }
@@ -45,8 +45,6 @@ interface Followed {
   readonly isSilent: boolean
   /** The log is being read. */
   isOpen: boolean
-  /** Closes that log. */
-  abort: AbortController
   /** Where its log goes on after the last start event that came. */
   startedAt: string | undefined
   /** Of the last die event: what a restarted container says first may be older than its start event. */
@@ -56,9 +54,15 @@ interface Followed {
 export function createFollower(context: ProjectContext, projectName: string, options: FollowOptions): Follower {
   const channel = createChannel<LogEvent>()
   const followed = new Map<string, Followed>()
+  let eventCount = 0
   const feed = createEventFeed(context, projectName)
   const ended = new AbortController()
   const stopListening = feed.listen(onEvent)
+
+  async function push(event: LogEvent): Promise<void> {
+    await channel.push(event)
+    eventCount += 1
+  }
 
   function onEvent(event: EventMessage): void {
     const known = followed.get(event.Actor.ID)
@@ -74,7 +78,6 @@ export function createFollower(context: ProjectContext, projectName: string, opt
     } else if (event.Action === 'die' && known !== undefined) {
       known.diedAt = sinceOf(event)
       if (known.isSilent) void reportExit(known)
-      else void closeAfterDrain(known)
     }
   }
 
@@ -84,26 +87,24 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       source,
       isSilent: false,
       isOpen: false,
-      abort: new AbortController(),
       startedAt: undefined,
       diedAt: undefined,
     }
     followed.set(source.containerId, entry)
-    void channel.push({ kind: 'joined', source })
+    void push({ kind: 'joined', source })
     open(entry, since)
   }
 
   function open(entry: Followed, since: string | undefined): void {
     entry.isOpen = true
     entry.startedAt = undefined
-    entry.abort = new AbortController()
     void pump(entry, since === undefined ? options.request : { ...options.request, since, tail: 'all' })
   }
 
   async function pump(entry: Followed, request: LogRequest): Promise<void> {
-    const signal = AbortSignal.any([entry.abort.signal, ended.signal, context.signal])
+    const signal = AbortSignal.any([ended.signal, context.signal])
     try {
-      await copyLog(context, entry.source, { request: { ...request, follow: true }, signal, push: channel.push })
+      await copyLog(context, entry.source, { request: { ...request, follow: true }, signal, push })
     } catch (error) {
       if (!signal.aborted && !(error instanceof NotFoundError)) {
         const text = error instanceof Error ? error.message : String(error)
@@ -124,18 +125,8 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       return
     }
     const exit = { source, exitCode: state.exitCode, restarting: state.kind === 'restarting' }
-    if (!entry.isSilent) await channel.push({ kind: 'exited', ...exit })
+    if (!entry.isSilent) await push({ kind: 'exited', ...exit })
     options.onExit?.(exit)
-  }
-
-  async function closeAfterDrain(entry: Followed): Promise<void> {
-    const { abort } = entry
-    try {
-      await context.clock.sleep(DRAIN_MS, AbortSignal.any([ended.signal, abort.signal]))
-    } catch {
-      return
-    }
-    if (entry.isOpen && entry.abort === abort) abort.abort()
   }
 
   return {
@@ -147,7 +138,6 @@ export function createFollower(context: ProjectContext, projectName: string, opt
         source,
         isSilent: true,
         isOpen: false,
-        abort: new AbortController(),
         startedAt: undefined,
         diedAt: undefined,
       }
@@ -155,6 +145,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       // it may have ended before we knew it
       void reportExit(entry)
     },
+    eventCount: () => eventCount,
     end(error) {
       stopListening()
       feed.close()

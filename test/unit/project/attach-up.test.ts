@@ -61,6 +61,48 @@ test('output flows while others are waited for', async () => {
   assert.deepEqual(seen.toSorted(), ['db-1 exited 0', 'db-1 up', 'web-1 exited 0', 'web-1 up'])
 })
 
+test('the exit is told after the last output, however late that comes', async () => {
+  const { seen, code } = await attach('services: { a: { image: app } }', {}, ({ engine, context }) => {
+    engine.onStart = ({ name }) => engine.exit(name, 0)
+    Object.assign(context.clock, { sleep: () => Promise.resolve() }) // any time limit has passed
+    Object.assign(engine.client.containers, {
+      async *logs(_id: string, _request: unknown, abort: AbortSignal) {
+        for (let line = 0; line < 20 && !abort.aborted; line += 1) {
+          yield { stream: 'stdout', data: Buffer.from(`${line}\n`) }
+          await new Promise(setImmediate)
+        }
+      },
+    })
+  })
+  assert.equal(await code, 0)
+  assert.deepEqual(seen.slice(-3), ['a-1 18', 'a-1 19', 'a-1 exited 0'])
+})
+
+test('an abort waits for the output of what it stopped while somebody reads it', async () => {
+  const { seen, code } = await attach(
+    'services: { a: { image: app }, b: { image: app } }',
+    { exitCodeFrom: 'b' },
+    ({ engine, context }) => {
+      engine.onStart = ({ name }) => {
+        if (name === 'p-a-1') setTimeout(() => engine.exit(name, 0), 10)
+      }
+      Object.assign(context.clock, { sleep: () => new Promise((resolve) => setTimeout(resolve, 50)) })
+      const { logs } = engine.client.containers
+      Object.assign(engine.client.containers, {
+        async *logs(id: string, request: object, abort: AbortSignal) {
+          yield* logs(id, request, abort)
+          for (let line = 0; line < 10 && !abort.aborted; line += 1) {
+            yield { stream: 'stdout', data: Buffer.from(`${line}\n`) }
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          }
+        },
+      })
+    },
+  )
+  assert.equal(await code, 143)
+  assert.equal(seen.at(-1), 'b-1 exited 143')
+})
+
 test('abort on container exit: the first code, the others are stopped', async () => {
   const { engine, code } = await attach(
     'services: { a: { image: app }, b: { image: app } }',
