@@ -271,11 +271,16 @@ test('exec: output, input, user, folder, codes', async () => {
   await assert.rejects(engine.containers.createExec(id, { Cmd: ['id'] }), { code: 'NOT_RUNNING' })
 })
 
+// crun starts the process as soon as it has sent the terminal: the size may come a moment later, as with docker
 test('exec with a terminal: size, echo, code', async () => {
   const id = await obedient()
   const { output, exitCode } = await exec(
     id,
-    { Cmd: shell('tty; stty size; read x; echo got $x; exit 9'), Tty: true, AttachStdin: true },
+    {
+      Cmd: shell('tty; until stty size 2>/dev/null; do sleep 0.01; done; read x; echo got $x; exit 9'),
+      Tty: true,
+      AttachStdin: true,
+    },
     'yes\n',
   )
   // the terminal echoes the input as soon as it comes, which may be before the shell has begun

@@ -122,23 +122,3 @@ test('"-" is read once and other files not at all', async () => {
   await loadProject({ profiles: [], environment: {}, workingDir: '/project', files: ['-'] }, counting)
   assert.deepEqual(asked, ['/project/.env'])
 })
-
-test('time grows with the size of the file, not with its square', async () => {
-  const file = (count: number): string => {
-    const services = Array.from({ length: count }, (_, index) => {
-      const dependency = index === 0 ? '' : `    depends_on: [s${index - 1}]\n`
-      return `  s${index}:\n    image: app\n${dependency}    ports: ["${index + 1000}:80"]\n    environment: { A: "$B" }\n`
-    })
-    return `services:\n${services.join('')}`
-  }
-  const timeMs = async (text: string): Promise<number> => {
-    const start = performance.now()
-    await load(text)
-    return performance.now() - start
-  }
-  await timeMs(file(400))
-  const small = Math.min(await timeMs(file(200)), await timeMs(file(200)), await timeMs(file(200)))
-  const large = Math.min(await timeMs(file(1600)), await timeMs(file(1600)))
-  // Eight times the size; the square would be 64. Generous, as other tests run beside.
-  assert.ok(large < small * 24, `${small} ms and ${large} ms`)
-})
