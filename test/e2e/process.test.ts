@@ -73,9 +73,8 @@ describe('process', () => {
     await using project = engine.project(composeFile('reaped', { a: service }))
     await project.ok('up', '-d')
     assert.match(readFileSync(`/proc/${await pidOf('reaped')}/cmdline`, 'utf8'), /init/)
-    const { exitCode, durationMs, stderr } = await project.run('stop')
-    assert.equal(exitCode, 0, stderr)
-    assert.ok(durationMs < 8000, `stop took ${durationMs} ms`)
+    await project.ok('stop')
+    // not 137: the signal got through before the grace period was over
     assert.equal((await containersOf(engine.client(), 'reaped'))[0]?.State.ExitCode, 143)
   })
 
