@@ -7,6 +7,8 @@ const NO_PACKAGE = [
   /Package '([^']+)' has no installation candidate/,
   /Version '[^']+' for '([^']+)' was not found/,
 ]
+/** unshare cannot start what it was told to. */
+const NOT_INSTALLED = /^unshare: failed to execute (mmdebstrap): No such file/m
 const UNREACHABLE =
   /Could not connect|Could not resolve|Temporary failure resolving|Unable to connect|Connection (?:timed out|refused|failed)|Failed to fetch|Network is unreachable/
 const EXPIRED = /is (?:expired|not valid yet)|Release file .* invalid for another/
@@ -21,15 +23,13 @@ function errorLine(tail: string, pattern: RegExp): string {
 export function explainBootstrapFailure(cause: unknown, mirror: string): unknown {
   if (!(cause instanceof ToolError)) return cause
   const { stderrTail, argv } = cause
-  if (errnoOf(cause.cause) === 'ENOENT') {
-    const program = argv[0] ?? ''
-    const packageName = program === 'mmdebstrap' ? 'mmdebstrap' : 'util-linux'
-    return new MycomposeError(`${program} is not installed; it makes the base image`, {
+  const missing = errnoOf(cause.cause) === 'ENOENT' ? argv[0] : NOT_INSTALLED.exec(stderrTail)?.[1]
+  if (missing !== undefined)
+    return new MycomposeError(`${missing} is not installed; it makes the base image`, {
       code: 'TOOL_MISSING',
-      hint: `apt-get install ${packageName}`,
+      hint: `apt-get install ${missing === 'unshare' ? 'util-linux' : missing}`,
       cause,
     })
-  }
   for (const pattern of NO_PACKAGE) {
     const name = pattern.exec(stderrTail)?.[1]
     if (name !== undefined)
@@ -52,7 +52,7 @@ export function explainBootstrapFailure(cause: unknown, mirror: string): unknown
       cause,
     })
   const last = stderrTail.trim().split('\n').slice(-8).join('\n')
-  return new ToolError(`${cause.message}:\n${last}`, {
+  return new ToolError(`making the image failed:\n${last}`, {
     argv,
     toolExitCode: cause.toolExitCode,
     stderrTail,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { BootstrapContext } from './bootstrap.ts'
 import type { DebianBase } from './debian.ts'
 import { progressOf } from './import.ts'
-import { runTool } from './run-tool.ts'
+import { namespaced, runTool } from './run-tool.ts'
 import { openScratch } from './scratch.ts'
 import { stageLayer, type StagedLayer } from '../layers/store.ts'
 
@@ -79,7 +79,7 @@ export async function makeDebianLayer(
     await runTool(
       host,
       {
-        argv: mmdebstrapArgv(debian, sources, optionsFile),
+        argv: namespaced(mmdebstrapArgv(debian, sources, optionsFile)),
         env: {
           PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
           LC_ALL: 'C.UTF-8',

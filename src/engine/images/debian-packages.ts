@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import type { BootstrapContext } from './bootstrap.ts'
 import type { AptSetup } from './debian-base.ts'
 import { progressOf } from './import.ts'
-import { runTool } from './run-tool.ts'
+import { namespaced, runTool } from './run-tool.ts'
 import { openScratch } from './scratch.ts'
 import { unmount } from '../layers/mount-points.ts'
 import { lowerFolders, mountOverlay } from '../layers/overlay.ts'
@@ -57,12 +57,6 @@ async function writeHelpers({ host }: EngineBase, merged: string, options: strin
   await write('/etc/postgresql-common/createcluster.conf', 'create_main_cluster = false\n', 0o644)
 }
 
-/** apt-get in the tree: /proc is its own, all processes end with it, mounts stay inside. */
-function insideArgv(merged: string, command: readonly string[]): string[] {
-  const namespaces = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', `--mount-proc=${merged}/proc`]
-  return ['unshare', ...namespaces, 'chroot', merged, ...command]
-}
-
 const DPKG_OPTIONS = ['--force-unsafe-io', '--force-confdef', '--force-confold'].flatMap((option) => [
   '-o',
   `Dpkg::Options::=${option}`,
@@ -87,7 +81,7 @@ async function install(
     if (status !== undefined && id !== undefined) progress({ status, id: id.replace(/:[a-z0-9]+$/, '') })
   }
   const run = (command: readonly string[]): Promise<void> =>
-    runTool(base.host, { argv: insideArgv(merged, command), env, signal, onLine })
+    runTool(base.host, { argv: namespaced(['chroot', merged, ...command], `${merged}/proc`), env, signal, onLine })
   progress({ status: 'Reading the package lists' })
   await run(['apt-get', 'update', '-o', 'APT::Update::Error-Mode=any'])
   progress({ status: `Installing ${packages.join(', ')}` })

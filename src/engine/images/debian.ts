@@ -85,7 +85,7 @@ export function releaseDateSeconds(releaseFiles: readonly string[]): number | un
 
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?(?:=[A-Za-z0-9.+:~-]+)?$/
 
-/** "name", "name:arch", "name=version": nothing that apt could take for an option. */
+/** "name", "name:arch", "name=version": nothing that apt could take for an option, or ("name-") for a removal. */
 export function isPackageName(text: string): boolean {
-  return PACKAGE.test(text)
+  return PACKAGE.test(text) && !text.endsWith('-')
 }

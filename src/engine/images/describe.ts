@@ -11,6 +11,14 @@ export interface DescribedImage {
 }
 
 const NEVER = '0001-01-01T00:00:00Z'
+/** Reproducible builds set every time to 1970 or 1980: a date that tells nothing. */
+const FIRST_TELLING_MS = Date.UTC(1981, 0, 1)
+
+/** Unix milliseconds for lists and filters: of the image, or else when it came here. Inspect shows what it says itself. */
+export function createdMs({ image, config }: Pick<DescribedImage, 'image' | 'config'>): number {
+  const own = Date.parse(config.created ?? NEVER)
+  return own >= FIRST_TELLING_MS ? own : Date.parse(image.taggedAt)
+}
 
 /** `containers`: how many use it. */
 export function toSummary({ image, config, tags }: DescribedImage, containers: number): ImageSummary {
@@ -19,7 +27,7 @@ export function toSummary({ image, config, tags }: DescribedImage, containers: n
     ParentId: '',
     RepoTags: tags.map((tag) => toFamiliar(tag)),
     RepoDigests: [], // digests of manifests: an image that came from no registry has none
-    Created: Math.floor(Date.parse(config.created ?? NEVER) / 1000),
+    Created: Math.floor(createdMs({ image, config }) / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,
     Labels: config.config?.Labels ?? null,

@@ -1,6 +1,6 @@
-/** The filters of `GET /images/json`. PURE but for `createdOf`. Source: Docker Engine API v1.51, ImageList. */
+/** The filters of `GET /images/json`. PURE but for `createdMsOf`. Source: Docker Engine API v1.51, ImageList. */
 import type { Filters } from '../services.ts'
-import type { DescribedImage } from './describe.ts'
+import { createdMs, type DescribedImage } from './describe.ts'
 import { familiarRepository, toFamiliar } from './reference.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
@@ -11,8 +11,6 @@ export interface FilterContext {
 }
 
 type Test = (image: DescribedImage, value: string, context: FilterContext) => boolean
-
-const createdMs = ({ config }: DescribedImage): number => Date.parse(config.created ?? '') || 0
 
 function hasLabel({ config }: DescribedImage, value: string): boolean {
   const labels = config.config?.Labels ?? {}

@@ -1,14 +1,13 @@
-/** Long-running programs of the bootstrap: told about line by line, ended cleanly when canceled. */
+/** Long-running programs of the bootstrap: told about line by line, ended with all their children when canceled. */
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { CanceledError, ToolError } from '../../errors.ts'
 import type { Host, Spawned } from '../../host/host.ts'
 
 const TAIL_LINES = 40
-/** So long a canceled program may take to clean up after itself. */
-const KILL_AFTER_MS = 10_000
 
 export interface ToolRun {
+  /** Of namespaced(). */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly signal: AbortSignal
@@ -24,19 +23,22 @@ function followLines(stream: Readable | null, tail: string[], onLine: (line: str
   })
 }
 
-async function waitFor(host: Host, child: Spawned, signal: AbortSignal): ReturnType<() => Spawned['exited']> {
-  let timer: Promise<void> | undefined
-  const stop = (): void => {
-    child.kill('SIGTERM')
-    timer = host.clock.sleep(KILL_AFTER_MS).then(() => child.kill('SIGKILL'))
-  }
+/**
+ * `command` in namespaces of its own: what it mounts stays inside, and all that it started ends with it, at once.
+ * `proc`: the folder that its own /proc is mounted on. Source: man 1 unshare.
+ */
+export function namespaced(command: readonly string[], proc = '/proc'): string[] {
+  return ['unshare', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', `--mount-proc=${proc}`, ...command]
+}
+
+async function waitFor(child: Spawned, signal: AbortSignal): ReturnType<() => Spawned['exited']> {
+  const stop = (): void => child.kill('SIGKILL')
   signal.addEventListener('abort', stop, { once: true })
   try {
     if (signal.aborted) stop()
     return await child.exited
   } finally {
     signal.removeEventListener('abort', stop)
-    timer?.catch(() => {})
   }
 }
 
@@ -58,14 +60,14 @@ export async function runTool(
     used = useStdout(child.stdout).then(
       () => undefined,
       (error: unknown) => {
-        child.kill('SIGTERM')
+        child.kill('SIGKILL')
         return error
       },
     )
   }
-  const exit = await waitFor(host, child, signal)
+  const exit = await waitFor(child, signal)
   const failure = await used
-  if (signal.aborted) throw new CanceledError(`${argv[0]} was canceled`)
+  if (signal.aborted) throw new CanceledError('making the image was canceled')
   if (exit.exitCode === 0 && failure === undefined) return
   // a program that failed explains a broken output better than the reader of the output does
   if (failure !== undefined && exit.exitCode === null) throw failure

@@ -64,7 +64,7 @@ async function describeAll(base: EngineBase): Promise<DescribedImage[]> {
 
 async function list(base: EngineBase, { usersOf }: ImageDependencies, filters: Filters): Promise<ImageSummary[]> {
   const all = await describeAll(base)
-  const created = new Map(all.map(({ image, config }) => [image.id, Date.parse(config.created ?? '') || 0]))
+  const created = new Map(all.map((one) => [one.image.id, createdMs(one)]))
   const context = {
     nowMs: base.host.clock.nowMs(),
     createdMsOf: (text: string) => created.get(findImageByText(base, text).image.id) ?? 0,
