@@ -87,10 +87,10 @@ test('an abort waits for the output of what it stopped while somebody reads it',
         if (name === 'p-a-1') setTimeout(() => engine.exit(name, 0), 10)
       }
       Object.assign(context.clock, { sleep: () => new Promise((resolve) => setTimeout(resolve, 50)) })
-      const { logs } = engine.client.containers
+      const original = { ...engine.client.containers }
       Object.assign(engine.client.containers, {
         async *logs(id: string, request: object, abort: AbortSignal) {
-          yield* logs(id, request, abort)
+          yield* original.logs(id, request, abort)
           for (let line = 0; line < 10 && !abort.aborted; line += 1) {
             yield { stream: 'stdout', data: Buffer.from(`${line}\n`) }
             await new Promise((resolve) => setTimeout(resolve, 20))
