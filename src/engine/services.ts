@@ -139,6 +139,7 @@ export interface NetworkService {
   closeSandbox(containerId: string): Promise<void>
   /** The open sandbox, or undefined. */
   sandbox(containerId: string): Sandbox | undefined
+  /** Of a container with an open sandbox; for all others see ContainerService.connectNetwork. */
   connect(network: string, containerId: string, endpoint: EndpointSettings): Promise<void>
   disconnect(network: string, containerId: string, force: boolean): Promise<void>
   /** New name after a container was renamed (the DNS zone and inspect follow). */
@@ -203,6 +204,9 @@ export interface ContainerService {
   pause(idOrName: string): Promise<void>
   unpause(idOrName: string): Promise<void>
   rename(idOrName: string, name: string): Promise<void>
+  /** Of one that does not run, only the wish changes: it has effect at its start. Throws as NetworkService.connect. */
+  connectNetwork(idOrName: string, network: string, endpoint: EndpointSettings): Promise<void>
+  disconnectNetwork(idOrName: string, network: string, force: boolean): Promise<void>
   /** 409 when running and not forced. `volumes`: anonymous ones go too. */
   remove(idOrName: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>
   wait(idOrName: string, condition: 'not-running' | 'next-exit' | 'removed', signal: AbortSignal): Promise<WaitResponse>

@@ -26,14 +26,13 @@ async function prune({ engine }: ApiContext, filters: Filters): Promise<object> 
   return { NetworksDeleted: deleted }
 }
 
+function containerOf({ Container: idOrName }: { readonly Container?: unknown }): string {
+  if (typeof idOrName === 'string' && idOrName !== '') return idOrName
+  throw new InvalidRequestError('the field "Container" is missing')
+}
+
 export function networkRoutes(context: ApiContext): Routes {
   const { networks, containers } = context.engine
-  /** Networks know containers by their full id only. */
-  const containerId = async (idOrName: unknown): Promise<string> => {
-    if (typeof idOrName !== 'string' || idOrName === '')
-      throw new InvalidRequestError('the field "Container" is missing')
-    return (await containers.inspect(idOrName)).Id
-  }
   return {
     'GET /networks': async ({ query }) => ok(await networks.list(query.filters())),
     'POST /networks/create': async (request) =>
@@ -46,12 +45,12 @@ export function networkRoutes(context: ApiContext): Routes {
     },
     'POST /networks/{id}/connect': async (request) => {
       const body = await readJson<{ Container?: string; EndpointConfig?: EndpointSettings | null }>(request)
-      await networks.connect(idOf(request), await containerId(body.Container), body.EndpointConfig ?? {})
+      await containers.connectNetwork(containerOf(body), idOf(request), body.EndpointConfig ?? {})
       return { kind: 'empty', status: 200 }
     },
     'POST /networks/{id}/disconnect': async (request) => {
       const body = await readJson<{ Container?: string; Force?: boolean }>(request)
-      await networks.disconnect(idOf(request), await containerId(body.Container), body.Force === true)
+      await containers.disconnectNetwork(containerOf(body), idOf(request), body.Force === true)
       return { kind: 'empty', status: 200 }
     },
   }

@@ -8,12 +8,12 @@ import { findRuntimes } from '../runtime/choose.ts'
 import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services.ts'
 import { getArchive, putArchive } from './archive.ts'
+import { connectNetwork, disconnectNetwork } from './connect.ts'
 import { lockKey, publish, type ContainerDependencies, type ContainersContext, type Platform } from './context.ts'
 import { createContainer } from './create.ts'
 import { createExecs } from './exec.ts'
 import { handleExit, watchExits } from './exit.ts'
 import { createFilter, wantsAll } from './filters.ts'
-import { followNetworks } from './follow-networks.ts'
 import { containerFolder } from './folders.ts'
 import { toInspect, toSummary, type ContainerView } from './inspect.ts'
 import { streamLogs } from './logs/stream.ts'
@@ -54,7 +54,6 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const { store, locks, networks, layers, images } = context
   const execs = createExecs(context)
   let watcher: Disposable | undefined
-  const stopFollowing = followNetworks(context)
 
   function watch(): void {
     watcher ??= watchExits(context)
@@ -186,6 +185,10 @@ export function createContainerService(base: EngineBase, dependencies: Container
     kill: async (idOrName, signal) => killContainer(context, store.find(idOrName), signal),
     pause: async (idOrName) => setPaused(context, store.find(idOrName), true),
     unpause: async (idOrName) => setPaused(context, store.find(idOrName), false),
+    connectNetwork: async (idOrName, network, settings) =>
+      connectNetwork(context, store.find(idOrName), network, settings),
+    disconnectNetwork: async (idOrName, network, force) =>
+      disconnectNetwork(context, store.find(idOrName), network, force),
     logs: async (idOrName, options, sink, signal) => streamLogs(context, store.find(idOrName), options, sink, signal),
     hasTty: async (idOrName) => store.find(idOrName).document.config.Tty ?? false,
     isRunning: (id) => store.byId(id)?.run !== undefined,
@@ -219,7 +222,6 @@ export function createContainerService(base: EngineBase, dependencies: Container
     },
     async shutdown() {
       context.closing.abort()
-      stopFollowing()
       watcher?.[Symbol.dispose]()
       watcher = undefined
       const { runtimes, cgroups } = await context.platform()

@@ -1,0 +1,69 @@
+/**
+ * network connect and disconnect: the wish in the container's document changes, so that the container comes back with
+ * it; when it runs, its open network namespace changes too. Source: moby daemon/container_operations.go.
+ */
+import { ConflictError, InvalidRequestError, NotFoundError } from '../../errors.ts'
+import type { EndpointSettings } from '../../api/types/index.ts'
+import { lockKey, type ContainersContext } from './context.ts'
+import { parseSharing } from './network-mode.ts'
+import type { Container } from './store.ts'
+
+interface KnownNetwork {
+  readonly Id: string
+  readonly Name: string
+  readonly Driver: string
+}
+
+/** Of a network, the wish may be filed under its name or its id. */
+function wishOf({ document }: Container, { Id, Name }: KnownNetwork): string | undefined {
+  return [Name, Id].find((key) => key in document.endpoints)
+}
+
+function checkMayConnect({ document }: Container, { Name, Driver }: KnownNetwork): void {
+  const { NetworkMode: mode = '' } = document.hostConfig
+  if (parseSharing('network mode', mode).kind !== 'own')
+    throw new InvalidRequestError(
+      `container ${document.name} shares the network of ${mode}: it cannot be connected to any other network`,
+    )
+  if (mode === 'none' || Driver !== 'bridge')
+    throw new InvalidRequestError(
+      `container ${document.name} cannot be connected to network ${Name}: ${mode === 'none' ? 'its network mode is none' : 'no bridge'}`,
+    )
+}
+
+/** Throws NotFoundError (network), ConflictError (on it already), InvalidRequestError. */
+export async function connectNetwork(
+  context: ContainersContext,
+  container: Container,
+  reference: string,
+  settings: EndpointSettings,
+): Promise<void> {
+  const network: KnownNetwork = await context.networks.inspect(reference)
+  await context.locks.run(lockKey(container.id), async () => {
+    checkMayConnect(container, network)
+    if (container.run !== undefined) await context.networks.connect(network.Id, container.id, settings)
+    else if (wishOf(container, network) !== undefined)
+      throw new ConflictError(`endpoint with name ${container.document.name} already exists in network ${network.Name}`)
+    const { Aliases = null, IPAMConfig = null } = settings
+    const endpoints = { ...container.document.endpoints, [network.Name]: { ...settings, Aliases, IPAMConfig } }
+    context.store.update(container, { endpoints })
+  })
+}
+
+/** Throws NotFoundError: no such network, or the container is not on it. */
+export async function disconnectNetwork(
+  context: ContainersContext,
+  container: Container,
+  reference: string,
+  force: boolean,
+): Promise<void> {
+  const network: KnownNetwork = await context.networks.inspect(reference)
+  await context.locks.run(lockKey(container.id), async () => {
+    const wish = wishOf(container, network)
+    if (container.run !== undefined) await context.networks.disconnect(network.Id, container.id, force)
+    else if (wish === undefined)
+      throw new NotFoundError(`container ${container.document.name} is not connected to network ${network.Name}`)
+    const { [wish ?? '']: _gone, ...endpoints } = container.document.endpoints
+    context.store.update(container, { endpoints })
+  })
+}
