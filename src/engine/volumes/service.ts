@@ -165,12 +165,20 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         .all()
         .filter((volume) => (volume.anonymous || asksForAll(filters)) && !isUsed(volume.name)())
         .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
+      const deleted: string[] = []
       let reclaimed = 0
-      for (const volume of candidates) {
-        reclaimed += await diskUsageBytes(host.at, folderOf(volume.name))
-        await base.locks.run(`volume:${volume.name}`, () => removeLocked(volume.name))
+      for (const { name } of candidates) {
+        const sizeBytes = await diskUsageBytes(host.at, folderOf(name))
+        try {
+          await base.locks.run(`volume:${name}`, () => removeLocked(name))
+        } catch (error) {
+          if (error instanceof ConflictError || error instanceof NotFoundError) continue // taken into use, or gone, since
+          throw error
+        }
+        deleted.push(name)
+        reclaimed += sizeBytes
       }
-      return { VolumesDeleted: candidates.map(({ name }) => name), SpaceReclaimed: reclaimed }
+      return { VolumesDeleted: deleted, SpaceReclaimed: reclaimed }
     },
 
     async copyUp(name, rootfs, path) {
