@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 
 const REPOSITORY = join(import.meta.dirname, '../../..')
+const NODE_PATH = `${dirname(process.execPath)}:/usr/bin:/bin`
 
 interface Checkout {
   readonly folder: string
   write(path: string, text: string, mode?: number): Promise<void>
-  run(options?: { readonly program?: string; readonly path?: string }): ReturnType<typeof spawnSync>
+  run(options?: {
+    readonly program?: string
+    readonly args?: readonly string[]
+    readonly path?: string
+  }): ReturnType<typeof spawnSync>
 }
 
 /** A checkout of programs that only say which one they are. */
@@ -24,8 +29,8 @@ async function createCheckout(t: TestContext): Promise<Checkout> {
       await writeFile(join(folder, path), text)
       await chmod(join(folder, path), mode)
     },
-    run: ({ program = join(folder, 'bin/mycompose'), path = `${dirname(process.execPath)}:/usr/bin:/bin` } = {}) =>
-      spawnSync(program, ['a', 'b c'], { encoding: 'utf8', env: { PATH: path } }),
+    run: ({ program = join(folder, 'bin/mycompose'), args = ['a', 'b c'], path = NODE_PATH } = {}) =>
+      spawnSync(program, args, { encoding: 'utf8', env: { PATH: path } }),
   }
   await mkdir(join(folder, 'bin'))
   await cp(join(REPOSITORY, 'bin/mycompose'), join(folder, 'bin/mycompose'))
@@ -78,6 +83,14 @@ describe('bin/mycompose', () => {
       )
     })
 
+  for (const bundled of [false, true])
+    test(`keeps Node from reading --env-file for itself (${bundled ? 'bundle' : 'sources'})`, async (t) => {
+      const checkout = await createCheckout(t)
+      if (bundled) await addBundle(checkout, -5)
+      const { status, stderr } = checkout.run({ args: ['--env-file', 'gone'] })
+      assert.deepEqual([status, stderr], [0, ''])
+    })
+
   test('prefers the Node that the set-up installed', async (t) => {
     const checkout = await createCheckout(t)
     await checkout.write('.tools/node/bin/node', '#!/bin/sh\necho its own node\n', 0o755)
@@ -86,6 +99,17 @@ describe('bin/mycompose', () => {
 })
 
 describe('the process', () => {
+  test('the first line, which an installed package is started by, keeps --env-file from Node too', async (t) => {
+    const checkout = await createCheckout(t)
+    const [shebang] = (await readFile(join(REPOSITORY, 'src/cli/main.ts'), 'utf8')).split('\n')
+    await checkout.write('installed.mjs', `${shebang}\nconsole.log(process.argv.slice(2).join(' '))\n`, 0o755)
+    const { status, stdout, stderr } = checkout.run({
+      program: join(checkout.folder, 'installed.mjs'),
+      args: ['--env-file', 'gone'],
+    })
+    assert.deepEqual([status, stdout, stderr], [0, '--env-file gone\n', ''])
+  })
+
   const main = join(REPOSITORY, 'src/cli/main.ts')
   const environment = { PATH: '/usr/bin:/bin', HOME: '/nonexistent', XDG_CACHE_HOME: '/nonexistent' }
 
