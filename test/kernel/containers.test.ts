@@ -4,26 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ContainerCreateRequest, ExecCreateRequest } from '../../src/api/types/index.ts'
-import type { LogOptions } from '../../src/engine/services.ts'
+import type { ContainerCreateRequest } from '../../src/api/types/index.ts'
+import { NO_ABORT, createDriver, shell } from './containers-driver.ts'
 import { openTestEngine, type TestEngine } from './containers-support.ts'
-
-const NO_ABORT = new AbortController().signal
-/** Ends at once on SIGTERM, and says when it is ready to. */
-const OBEDIENT = ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done']
-const LOGS: LogOptions = {
-  stdout: true,
-  stderr: true,
-  follow: false,
-  timestamps: false,
-  tail: undefined,
-  sinceMs: undefined,
-  untilMs: undefined,
-}
 
 let engine: TestEngine
 let keepAlive: NodeJS.Timeout // the engine's own watchers do not hold the process
@@ -45,63 +32,7 @@ after(async () => {
   assert.ok(!existsSync(join('/sys/fs/cgroup', config.cgroupParent)))
 })
 
-async function run(request: ContainerCreateRequest, name?: string): Promise<string> {
-  const { Id } = await engine.containers.create({ Image: 'test', ...request }, name === undefined ? {} : { name })
-  await engine.containers.start(Id)
-  return Id
-}
-
-async function logsOf(id: string, options: Partial<LogOptions> = {}): Promise<string> {
-  const sink = new PassThrough()
-  const chunks: Buffer[] = []
-  sink.on('data', (chunk: Buffer) => chunks.push(chunk))
-  await engine.containers.logs(id, { ...LOGS, ...options }, sink, NO_ABORT)
-  const all = Buffer.concat(chunks)
-  let text = ''
-  for (let at = 0; at < all.length; at += 8 + all.readUInt32BE(at + 4))
-    text += all.toString('utf8', at + 8, at + 8 + all.readUInt32BE(at + 4))
-  return text
-}
-
-async function until(condition: () => boolean | Promise<boolean>, seconds = 10): Promise<void> {
-  const end = Date.now() + seconds * 1000
-  while (!(await condition())) {
-    assert.ok(Date.now() < end, `not within ${seconds} s`)
-    await delay(5)
-  }
-}
-
-async function obedient(request: ContainerCreateRequest = {}, name?: string): Promise<string> {
-  const id = await run({ Cmd: OBEDIENT, ...request }, name)
-  await until(async () => (await logsOf(id)).includes('ready'))
-  return id
-}
-
-const waitFor = async (id: string): Promise<number> =>
-  (await engine.containers.wait(id, 'not-running', NO_ABORT)).StatusCode
-
-/** Output of a command run to its end in a new container. */
-async function outputOf(request: ContainerCreateRequest): Promise<string> {
-  const id = await run(request)
-  await waitFor(id)
-  const text = await logsOf(id)
-  await engine.containers.remove(id, { force: true, volumes: true })
-  return text
-}
-
-async function exec(id: string, request: ExecCreateRequest, input?: string) {
-  const { Id } = await engine.containers.createExec(id, { AttachStdout: true, AttachStderr: true, ...request })
-  const session = await engine.containers.startExec(Id, { ConsoleSize: [33, 99] })
-  assert.ok(session)
-  let output = ''
-  session.onOutput((_stream, chunk) => (output += chunk.toString('utf8')))
-  if (input !== undefined) session.input?.write(input)
-  if (request.Tty !== true) session.input?.end()
-  await session.ended
-  return { output, exitCode: (await engine.containers.inspectExec(Id)).ExitCode }
-}
-
-const shell = (script: string): string[] => ['sh', '-c', script]
+const { run, logsOf, until, obedient, waitFor, outputOf, exec } = createDriver(() => engine)
 
 for (const runtime of ['crun', 'runc'])
   test(`${runtime}: capabilities, seccomp, groups, environment, descriptors`, async () => {
@@ -244,7 +175,16 @@ test('namespaces of another container are joined', async () => {
     assert.equal(files.readlinkSync(`/proc/${a}/ns/${type}`), files.readlinkSync(`/proc/${b}/ns/${type}`), type)
   for (const type of ['mnt', 'uts'])
     assert.notEqual(files.readlinkSync(`/proc/${a}/ns/${type}`), files.readlinkSync(`/proc/${b}/ns/${type}`), type)
+  assert.equal((await exec(guest, { Cmd: ['hostname'] })).output, `${owner.slice(0, 12)}\n`)
   for (const id of [guest, owner]) await engine.containers.remove(id, { force: true, volumes: false })
+})
+
+test("the host's network comes with the host's name and resolver", async () => {
+  const text = await outputOf({ Cmd: shell('hostname; cat /etc/resolv.conf'), HostConfig: { NetworkMode: 'host' } })
+  assert.ok(text.startsWith(`${hostname()}\n`))
+  const servers = (of: string): string[] => of.match(/^nameserver .*$/gm) ?? []
+  assert.deepEqual(servers(text), servers(readFileSync('/etc/resolv.conf', 'utf8')))
+  assert.equal(await outputOf({ Cmd: ['hostname'], Hostname: 'own', HostConfig: { NetworkMode: 'host' } }), 'own\n')
 })
 
 test('exec: output, input, user, folder, codes', async () => {

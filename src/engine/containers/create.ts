@@ -3,7 +3,12 @@
  * created container is in the kernel. Source: Engine API ContainerCreate, moby daemon/create.go.
  */
 import { InvalidRequestError, errnoOf } from '../../errors.ts'
-import type { ContainerCreateRequest, ContainerCreateResponse, HostConfig } from '../../api/types/index.ts'
+import type {
+  ContainerConfig,
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  HostConfig,
+} from '../../api/types/index.ts'
 import { NEVER, type ContainerDocument, type MountRecord } from '../../state/containers.ts'
 import { toOciResources } from '../cgroups/limits.ts'
 import { publish, type ContainersContext } from './context.ts'
@@ -12,7 +17,7 @@ import { containerFolder } from './folders.ts'
 import { expandDevice } from './machine.ts'
 import { commandLine, mergeConfig } from './merge-config.ts'
 import { planMounts, type MountWish } from './mount-plan.ts'
-import { checkHostname, parseSharing, sandboxRequest, wantedEndpoints } from './network-mode.ts'
+import { checkHostname, hostnameOf, parseSharing, sandboxRequest, wantedEndpoints } from './network-mode.ts'
 import { nameFromEntropy } from './random-name.ts'
 import { parseSecurityOptions } from './security.ts'
 import { parseSignal } from './signals.ts'
@@ -157,6 +162,16 @@ function chooseName(context: ContainersContext, wish: string | undefined): strin
   }
 }
 
+/** Whose network or UTS namespace it is, his is the name; "" is the start of the id. */
+function chooseHostname({ host, store }: ContainersContext, config: ContainerConfig, hostConfig: HostConfig): string {
+  const { Hostname: wish = '' } = config
+  const sharing = parseSharing('network mode', hostConfig.NetworkMode)
+  if (wish !== '') return wish
+  if (sharing.kind === 'container') return hostnameOf(store.find(sharing.container).document)
+  const isHosts = sharing.kind === 'host' || hostConfig.UTSMode === 'host'
+  return isHosts ? (host.files.readTextSync('/proc/sys/kernel/hostname') ?? '').trim() : ''
+}
+
 async function describe(
   context: ContainersContext,
   request: ContainerCreateRequest,
@@ -165,8 +180,9 @@ async function describe(
   const reference = request.Image ?? ''
   if (reference === '') throw new InvalidRequestError('no image given')
   const image = await context.images.resolve(reference)
-  const config = { ...mergeConfig(request, image.config.config ?? {}), Image: reference }
   const hostConfig = request.HostConfig ?? {}
+  const merged = mergeConfig(request, image.config.config ?? {})
+  const config = { ...merged, Hostname: chooseHostname(context, merged, hostConfig), Image: reference }
   const { runtimes } = await context.platform()
   return {
     ...identity,

@@ -2,19 +2,21 @@
 import type { ContainerDocument } from '../../state/containers.ts'
 import type { Sandbox } from '../services.ts'
 import type { ContainersContext } from './context.ts'
-import { formatHosts, formatResolvConf, parseResolvConf } from './etc-files.ts'
+import { RESOLVED_PATH, RESOLV_CONF_PATH, parseResolvConf, renderResolvConf } from '../resolv-conf.ts'
+import { formatHosts } from './etc-files.ts'
 import { containerFolder } from './folders.ts'
 import { hostnameOf } from './network-mode.ts'
 
-const RESOLV_CONF = '/etc/resolv.conf'
-/** What systemd-resolved really asks, when /etc/resolv.conf only names its stub. */
-const RESOLVED_CONF = '/run/systemd/resolve/resolv.conf'
-
-function hostResolvConf({ host }: ContainersContext) {
-  const own = parseResolvConf(host.files.readTextSync(RESOLV_CONF) ?? '')
-  const isStub = own.nameservers.length === 1 && own.nameservers[0] === '127.0.0.53'
-  const behind = isStub ? host.files.readTextSync(RESOLVED_CONF) : undefined
-  return behind === undefined ? own : parseResolvConf(behind)
+function resolvConfOf({ host }: ContainersContext, { hostConfig }: ContainerDocument, sandbox: Sandbox | undefined) {
+  const resolved = host.files.readTextSync(RESOLVED_PATH)
+  return renderResolvConf({
+    host: parseResolvConf(host.files.readTextSync(RESOLV_CONF_PATH) ?? ''),
+    resolved: resolved === undefined ? undefined : parseResolvConf(resolved),
+    dns: hostConfig.Dns ?? [],
+    search: hostConfig.DnsSearch ?? [],
+    options: hostConfig.DnsOptions ?? [],
+    network: sandbox === undefined ? 'host' : sandbox.embeddedDns ? 'embedded' : 'other',
+  })
 }
 
 /** `sandbox` undefined: the host's network; then the host's own hosts file is the base. */
@@ -37,17 +39,10 @@ export async function writeEtcFiles(
     addresses: endpoints.flatMap(({ IPAddress, GlobalIPv6Address }) => [IPAddress, GlobalIPv6Address].filter(filled)),
   })
   const own = sandbox === undefined ? (host.files.readTextSync('/etc/hosts') ?? '') : ''
-  const resolvConf = formatResolvConf({
-    host: hostResolvConf(context),
-    embeddedDns: sandbox?.embeddedDns ?? false,
-    dns: hostConfig.Dns ?? [],
-    dnsSearch: hostConfig.DnsSearch ?? [],
-    dnsOptions: hostConfig.DnsOptions ?? [],
-  })
   await Promise.all([
     host.files.writeFile(folder.hosts, own === '' ? hosts : mergeHosts(own, hosts)),
     host.files.writeFile(folder.hostname, `${hostnameOf(document)}\n`),
-    host.files.writeFile(folder.resolvConf, resolvConf),
+    host.files.writeFile(folder.resolvConf, resolvConfOf(context, document, sandbox)),
   ])
 }
 

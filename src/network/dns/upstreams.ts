@@ -1,6 +1,6 @@
 /** The servers that the host itself uses, read again when resolv.conf may have changed (a laptop moves, a VPN comes up). */
 import type { EngineBase } from '../../engine/context.ts'
-import { RESOLVED_PATH, parseResolvConf, upstreamServers } from './resolv-conf.ts'
+import { RESOLVED_PATH, RESOLV_CONF_PATH, parseResolvConf, upstreamServers } from '../../engine/resolv-conf.ts'
 
 const FRESH_MS = 2000
 
@@ -14,7 +14,7 @@ export function createUpstreams(base: EngineBase): () => readonly string[] {
     readAtMs = clock.nowMs()
     const resolved = files.readTextSync(RESOLVED_PATH)
     servers = upstreamServers(
-      parseResolvConf(files.readTextSync('/etc/resolv.conf') ?? ''),
+      parseResolvConf(files.readTextSync(RESOLV_CONF_PATH) ?? ''),
       resolved === undefined ? undefined : parseResolvConf(resolved),
     )
     return servers

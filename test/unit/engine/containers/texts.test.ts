@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  formatHosts,
-  formatResolvConf,
-  parseExtraHost,
-  parseResolvConf,
-} from '../../../../src/engine/containers/etc-files.ts'
+import { formatHosts, parseExtraHost } from '../../../../src/engine/containers/etc-files.ts'
 import { parseSignal } from '../../../../src/engine/containers/signals.ts'
 import { humanDuration } from '../../../../src/engine/containers/status-text.ts'
 import { parseProcessTable } from '../../../../src/engine/containers/top.ts'
@@ -44,22 +39,6 @@ test('hosts: own names, extra hosts, host-gateway, IPv6 only where it is', () =>
   assert.doesNotMatch(formatHosts({ ...input, hostGateway: undefined }), /host\.docker/)
   assert.deepEqual(parseExtraHost('a:1.2.3.4'), ['a', '1.2.3.4'])
 })
-
-test('resolv.conf: last search wins, options add up, comments fall away', () => {
-  const text = 'nameserver 1.1.1.1 # one\nsearch a b\n; x\nsearch c\noptions edns0\noptions timeout:1\nwhat ever\n'
-  assert.deepEqual(parseResolvConf(text), { nameservers: ['1.1.1.1'], search: ['c'], options: ['edns0', 'timeout:1'] })
-})
-
-const host = { nameservers: ['127.0.0.53', '9.9.9.9'], search: ['lan'], options: ['edns0'] }
-const wish = { host, embeddedDns: true, dns: [], dnsSearch: [], dnsOptions: [] }
-const RESOLV: [string, Parameters<typeof formatResolvConf>[0], string][] = [
-  ['embedded', wish, 'nameserver 127.0.0.11\nsearch lan\noptions edns0 ndots:0\n'],
-  ['own ndots', { ...wish, dnsOptions: ['ndots:3'] }, 'nameserver 127.0.0.11\nsearch lan\noptions ndots:3\n'],
-  ['no search', { ...wish, dnsSearch: ['.'] }, 'nameserver 127.0.0.11\noptions edns0 ndots:0\n'],
-  ['plain: no loopback', { ...wish, embeddedDns: false }, 'nameserver 9.9.9.9\nsearch lan\noptions edns0\n'],
-  ['plain: own', { ...wish, embeddedDns: false, dns: ['8.8.4.4'] }, 'nameserver 8.8.4.4\nsearch lan\noptions edns0\n'],
-]
-for (const [name, input, want] of RESOLV) test(`resolv.conf ${name}`, () => assert.equal(formatResolvConf(input), want))
 
 const SIGNALS: [string, number][] = [
   ['SIGTERM', 15],

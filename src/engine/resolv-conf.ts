@@ -1,6 +1,9 @@
 /**
- * resolv.conf: what the host's says, and the text of a container's. PURE. Source: man 5 resolv.conf.
+ * resolv.conf: what the host's says, and the text of a container's. PURE. Source: man 5 resolv.conf, moby
+ * daemon/libnetwork/internal/resolvconf.
  */
+
+export const RESOLV_CONF_PATH = '/etc/resolv.conf'
 
 /** Where containers find the embedded resolver. */
 export const EMBEDDED_RESOLVER = '127.0.0.11'
@@ -53,18 +56,23 @@ export interface ResolvConfInput {
   readonly dns: readonly string[]
   readonly search: readonly string[]
   readonly options: readonly string[]
-  /** Sandbox.embeddedDns. */
-  readonly embedded: boolean
+  /** `embedded`: Sandbox.embeddedDns. `host`: the host's network, where a stub on loopback answers as well. */
+  readonly network: 'embedded' | 'host' | 'other'
+}
+
+function serversOf({ network, host, resolved, dns }: ResolvConfInput): readonly string[] {
+  if (network === 'embedded') return [EMBEDDED_RESOLVER]
+  if (dns.length > 0) return dns
+  if (network === 'host') return host.servers
+  const real = host.servers.every(isLoopback) ? (resolved?.servers ?? []) : host.servers
+  return real.filter((server) => !isLoopback(server))
 }
 
 /** The whole text of a container's /etc/resolv.conf. */
-export function renderResolvConf({ host, resolved, dns, search, options, embedded }: ResolvConfInput): string {
-  const hostServers = host.servers.some((server) => !isLoopback(server)) ? host.servers : (resolved?.servers ?? [])
-  const servers = embedded
-    ? [EMBEDDED_RESOLVER]
-    : dns.length > 0
-      ? dns
-      : hostServers.filter((server) => !isLoopback(server))
+export function renderResolvConf(input: ResolvConfInput): string {
+  const { host, search, options } = input
+  const servers = serversOf(input)
+  const embedded = input.network === 'embedded'
   const domains = (search.length > 0 ? search : host.search).filter((domain) => domain !== '.')
   const base = options.length > 0 ? options : host.options
   // ndots:0 as Docker has it: names of services have no dot and are asked for as they are, first
