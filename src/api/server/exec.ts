@@ -1,5 +1,4 @@
 /** Resource: exec, a further process in a running container. */
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { created, ok, type Answer, type ApiRequest, type HijackedConnection } from './answer.ts'
 import { readJson } from './body.ts'
@@ -15,6 +14,19 @@ function idOf(request: ApiRequest): string {
   return request.params['id'] ?? ''
 }
 
+/** Until the sink takes more, or nothing any more. A long input waits often: no listener may stay behind. */
+function room(sink: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      sink.off('drain', done)
+      sink.off('close', done)
+      resolve()
+    }
+    sink.once('drain', done)
+    sink.once('close', done)
+  })
+}
+
 /** The client's bytes to the process; the end of one half is end of file, not hanging up. */
 async function pumpInput(input: AsyncIterable<Buffer>, sink: Writable | null): Promise<void> {
   if (sink === null) {
@@ -25,8 +37,7 @@ async function pumpInput(input: AsyncIterable<Buffer>, sink: Writable | null): P
   sink.on('error', () => {}) // EPIPE: the process has closed its input
   for await (const data of input) {
     if (sink.destroyed) continue
-    if (!sink.write(data) && !sink.destroyed)
-      await Promise.race([once(sink, 'drain'), once(sink, 'close')]).catch(() => {})
+    if (!sink.write(data) && !sink.destroyed) await room(sink)
   }
   sink.end()
 }
