@@ -1,6 +1,6 @@
 /** `up` and `create`: makes what exists equal to the model, starts it, and waits where asked. */
 import type { Project } from '../compose/model.ts'
-import { MycomposeError, NotFoundError } from '../errors.ts'
+import { ConfigErrors, MycomposeError, NotFoundError, errnoOf } from '../errors.ts'
 import type { ProjectContext } from './context.ts'
 import { diagnose } from './diagnose.ts'
 import { executePlan, tellWarnings } from './execute.ts'
@@ -11,6 +11,7 @@ import { observe, observeContainers } from './observe.ts'
 import type { Plan } from './plan.ts'
 import { planUp } from './reconcile/up.ts'
 import type { UpPlan } from './reconcile/up.ts'
+import { localFiles } from './translate/files.ts'
 import { seccompProfilePath } from './translate/security.ts'
 import { VERSION } from '../version.ts'
 
@@ -75,8 +76,35 @@ export async function prepareUp(context: ProjectContext, project: Project, optio
     findImageHealthchecks(context, project),
   ])
   const planned = planUp({ project, observed, options, version: VERSION, imagesWithHealthcheck })
+  await checkLocalFiles(context, project, planned.plan)
   tellWarnings(context, planned.plan)
   return planned
+}
+
+/** A secret that is missing is told as such, and before anything is made. @throws ConfigErrors */
+async function checkLocalFiles(context: ProjectContext, project: Project, { operations }: Plan): Promise<void> {
+  const services = operations.flatMap((operation) =>
+    operation.kind === 'createContainer' ? [operation.spec.service] : [],
+  )
+  const files = new Map(localFiles(project, services).map((file) => [file.path, file]))
+  const missing = await Promise.all(
+    [...files.values()].map(async (file) => ((await isMissing(context, file.path)) ? [file] : [])),
+  )
+  const problems = missing.flat().map(({ kind, key, service, path }) => ({
+    code: 'FILE_NOT_FOUND',
+    message: `the file of ${kind.slice(0, -1)} "${key}" of service "${service}" does not exist: ${path}`,
+    path: [kind, key, 'file'],
+  }))
+  if (problems.length > 0) throw new ConfigErrors(problems)
+}
+
+async function isMissing(context: ProjectContext, path: string): Promise<boolean> {
+  try {
+    await context.readFile(path)
+    return false
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR'
+  }
 }
 
 export async function createUpExecution(

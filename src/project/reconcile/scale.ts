@@ -2,7 +2,9 @@
  * Which containers of each service are kept, replaced, added or too many. Numbers: the lowest are kept, but outdated
  * ones go first; a new one gets the highest number so far plus one. Pure.
  */
-import { ConflictError, MycomposeError } from '../../errors.ts'
+import type { Service } from '../../compose/model.ts'
+import { ConfigErrors, ConflictError } from '../../errors.ts'
+import type { ConfigProblem } from '../../errors.ts'
 import { containerName, imageReference, isTemporaryName } from '../names.ts'
 import type { ObservedContainer } from '../observe.ts'
 import { recreateCause, serviceReferences } from './decide.ts'
@@ -39,13 +41,13 @@ export function scaleServices(input: UpInput, selection: Selection, replacedVolu
       ...keep.map((container) => toDesired(input, wanted, container, causes.get(container.id))),
       ...newContainers(input, wanted, existing, wanted.replicas - keep.length),
     ].toSorted((left, right) => left.number - right.number)
-    for (const container of containers) requireImage(input, container)
     if (containers.some(({ existing: old, createCause }) => old !== undefined && createCause !== undefined)) {
       recreatedServices.add(name)
     }
     desired.set(name, containers)
     surplus.push(...drop)
   }
+  requireImages(input, [...desired.values()].flat())
   checkNames([...desired.values()].flat())
   return { desired, surplus }
 }
@@ -130,16 +132,24 @@ function newContainers(
   })
 }
 
-function requireImage({ project, observed }: UpInput, container: DesiredContainer): void {
-  if (container.createCause === undefined) return
-  const { service } = container.wanted
-  const reference = imageReference(project.name, service)
-  if (observed.images.has(reference)) return
-  throw new MycomposeError(`image "${reference}" of service "${service.name}" is not on this machine`, {
-    code: 'NO_SUCH_IMAGE',
-    hint:
-      service.build === undefined
-        ? `images are not pulled yet: make it with "mycompose image import FILE.tar ${reference}" or "mycompose image bootstrap"`
-        : `"build" is not supported yet: make it with "mycompose image import FILE.tar ${reference}"`,
+/** @throws ConfigErrors for all that are missing at once. */
+function requireImages({ project, observed }: UpInput, containers: readonly DesiredContainer[]): void {
+  const services = new Set(
+    containers.filter(({ createCause }) => createCause !== undefined).map(({ wanted }) => wanted.service),
+  )
+  const problems = [...services].flatMap((service) => {
+    const reference = imageReference(project.name, service)
+    return observed.images.has(reference) ? [] : [missingImage(service, reference)]
   })
+  if (problems.length > 0) throw new ConfigErrors(problems)
+}
+
+function missingImage({ name, build }: Service, reference: string): ConfigProblem {
+  const what = build === undefined ? 'images are not pulled yet' : '"build" is not supported yet'
+  return {
+    code: 'NO_SUCH_IMAGE',
+    message: `image "${reference}" of service "${name}" is not on this machine`,
+    hint: `${what}: make it with "mycompose image import FILE.tar ${reference}"${build === undefined ? ' or "mycompose image bootstrap"' : ''}`,
+    path: ['services', name, build === undefined ? 'image' : 'build'],
+  }
 }

@@ -17,6 +17,14 @@ export interface FileUse {
 
 export type FileKind = 'secrets' | 'configs'
 
+export interface LocalFile {
+  readonly kind: FileKind
+  /** Its name in the project's secrets or configs. */
+  readonly key: string
+  readonly service: string
+  readonly path: string
+}
+
 /** The files of a service with their definitions. Throws UnsupportedError for external ones. */
 export function fileObjects(project: Project, service: Service, kind: FileKind): readonly FileUse[] {
   return service[kind].map((use) => {
@@ -72,6 +80,17 @@ export function checkContents(project: Project, services: readonly Service[]): v
     }
   }
   if (problems.size > 0) throw new ConfigErrors([...problems.values()])
+}
+
+/** Those that are bind mounts of files on this machine. */
+export function localFiles(project: Project, services: readonly Service[]): readonly LocalFile[] {
+  return services.flatMap((service) =>
+    (['secrets', 'configs'] as const).flatMap((kind) =>
+      fileObjects(project, service, kind).flatMap(({ use, object }) =>
+        object.file === undefined ? [] : [{ kind, key: use.source, service: service.name, path: object.file }],
+      ),
+    ),
+  )
 }
 
 function missingVariable(variable: string, kind: FileKind, key: string): ConfigProblem {

@@ -218,6 +218,37 @@ test('a missing image is told before anything is done', async () => {
   assert.equal(engine.networks.size, 0)
 })
 
+test('all missing images, or all missing files of secrets and configs, are told at once', async () => {
+  const { engine, context } = createHarness()
+  const failing = async (yaml: string): Promise<readonly string[]> => {
+    const error: unknown = await up(context, await project(yaml), {}).catch((reason: unknown) => reason)
+    assert.ok(error instanceof ConfigErrors)
+    return error.problems.map(({ message }) => message)
+  }
+  assert.deepEqual(await failing('services: { a: { image: x }, b: { image: app }, c: { image: y } }'), [
+    'image "x" of service "a" is not on this machine',
+    'image "y" of service "c" is not on this machine',
+  ])
+  Object.assign(context, {
+    readFile: (path: string) =>
+      path === '/work/there'
+        ? Promise.resolve(Buffer.from(''))
+        : Promise.reject(Object.assign(new Error('no'), { code: 'ENOENT' })),
+  })
+  assert.deepEqual(
+    await failing(`
+services: { a: { image: app, secrets: [s, t], configs: [c] } }
+secrets: { s: { file: ./s }, t: { file: ./there } }
+configs: { c: { file: ./c } }
+`),
+    [
+      'the file of secret "s" of service "a" does not exist: /work/s',
+      'the file of config "c" of service "a" does not exist: /work/c',
+    ],
+  )
+  assert.equal(engine.networks.size, 0)
+})
+
 test('one failing start: independent services go on, the error names the container', async () => {
   const { engine, context, progress } = createHarness()
   engine.failOn = (request) =>
