@@ -31,22 +31,28 @@ export function define(command: Command, invoke: Invoke): void {
 async function run(session: Session, services: readonly string[], flags: ImagesFlags): Promise<void> {
   const target = await session.target()
   const found = await session.use(async (context) => {
-    const containers = await ps(context, target, { services, all: true })
+    const { client } = context
+    const [containers, list] = await Promise.all([ps(context, target, { services, all: true }), client.images.list()])
+    // the list has a date also for an image that says nothing of its own
+    const dates = new Map(list.map(({ Id, Created }) => [Id, Created]))
     return await Promise.all(
       containers.map(async (container) => {
-        const { Image } = await context.client.containers.inspect(container.id)
-        return { container, image: await context.client.images.inspect(Image) }
+        const { Image } = await client.containers.inspect(container.id)
+        const image = await client.images.inspect(Image)
+        return { container, image, createdSeconds: dates.get(image.Id) ?? Date.parse(image.Created) / 1000 }
       }),
     )
   })
   await session.print(formatImages(found, flags, session.io.host.clock.nowMs()))
 }
 
-function formatImages(
-  found: readonly { readonly container: PsContainer; readonly image: ImageInspect }[],
-  { quiet, format }: ImagesFlags,
-  nowMs: number,
-): string {
+interface UsedImage {
+  readonly container: PsContainer
+  readonly image: ImageInspect
+  readonly createdSeconds: number
+}
+
+function formatImages(found: readonly UsedImage[], { quiet, format }: ImagesFlags, nowMs: number): string {
   if (quiet === true) return [...new Set(found.map(({ image }) => `${shortId(image.Id)}\n`))].join('')
   if (format === 'json') {
     const entries = found.map(({ container, image }) => ({
@@ -60,9 +66,9 @@ function formatImages(
     }))
     return `${JSON.stringify(entries)}\n`
   }
-  const rows = found.map(({ container, image }) => {
+  const rows = found.map(({ container, image, createdSeconds }) => {
     const { Repository, Tag } = repositoryAndTag(container, image)
-    const created = formatAgo(Date.parse(image.Created) / 1000, nowMs)
+    const created = formatAgo(createdSeconds, nowMs)
     return [container.name, Repository, Tag, platformOf(image), shortId(image.Id), formatBytes(image.Size), created]
   })
   return formatTable(['CONTAINER', 'REPOSITORY', 'TAG', 'PLATFORM', 'IMAGE ID', 'SIZE', 'CREATED'], rows)
