@@ -72,7 +72,9 @@ describe('process', () => {
     const service = { ...idle(), command: ['sleep', '1000'], init: true }
     await using project = engine.project(composeFile('reaped', { a: service }))
     await project.ok('up', '-d')
-    assert.match(readFileSync(`/proc/${await pidOf('reaped')}/cmdline`, 'utf8'), /init/)
+    const pid = await pidOf('reaped')
+    // `start` returns a moment before the runtime's own process becomes the container's
+    await until(() => /init/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')), { what: 'an init as process 1' })
     await project.ok('stop')
     // not 137: the signal got through before the grace period was over
     assert.equal((await containersOf(engine.client(), 'reaped'))[0]?.State.ExitCode, 143)
