@@ -32,6 +32,8 @@ export interface CliIo {
   onSignal(signal: SignalName, listener: () => void): () => void
   /** The file that starts the engine: dist/engine.js beside the bundle, src/engine/main.ts in a checkout. */
   readonly engineEntry: string
+  /** Told which command the command line is about. */
+  readonly onCommand?: (name: string) => void
   /** Tests: use this client and start no engine. */
   readonly client?: EngineClient
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S node --
 /**
- * Entry of the command line. Only turns on the cache of compiled code, so it imports nothing statically: what is loaded
- * before the cache is on is compiled anew each time. Source: nodejs.org/api/module.html#module-compile-cache.
+ * Entry of the command line in a checkout (the bundle's is bundled.ts). Only turns on Node's cache of compiled code, so it
+ * imports nothing statically: what is loaded before the cache is on is compiled anew each time.
+ * Source: nodejs.org/api/module.html#module-compile-cache.
  * The `--` above keeps Node from taking --env-file, and NODE_OPTIONS in that file, for its own.
  */
 import { enableCompileCache } from 'node:module'

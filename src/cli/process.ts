@@ -11,7 +11,7 @@ import { BUG_EXIT_CODE, run } from './run.ts'
 
 const EXIT_GRACE_MS = 100
 
-function processIo(): CliIo {
+function processIo(onCommand: (name: string) => void): CliIo {
   const here = fileURLToPath(import.meta.url)
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -30,6 +30,7 @@ function processIo(): CliIo {
     env,
     cwd: process.cwd(),
     host: createCliHost(),
+    onCommand,
     onSignal(signal, listener) {
       process.on(signal, listener)
       return () => process.off(signal, listener)
@@ -44,8 +45,9 @@ function quietly(stderr: typeof process.stderr): typeof process.stderr {
   return stderr
 }
 
-/** Runs the process's command line. */
-export async function main(): Promise<void> {
+/** Runs the process's command line. Answers the name of the command, or "". */
+export async function main(): Promise<string> {
+  let command = ''
   // an error that nobody awaited: a bug, told as the others are
   process.on('uncaughtException', (error) => {
     void import('./output/error.ts').then(({ formatBug }) => {
@@ -53,7 +55,13 @@ export async function main(): Promise<void> {
       process.exit(BUG_EXIT_CODE)
     })
   })
-  process.exitCode = await run(process.argv.slice(2), processIo())
+  process.exitCode = await run(
+    process.argv.slice(2),
+    processIo((name) => {
+      command = name
+    }),
+  )
   // a connection or a standard input that stays open must not hold the process: all output has been written
   setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
+  return command
 }

@@ -140,6 +140,7 @@ function addMissing(program: Command, name: string): void {
 }
 
 async function complete(program: Command, command: Command, entry: CommandEntry, cli: CliContext): Promise<void> {
+  cli.io.onCommand?.(entry.name)
   const module = await entry.load()
   const globals = (): RawGlobals => ({
     ...program.opts<RawGlobals>(),
