@@ -9,7 +9,7 @@ import { removeBridgeSync } from './bridge.ts'
 import { createForwarder } from './dns/forward.ts'
 import { createUpstreams } from './dns/upstreams.ts'
 import { createZone } from './dns/zone.ts'
-import { matchesFilters } from './filters.ts'
+import { matchesNetwork } from './filters.ts'
 import { createFirewall } from './firewall.ts'
 import { createNetwork, inspectNetwork, removeNetwork, usersOfNetwork, withPools } from './networks.ts'
 import { parseBridgeOptions } from './options.ts'
@@ -96,7 +96,7 @@ export function createNetworkService(
     list: async (filters) =>
       registry
         .networks()
-        .filter((network) => matchesFilters(network, filters, isUsed))
+        .filter((network) => matchesNetwork(network, filters, isUsed))
         .map((network) => inspectNetwork(registry, network)),
     inspect: async (reference) => inspectNetwork(registry, registry.network(reference)),
     async create(request) {

@@ -2,23 +2,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiRequest, Answer } from './answer.ts'
 import type { ApiContext } from './context.ts'
-import { parseTimeMs } from './query.ts'
 import type { Routes } from './router.ts'
 import type { EventMessage } from '../types/index.ts'
+import { checkFilterNames, hasLabel, parseTimeMs } from '../filters.ts'
 import type { Filters } from '../../engine/services.ts'
-import { InvalidRequestError } from '../../errors.ts'
 
 /** Filters that name an actor of one type. */
 const ACTOR_TYPES = ['container', 'image', 'network', 'volume', 'daemon'] as const
-const KNOWN = new Set<string>([...ACTOR_TYPES, 'type', 'event', 'label', 'scope'])
+const KNOWN = [...ACTOR_TYPES, 'type', 'event', 'label', 'scope']
 
 function isActor({ ID, Attributes }: EventMessage['Actor'], wanted: string): boolean {
   return ID === wanted || Attributes['name'] === wanted || (wanted.length >= 6 && ID.startsWith(wanted))
-}
-
-function hasLabel(attributes: Readonly<Record<string, string>>, wanted: string): boolean {
-  const equals = wanted.indexOf('=')
-  return equals < 0 ? wanted in attributes : attributes[wanted.slice(0, equals)] === wanted.slice(equals + 1)
 }
 
 /** Values of one filter are alternatives, but all labels must be there; filters are joined by "and". */
@@ -41,15 +35,10 @@ export function eventMatches(event: EventMessage, filters: Filters): boolean {
   return true
 }
 
-function checkFilters(filters: Filters): void {
-  for (const name of Object.keys(filters))
-    if (!KNOWN.has(name)) throw new InvalidRequestError(`invalid filter "${name}"`)
-}
-
 function streamEvents({ engine }: ApiContext, request: ApiRequest): Answer {
   const { query, signal } = request
   const filters = query.filters()
-  checkFilters(filters)
+  checkFilterNames(filters, KNOWN)
   const nowMs = engine.host.clock.nowMs()
   const since = query.text('since')
   const until = query.text('until')

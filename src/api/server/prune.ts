@@ -1,19 +1,10 @@
 /** The filters that all prune requests share: label, label! and until. PURE. */
-import { parseTimeMs } from './query.ts'
+import { checkFilterNames, hasLabel, parseTimeMs } from '../filters.ts'
 import type { Filters } from '../../engine/services.ts'
-import { InvalidRequestError } from '../../errors.ts'
-
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const equals = wanted.indexOf('=')
-  if (equals < 0) return wanted in labels
-  return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1)
-}
 
 /** All of `label` and none of `label!`. Throws InvalidRequestError for a filter that prune does not know. */
 export function pruneLabelsMatch(filters: Filters, labels: Readonly<Record<string, string>> | null): boolean {
-  for (const name of Object.keys(filters))
-    if (!['label', 'label!', 'until', 'dangling'].includes(name))
-      throw new InvalidRequestError(`invalid filter "${name}"`)
+  checkFilterNames(filters, ['label', 'label!', 'until', 'dangling'])
   const present = labels ?? {}
   return (
     (filters['label'] ?? []).every((wanted) => hasLabel(present, wanted)) &&

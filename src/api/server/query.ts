@@ -4,7 +4,6 @@
  */
 import type { Filters } from '../../engine/services.ts'
 import { InvalidRequestError } from '../../errors.ts'
-import { parseDurationNs } from '../../units.ts'
 
 export interface Query {
   /** Undefined when absent or empty. */
@@ -60,18 +59,4 @@ export function createQuery(text: string): Query {
       return value === null || value === '' ? {} : parseFilters(value)
     },
   }
-}
-
-/**
- * Milliseconds of a point in time as `since` and `until` have it: unix seconds with fraction, RFC 3339, or a Go duration
- * counted back from now.
- * @example parseTime("1700000000.5", 0) === 1700000000500
- */
-export function parseTimeMs(text: string, nowMs: number): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
-  const duration = parseDurationNs(text)
-  if (duration !== undefined) return nowMs - duration / 1e6
-  const time = Date.parse(text)
-  if (Number.isNaN(time)) throw new InvalidRequestError(`invalid time "${text}"`)
-  return time
 }

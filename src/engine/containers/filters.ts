@@ -1,6 +1,7 @@
 /** PURE: the filters of GET /containers/json. Source: moby daemon/list.go. */
 import { InvalidRequestError } from '../../errors.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
+import { checkFilterNames, hasLabel, matchesFilters } from '../../api/filters.ts'
 import type { Filters } from '../services.ts'
 import type { ContainerView } from './inspect.ts'
 
@@ -15,13 +16,6 @@ export interface FilterLookups {
 }
 
 const STATUSES = new Set(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'])
-
-/** "key" or "key=value". */
-export function matchesLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const split = wanted.indexOf('=')
-  if (split < 0) return wanted in labels
-  return labels[wanted.slice(0, split)] === wanted.slice(split + 1)
-}
 
 /** Docker takes a regular expression; one that does not compile is matched as text. */
 function matchesName(name: string, pattern: string): boolean {
@@ -54,7 +48,7 @@ function matchers(lookups: FilterLookups): Readonly<Record<string, Matcher>> {
   return {
     id: ({ document }, value) => document.id.startsWith(value),
     name: ({ document }, value) => matchesName(document.name, value),
-    label: ({ document }, value) => matchesLabel(document.config.Labels ?? {}, value),
+    label: ({ document }, value) => hasLabel(document.config.Labels ?? {}, value),
     status: ({ document, isRemoving }, value) => (isRemoving ? 'removing' : document.state.status) === value,
     exited: ({ document }, value) => document.state.status === 'exited' && document.state.exitCode === Number(value),
     health: ({ document }, value) => healthOf(document) === value,
@@ -78,20 +72,19 @@ function matchers(lookups: FilterLookups): Readonly<Record<string, Matcher>> {
   }
 }
 
-/** Every filter must match; of its values one, of labels all. Throws InvalidRequestError for unknown ones. */
+/** Throws InvalidRequestError for unknown filters and states, before the first container is looked at. */
 export function createFilter(filters: Filters, lookups: FilterLookups): (view: ContainerView) => boolean {
   const known = matchers(lookups)
-  for (const [name, values] of Object.entries(filters)) {
-    if (known[name] === undefined) throw new InvalidRequestError(`invalid filter '${name}'`)
-    const unknown = name === 'status' ? values.find((value) => !STATUSES.has(value)) : undefined
-    if (unknown !== undefined) throw new InvalidRequestError(`invalid filter 'status=${unknown}'`)
-  }
+  checkFilterNames(filters, Object.keys(known))
+  const unknown = (filters['status'] ?? []).find((value) => !STATUSES.has(value))
+  if (unknown !== undefined) throw new InvalidRequestError(`invalid filter 'status=${unknown}'`)
   return (view) =>
-    Object.entries(filters).every(([name, values]) => {
-      const matches = known[name] ?? (() => false)
-      const test = (value: string): boolean => matches(view, value)
-      return values.length === 0 || (name === 'label' ? values.every(test) : values.some(test))
-    })
+    matchesFilters(
+      filters,
+      Object.fromEntries(
+        Object.entries(known).map(([name, matches]) => [name, (value: string): boolean => matches(view, value)]),
+      ),
+    )
 }
 
 /** These say which containers are meant, running or not. */

@@ -5,7 +5,7 @@ import type { EngineBase } from '../context.ts'
 import type { ContainerService, Filters, ImageService, LayerService, ResolvedImage } from '../services.ts'
 import { bootstrapImage } from './bootstrap.ts'
 import { createdMs, toInspect, toSummary, type DescribedImage } from './describe.ts'
-import { matchesFilters } from './filters.ts'
+import { matchesImage } from './filters.ts'
 import { importImage } from './import.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from './reference.ts'
 import { removeImage } from './remove.ts'
@@ -70,7 +70,7 @@ async function list(base: EngineBase, { usersOf }: ImageDependencies, filters: F
     createdMsOf: (text: string) => created.get(findImageByText(base, text).image.id) ?? 0,
   }
   return all
-    .filter((image) => matchesFilters(image, filters, context))
+    .filter((image) => matchesImage(image, filters, context))
     .map((image) => toSummary(image, usersOf({ imageId: image.image.id }).length))
     .toSorted((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1))
 }

@@ -11,7 +11,7 @@ import type { EngineBase } from '../context.ts'
 import { packFrom, statPath, unpackInto } from '../layers/archive.ts'
 import { diskUsageBytes } from '../layers/disk-usage.ts'
 import type { ContainerService, VolumeService } from '../services.ts'
-import { asksForAll, matchesFilters } from './filters.ts'
+import { asksForAll, matchesVolume } from './filters.ts'
 import { boundFolder, checkVolumeName } from './options.ts'
 
 export interface VolumeDependencies {
@@ -117,7 +117,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
     async list(filters) {
       return rows
         .all()
-        .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
+        .filter((volume) => matchesVolume(volume, filters, isUsed(volume.name)))
         .map(toVolume)
     },
 
@@ -164,7 +164,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       const candidates = rows
         .all()
         .filter((volume) => (volume.anonymous || asksForAll(filters)) && !isUsed(volume.name)())
-        .filter((volume) => matchesFilters(volume, filters, isUsed(volume.name)))
+        .filter((volume) => matchesVolume(volume, filters, isUsed(volume.name)))
       const deleted: string[] = []
       let reclaimed = 0
       for (const { name } of candidates) {

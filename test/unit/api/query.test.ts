@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createQuery, parseFilters, parseTimeMs } from '../../../src/api/server/query.ts'
+import { createQuery, parseFilters } from '../../../src/api/server/query.ts'
+import { parseTimeMs } from '../../../src/api/filters.ts'
 import { InvalidRequestError } from '../../../src/errors.ts'
 
 describe('query', () => {

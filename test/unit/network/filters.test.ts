@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { matchesFilters } from '../../../src/network/filters.ts'
+import { matchesNetwork } from '../../../src/network/filters.ts'
 import type { NetworkRecord } from '../../../src/state/networks.ts'
 
 const network = {
@@ -29,10 +29,10 @@ for (const [filters, want] of [
 ] as const)
   test(`filters ${JSON.stringify(filters)}`, () =>
     assert.equal(
-      matchesFilters(network, filters, () => true),
+      matchesNetwork(network, filters, () => true),
       want,
     ))
 
 test('an unknown filter is refused', () => {
-  assert.throws(() => matchesFilters(network, { colour: ['red'] }, () => true), { code: 'INVALID_REQUEST' })
+  assert.throws(() => matchesNetwork(network, { colour: ['red'] }, () => true), { code: 'INVALID_REQUEST' })
 })
