@@ -5,7 +5,7 @@
 import type { EngineClient } from '../api/client/client.ts'
 import type { LoadRequest, LoadResult } from '../compose/request.ts'
 import type { Project } from '../compose/model.ts'
-import { ConfigErrors, UsageError } from '../errors.ts'
+import { ConfigErrors, MycomposeError, UsageError } from '../errors.ts'
 import type { ProjectContext, ProjectTarget } from '../project/context.ts'
 import type { EngineLocation } from './engine.ts'
 import type { GlobalOptions } from './globals.ts'
@@ -93,8 +93,10 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         const project = await session.project({ allProfiles: true, skip: { unsupported: true }, ...options })
         return { name: project.name, project }
       } catch (error) {
-        if (!(error instanceof ConfigErrors)) throw error
-        return { name: await nameDespite(error) }
+        if (error instanceof ConfigErrors) return { name: await nameDespite(error) }
+        // COMPOSE_PROJECT_NAME is enough, as -p is
+        if (error instanceof MycomposeError && error.code === 'NO_COMPOSE_FILE') return { name: await identify() }
+        throw error
       }
     },
     client() {

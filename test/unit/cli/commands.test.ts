@@ -68,6 +68,14 @@ describe('ps', () => {
     assert.equal((await runCli(['ps', '-q'], { client, files })).exitCode, 1)
   })
 
+  test('COMPOSE_PROJECT_NAME needs no file either', async () => {
+    const named = await runCli(['ps', '-q'], { client, files: {}, env: { COMPOSE_PROJECT_NAME: 'p' } })
+    assert.deepEqual([named.exitCode, named.stdout, named.stderr], [0, `${web.Id}\n`, ''])
+    const unnamed = await runCli(['ps', '-q'], { client, files: {} })
+    assert.equal(unnamed.exitCode, 1)
+    assert.match(unnamed.stderr, /no Compose file/)
+  })
+
   test('a required variable that is unset is told and no obstacle', async () => {
     const files = { '/project/compose.yaml': 'name: p\nservices: { web: { image: "${TAG:?set it}" } }\n' }
     const { exitCode, stdout, stderr } = await runCli(['ps', '-q'], { client, files })
