@@ -1,4 +1,5 @@
 /** `kill`: a signal to running containers, all at once. */
+import { ConflictError } from '../errors.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { forEachContainer } from './lifecycle.ts'
 import { observeContainers, isRunning } from './observe.ts'
@@ -24,9 +25,18 @@ export async function kill(context: ProjectContext, target: ProjectTarget, optio
     {
       words: ['Killing', 'Killed'],
       direction: 'dependents-first',
-      run: ({ id }) => context.client.containers.kill(id, options.signal ?? 'SIGKILL'),
+      run: ({ id }) => killOne(context, id, options.signal ?? 'SIGKILL'),
     },
   )
+}
+
+/** One that has ended meanwhile (a second Ctrl-C comes while the first still stops) is what was wanted. */
+async function killOne({ client }: ProjectContext, id: string, signal: string): Promise<void> {
+  try {
+    await client.containers.kill(id, signal)
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error
+  }
 }
 
 async function removeOrphans(context: ProjectContext, { name, project }: ProjectTarget): Promise<void> {

@@ -85,6 +85,16 @@ test('restart takes dependents with restart: true along, unless --no-deps', asyn
   assert.deepEqual(did(harness, 'restart'), ['p-db-1'])
 })
 
+test('kill of a container that ends meanwhile is no failure', async () => {
+  const harness = await running()
+  harness.engine.failOn = (request) => {
+    if (request === 'kill p-other-1 SIGKILL') harness.engine.exit('p-other-1', 0)
+    return undefined
+  }
+  await kill(harness.context, P, { services: ['other'] })
+  assert.ok(harness.progress.includes('Container p-other-1 Killed'))
+})
+
 test('kill sends the signal to running ones; nothing to kill is told', async () => {
   const harness = await running()
   await kill(harness.context, P, { services: ['other'], signal: 'SIGHUP' })
