@@ -23,9 +23,14 @@ export function exitCodeOfStartError(text: string): 126 | 127 | 128 {
   return 128
 }
 
+/** The C library's error texts as Go spells them: docker clients look for these. */
+function inGoSpelling(text: string): string {
+  return text.replaceAll(/No such file or directory|Permission denied|Is a directory/g, (words) => words.toLowerCase())
+}
+
 /** `runtimeText` is what crun or runc said. */
 export function startError(program: string, runtimeText: string): MycomposeError {
-  const text = cleanToolText(runtimeText)
+  const text = inGoSpelling(cleanToolText(runtimeText))
   const exitCode = exitCodeOfStartError(text)
   const message = 'failed to create task for container: failed to create shim task: OCI runtime create failed: '
   if (exitCode === 128) return new MycomposeError(`${message}${text}`, { code: 'RUNTIME_FAILED', exitCode: 125 })

@@ -19,6 +19,9 @@ test('the text that clients look for', () => {
   assert.match(error.message, /unable to start container process: exec: "nope": executable file not found in \$PATH$/)
   assert.equal(error.exitCode, 127)
   assert.equal(error.code, 'PROGRAM_NOT_FOUND')
+  // docker/cli compares with Go's syscall.EACCES.Error(), and takes all else for 125
+  assert.match(startError('/etc/hosts', 'open executable: Permission denied').message, /: permission denied$/)
+  assert.match(startError('x', 'chdir `/y`: No such file or directory').message, /: no such file or directory$/)
   assert.equal(startError('x', 'mount failed').exitCode, 125)
 })
 
