@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, test } from 'node:test'
-import { composeFile, freePort, httpServer, httpText, idle } from '../support/compose.ts'
+import { composeFile, containersOf, freePort, httpServer, httpText, idle } from '../support/compose.ts'
 import { useEngine } from '../support/engine.ts'
 import { getInside, lookUp } from '../support/inside.ts'
 import { until } from '../support/poll.ts'
@@ -71,6 +71,45 @@ describe('names', () => {
     })
   })
 
+  test('a service on two networks is found by each under its address there', async () => {
+    const services = {
+      web: httpServer('both', { networks: ['one', 'two'] }),
+      left: idle({ networks: ['one'] }),
+      right: idle({ networks: ['two'] }),
+    }
+    await using project = engine.project(composeFile('joined', services, { networks: { one: {}, two: {} } }))
+    await project.ok('up', '-d')
+    await until(async () => (await getInside(project, 'left', 'web')) === 'both', { what: 'web, from the left' })
+    assert.equal(await getInside(project, 'right', 'web'), 'both')
+    assert.notDeepEqual(await lookUp(project, 'left', 'web'), await lookUp(project, 'right', 'web'))
+  })
+
+  test('hostname, extra_hosts and what the image says stand in /etc/hosts', async () => {
+    const service = idle({ hostname: 'box', extra_hosts: ['far.example:203.0.113.7', 'gate:host-gateway'] })
+    await using project = engine.project(composeFile('hosts', { a: service }))
+    await project.ok('up', '-d')
+    const hosts = await project.ok('exec', '-T', 'a', 'cat', '/etc/hosts')
+    assert.match(hosts, /^127\.0\.0\.1\s+localhost/m)
+    assert.match(hosts, /^203\.0\.113\.7\s+far\.example$/m)
+    assert.match(hosts, /^\d+\.\d+\.\d+\.\d+\s+gate$/m)
+    assert.match(hosts, /^\d+\.\d+\.\d+\.\d+\s+box$/m)
+    assert.match(await project.ok('exec', '-T', 'a', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11$/m)
+  })
+
+  test('a container reaches what listens on this machine, and with it the way out', async () => {
+    const server = createServer((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nfrom the host\n'))
+    await new Promise<void>((resolve) => void server.listen(0, '0.0.0.0', resolve))
+    try {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      await using project = engine.project(composeFile('outwards', { a: idle() }))
+      await project.ok('up', '-d')
+      assert.equal(await getInside(project, 'a', hostAddress(), port), 'from the host')
+    } finally {
+      server.close()
+    }
+  })
+
   test('an internal network has no way out', async () => {
     const services = { inside: idle({ networks: ['closed'] }) }
     const networks = { closed: { internal: true } }
@@ -101,6 +140,41 @@ describe('published ports', () => {
     await project.ok('up', '-d')
     await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'local', { what: 'loopback' })
     await assert.rejects(httpText(`http://${hostAddress()}:${port}/`))
+  })
+
+  test('a range maps one to one, and a second replica takes the next free one of a host range', async () => {
+    const from = await freePort()
+    const services = {
+      pair: httpServer('pair', { ports: [`${from}-${from + 1}:80-81`] }),
+      many: httpServer('many', { ports: [`${from + 2}-${from + 4}:80`], deploy: { replicas: 2 } }),
+    }
+    await using project = engine.project(composeFile('ranges', services))
+    await project.ok('up', '-d')
+    await until(async () => (await httpText(`http://127.0.0.1:${from}/`)) === 'pair', { what: 'pair' })
+    const containers = await containersOf(engine.client(), 'ranges')
+    const taken = containers.flatMap(({ NetworkSettings }) =>
+      Object.entries(NetworkSettings.Ports).map(([inside, bound]) => `${inside} ${bound?.[0]?.HostPort}`),
+    )
+    assert.ok(taken.includes(`80/tcp ${from}`) && taken.includes(`81/tcp ${from + 1}`), taken.join())
+    assert.equal(
+      taken.filter((one) => new RegExp(`^80/tcp (?:${from + 2}|${from + 3}|${from + 4})$`).test(one)).length,
+      2,
+    )
+  })
+
+  test('the port of a stopped container is free for another, and taken again at its start', async () => {
+    const port = await freePort()
+    const files = (name: string) => composeFile(name, { web: httpServer(name, { ports: [`${port}:80`] }) })
+    await using first = engine.project(files('early'))
+    await using second = engine.project(files('late'))
+    await first.ok('up', '-d')
+    await first.ok('stop')
+    await second.ok('up', '-d')
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'late', { what: 'the second' })
+    assert.equal((await first.run('start')).exitCode, 1)
+    await second.ok('stop')
+    await first.ok('start')
+    await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'early', { what: 'the first again' })
   })
 
   test('without a host port get a free one, which ps shows', async () => {
