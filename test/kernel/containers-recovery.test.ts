@@ -209,6 +209,19 @@ test('a stop that waited for a removal brings no ghost back', async () => {
   assert.deepEqual(containerTable(engine.base.state).all(), [])
 })
 
+test('conmon is in a cgroup of its own, out of reach of the unit or session that the engine was started in', async () => {
+  const id = await run({})
+  const { containers } = engine.base.config.paths
+  const pid = readFileSync(join(containers, id, 'bundle/conmon.pid'), 'utf8').trim()
+  const leaf = `/${engine.base.config.cgroupParent}/conmon`
+  const seenBySystemd = (): string[] =>
+    readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+      .split('\n')
+      .flatMap((line) => /^(?:0:|\d+:name=systemd):(.*)$/.exec(line)?.[1] ?? [])
+  await until(() => seenBySystemd().every((path) => path === leaf), { what: `conmon in ${leaf}` })
+  assert.ok(seenBySystemd().length > 0)
+})
+
 test('a paused container is stopped, and an exit file with nonsense is an unknown end', async () => {
   const id = await run({})
   await engine.containers.pause(id)

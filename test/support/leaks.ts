@@ -102,7 +102,7 @@ export function describeTraces(traces: Partial<Traces>): string[] {
 }
 
 /**
- * Of a running engine without containers: its own process may be there, its table, the empty parent cgroups, and
+ * Of a running engine without containers: its own process may be there, its table, the empty parent and conmon cgroups, and
  * `containers` mounted on itself (the hybrid view of runtime/). A bridge may not: `down` removes the networks.
  */
 export function idleLeaks(config: EngineConfig, traces: Traces, enginePid: number | undefined): string[] {
@@ -110,7 +110,7 @@ export function idleLeaks(config: EngineConfig, traces: Traces, enginePid: numbe
   return describeTraces({
     ...rest,
     mounts: traces.mounts.filter((point) => point !== config.paths.containers),
-    cgroups: traces.cgroups.filter((path) => !path.endsWith(`/${config.cgroupParent}`)),
+    cgroups: traces.cgroups.filter((path) => !/^$|\/conmon$/.test(path.split(`/${config.cgroupParent}`)[1] ?? '')),
     processes: traces.processes.filter((line) => !line.startsWith(`${enginePid} `)),
   })
 }

@@ -9,6 +9,7 @@ import { InvalidRequestError, KernelError, UnsupportedError, errnoOf } from '../
 import type { Host } from '../../host/host.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
 import type { CgroupAbilities } from './limits.ts'
+import { createMonitorCgroup } from './monitors.ts'
 
 const CONTROLLERS_V2 = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 const BUSY_ATTEMPTS = 200
@@ -28,6 +29,8 @@ export interface Cgroups {
   oomKills(path: string): number
   /** Stops or continues all processes in it, and waits until that is so. */
   freeze(path: string, frozen: boolean): Promise<void>
+  /** See MonitorCgroup.adopt. */
+  adoptMonitor(pid: number, onError: (error: unknown) => void): void
   /** Removes the engine's parent when it is empty. */
   removeParent(): Promise<void>
 }
@@ -84,6 +87,7 @@ function readAbilities(host: Host, layout: CgroupLayout, parent: string): Cgroup
 /** Makes the engine's parent where it needs to be there first (v2). */
 export async function openCgroups(host: Host, layout: CgroupLayout, parent: string): Promise<Cgroups> {
   const mountPoints = cgroupMountPoints(layout)
+  const monitors = createMonitorCgroup(host, layout, parent)
   const v2Root = layout.kind === 'v2' ? layout.trees.get('') : undefined
   if (v2Root !== undefined) {
     await host.files.mkdir(join(v2Root, parent), { recursive: true })
@@ -181,7 +185,9 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
         path: folder,
       })
     },
+    adoptMonitor: (pid, onError) => monitors.adopt(pid, onError),
     async removeParent() {
+      await monitors.remove()
       for (const mountPoint of mountPoints) {
         try {
           await host.files.rmdir(join(mountPoint, parent))

@@ -90,11 +90,15 @@ async function createProcess(
       throw startError(document.path, error.message)
     throw error
   }
+  const conmonPid = Number(host.files.readTextSync(folder.conmonPidFile) ?? 0)
+  platform.cgroups.adoptMonitor(conmonPid, (error) =>
+    context.log('warn', 'cannot move conmon to a cgroup of its own', { container: id, error: String(error) }),
+  )
   context.store.updateState(container, {
     status: 'running',
     bootId: platform.machine.bootId,
     process: { pid, startTime: host.processes.startTime(pid) ?? '' },
-    conmonPid: Number(host.files.readTextSync(folder.conmonPidFile) ?? 0),
+    conmonPid,
     exitCode: 0,
     error: '',
     oomKilled: false,
