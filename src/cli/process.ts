@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { UsageError } from '../errors.ts'
 import { createCliHost } from '../host/cli-host.ts'
 import { VERSION } from '../version.ts'
 import type { CliIo } from './io.ts'
@@ -28,7 +29,9 @@ function processIo(onCommand: (name: string) => void): CliIo {
       return quietly(process.stderr)
     },
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return currentFolder()
+    },
     host: createCliHost(),
     onCommand,
     onSignal(signal, listener) {
@@ -36,6 +39,14 @@ function processIo(onCommand: (name: string) => void): CliIo {
       return () => process.off(signal, listener)
     },
     engineEntry: here.endsWith('.ts') ? join(here, '../../engine/main.ts') : join(here, '../engine.js'),
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new UsageError('the current folder does not exist any more', { hint: 'go to another one: cd', cause })
   }
 }
 

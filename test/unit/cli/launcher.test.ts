@@ -135,6 +135,16 @@ describe('the process', () => {
     assert.match(stderr, /^error: cannot write to standard output: .*ENOSPC.*\ncode 1\n$/)
   })
 
+  test('a current folder that has been removed is an error', () => {
+    const script = 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$0" "$1" config'
+    const { status, stderr } = spawnSync('/bin/sh', ['-c', script, process.execPath, main], {
+      encoding: 'utf8',
+      env: environment,
+    })
+    assert.match(stderr, /error: the current folder does not exist any more\n/)
+    assert.equal(status, 1)
+  })
+
   test('a reader that goes away is no error', () => {
     // far more than a pipe holds
     const services = Array.from({ length: 500 }, (_, index) => `  s${index}: { image: ${'x'.repeat(500)} }`)
