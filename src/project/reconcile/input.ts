@@ -50,6 +50,8 @@ export interface Selection {
 export function selectServices(project: Project, options: UpOptions): Selection {
   const named = options.services ?? []
   for (const name of named) requireService(project, name)
+  for (const name of Object.keys(options.scale ?? {}))
+    if (project.disabledServices[name] === undefined) requireService(project, name)
   const graph = createGraph(
     Object.values(project.services).map((service): [string, string[]] => [
       service.name,

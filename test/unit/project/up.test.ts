@@ -209,6 +209,12 @@ test('service_healthy without any health check is refused before anything is don
   await assert.rejects(up(context, model, {}), /far enough/)
 })
 
+test('--scale of a service that the model does not have', async () => {
+  const { context } = createHarness()
+  const model = await project('services: { a: { image: app } }')
+  await assert.rejects(up(context, model, { scale: { b: 2 } }), { code: 'NO_SUCH_SERVICE' })
+})
+
 test('a missing image is told before anything is done', async () => {
   const { engine, context } = createHarness()
   await assert.rejects(up(context, await project('services: { a: { image: nowhere:1 } }'), {}), {
