@@ -27,6 +27,8 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
   if (located === undefined) throw noComposeFile(request)
   const { paths, workingDir, variables } = located
   const context = fileContext(request, reader, problems, located)
+  // without the variables of a missing --env-file every other problem may only follow from that
+  problems.throwIfAny()
   const files = await readAll(paths, context)
   const name = projectName(request, located, files, problems)
   const named: ProjectVariables = { ...variables, values: { ...variables.values, COMPOSE_PROJECT_NAME: name } }

@@ -20,7 +20,7 @@ interface Unsupported {
 
 const NOT_YET = 'is not supported yet: ignored'
 /** Going on without it would be something else than what was asked for. */
-const REFUSED = 'is not supported yet: the engine will refuse it'
+const REFUSED = 'is not supported yet: it will be refused'
 const WINDOWS = 'has a meaning on Windows only: ignored'
 const SWARM = 'has a meaning on Swarm only: ignored'
 
@@ -45,7 +45,7 @@ const TABLE: readonly Unsupported[] = [
   },
   { path: 'services.*.gpus', says: REFUSED },
   { path: 'services.*.develop', says: 'is not supported yet: there is no "watch" so far' },
-  { path: 'services.*.provider', says: NOT_YET },
+  { path: 'services.*.provider', says: REFUSED },
   { path: 'services.*.models', says: NOT_YET },
   { path: 'services.*.post_start', says: NOT_YET },
   { path: 'services.*.pre_start', says: NOT_YET },

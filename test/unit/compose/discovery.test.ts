@@ -104,6 +104,9 @@ test('variables: .env of the current folder over that of the project folder', as
 
 test('variables: a missing --env-file', async () => {
   assert.deepEqual(places(await problemsOf({ 'compose.yaml': ONE }, { envFiles: ['no.env'] })), ['FILE_NOT_FOUND -:-'])
+  // nothing that only follows from it
+  const needs = { 'compose.yaml': 'services: { a: { image: "a:${TAG:?}" } }' }
+  assert.deepEqual(places(await problemsOf(needs, { envFiles: ['no.env'] })), ['FILE_NOT_FOUND -:-'])
 })
 
 const NAMES: readonly { name: string; options: Parameters<typeof load>[1]; file?: string; want: string }[] = [
