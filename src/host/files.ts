@@ -4,17 +4,22 @@ import * as fsPromises from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
 import type { Files } from './host.ts'
+import { metadata } from './metadata.ts'
 
 let temporaryCount = 0
 
-async function writeAtomic(path: string, data: string | Uint8Array, options: { mode?: number } = {}): Promise<void> {
+async function writeAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options: { mode?: number; durable?: boolean } = {},
+): Promise<void> {
   temporaryCount += 1
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaryCount}.tmp`)
   try {
     const file = await fsPromises.open(temporary, 'wx', options.mode ?? 0o644)
     try {
       await file.writeFile(data)
-      await file.sync()
+      if (options.durable !== false) await file.sync()
     } finally {
       await file.close()
     }
@@ -28,10 +33,11 @@ async function writeAtomic(path: string, data: string | Uint8Array, options: { m
 export function createFiles(): Files {
   return {
     ...fsPromises,
+    ...metadata,
     writeAtomic,
     async readTextIfExists(path) {
       try {
-        return await fsPromises.readFile(path, 'utf8')
+        return fs.readFileSync(path, 'utf8')
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return undefined
         throw error

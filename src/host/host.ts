@@ -51,7 +51,7 @@ export type Files = Pick<
   | 'writeFile'
 > & {
   /** Writes to a temporary file in the same folder, syncs it, renames it over `path`. */
-  writeAtomic(path: string, data: string | Uint8Array, options?: { mode?: number }): Promise<void>
+  writeAtomic(path: string, data: string | Uint8Array, options?: { mode?: number; durable?: boolean }): Promise<void>
   /** The text, or undefined when there is no such file. */
   readTextIfExists(path: string): Promise<string | undefined>
   /** sync; for /proc and /sys, where asynchronous reads cost more than they save. Undefined when absent. */

@@ -54,7 +54,8 @@ async function prepare(base: EngineBase, containerId: string, chainIds: readonly
     for (const path of [upper, work, merged]) await host.files.mkdir(path, { recursive: true, mode: 0o700 })
     await host.files.chown(upper, uid, gid)
     await host.files.chmod(upper, mode & 0o7777)
-    await host.files.writeAtomic(stack, JSON.stringify(chainIds), { mode: 0o600 })
+    // not flushed: state.db is not at this point either, and an empty file after a power failure is noticed in `mount`
+    await host.files.writeAtomic(stack, JSON.stringify(chainIds), { mode: 0o600, durable: false })
   })
 }
 
@@ -66,7 +67,8 @@ async function mount(base: EngineBase, containerId: string): Promise<string> {
   const layer = writeLayerOf(base, containerId)
   if (isMounted(base, layer)) return layer.merged
   const text = await base.host.files.readTextIfExists(layer.stack)
-  if (text === undefined) throw new NotFoundError(`container ${containerId} has no write layer at ${layer.folder}`)
+  if (text === undefined || text === '')
+    throw new NotFoundError(`container ${containerId} has no write layer at ${layer.folder}`)
   const lower = await lowerOf(base, JSON.parse(text) as string[])
   const { upper, work, merged } = layer
   mountOverlay(base.host.mounts, { target: merged, lower, upper: { upper, work } })

@@ -174,7 +174,7 @@ export async function layersOfContainers({ host, config }: EngineBase): Promise<
   const used = new Set<string>()
   for (const id of await host.files.readdir(config.paths.containers)) {
     const text = await host.files.readTextIfExists(join(config.paths.containers, id, 'layers.json'))
-    if (text === undefined) continue
+    if (text === undefined || text === '') continue
     const chainIds = JSON.parse(text) as unknown
     if (Array.isArray(chainIds)) for (const chainId of chainIds) used.add(String(chainId))
   }
