@@ -14,6 +14,7 @@ import { toOciResources } from '../cgroups/limits.ts'
 import { publish, type ContainersContext } from './context.ts'
 import { parseExtraHost } from './etc-files.ts'
 import { containerFolder } from './folders.ts'
+import { checkPlatform } from './image-platform.ts'
 import { expandDevice } from './machine.ts'
 import { commandLine, mergeConfig } from './merge-config.ts'
 import { planMounts, type MountWish } from './mount-plan.ts'
@@ -176,10 +177,12 @@ async function describe(
   context: ContainersContext,
   request: ContainerCreateRequest,
   identity: { readonly id: string; readonly name: string },
+  platform: string | undefined,
 ): Promise<ContainerDocument> {
   const reference = request.Image ?? ''
   if (reference === '') throw new InvalidRequestError('no image given')
   const image = await context.images.resolve(reference)
+  checkPlatform(platform, { reference, ...image.config })
   const hostConfig = request.HostConfig ?? {}
   const merged = mergeConfig(request, image.config.config ?? {})
   const config = { ...merged, Hostname: chooseHostname(context, merged, hostConfig), Image: reference }
@@ -214,14 +217,14 @@ async function describe(
 export async function createContainer(
   context: ContainersContext,
   request: ContainerCreateRequest,
-  options: { readonly name?: string },
+  options: { readonly name?: string; readonly platform?: string },
 ): Promise<ContainerCreateResponse> {
   const id = context.host.randomHex(32)
   const name = chooseName(context, options.name)
   const warnings: string[] = []
   await using undo = new AsyncDisposableStack()
   undo.defer(context.store.reserveName(name, id))
-  const described = await describe(context, request, { id, name })
+  const described = await describe(context, request, { id, name }, options.platform)
   await validate(context, described, (text) => void warnings.push(text))
   const wishes = planMounts(
     described.config,
