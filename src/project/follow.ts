@@ -49,6 +49,8 @@ interface Followed {
   startedAt: string | undefined
   /** Of the last die event: what a restarted container says first may be older than its start event. */
   diedAt: string | undefined
+  /** Of the last die event: one that is removed at once can no longer be asked. */
+  diedWith: number
 }
 
 export function createFollower(context: ProjectContext, projectName: string, options: FollowOptions): Follower {
@@ -77,6 +79,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       }
     } else if (event.Action === 'die' && known !== undefined) {
       known.diedAt = sinceOf(event)
+      known.diedWith = Number(event.Actor.Attributes['exitCode'] ?? 0)
       if (known.isSilent) void reportExit(known)
     }
   }
@@ -89,6 +92,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       isOpen: false,
       startedAt: undefined,
       diedAt: undefined,
+      diedWith: 0,
     }
     followed.set(source.containerId, entry)
     void push({ kind: 'joined', source })
@@ -117,7 +121,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
 
   async function reportExit(entry: Followed): Promise<void> {
     const { source } = entry
-    const state = await inspectState(context, source.containerId)
+    const state = await inspectState(context, entry)
     if (ended.signal.aborted) return
     // started again before we looked: the start event opens its log, unless it came while the log was still open
     if (state.kind === 'running') {
@@ -140,6 +144,7 @@ export function createFollower(context: ProjectContext, projectName: string, opt
         isOpen: false,
         startedAt: undefined,
         diedAt: undefined,
+        diedWith: 0,
       }
       followed.set(source.containerId, entry)
       // it may have ended before we knew it
@@ -181,14 +186,14 @@ export async function copyLog(context: ProjectContext, source: LogSource, option
 
 type State = { readonly kind: 'running' } | { readonly kind: 'restarting' | 'ended'; readonly exitCode: number }
 
-async function inspectState(context: ProjectContext, id: string): Promise<State> {
+async function inspectState(context: ProjectContext, { source, diedWith }: Followed): Promise<State> {
   try {
-    const { State: state } = await context.client.containers.inspect(id)
+    const { State: state } = await context.client.containers.inspect(source.containerId)
     if (state.Restarting) return { kind: 'restarting', exitCode: state.ExitCode }
     return state.Running ? { kind: 'running' } : { kind: 'ended', exitCode: state.ExitCode }
   } catch (error) {
     // removed, or the engine is gone: nothing more will come
-    if (error instanceof MycomposeError) return { kind: 'ended', exitCode: 0 }
+    if (error instanceof MycomposeError) return { kind: 'ended', exitCode: diedWith }
     throw error
   }
 }

@@ -110,6 +110,18 @@ test('following: output, exit, restart and a new replica; ends when all have end
   ])
 })
 
+test('a container that is removed as soon as it has ended is told with its code', async () => {
+  const { abort, engine, read } = await started('services: { a: { image: app } }')
+  setTimeout(() => {
+    engine.exit('p-a-1', 7)
+    engine.containers.clear()
+  }, 20)
+  const seen = await collect(read({ follow: true }), (line) => {
+    if (line.startsWith('-')) abort.abort()
+  })
+  assert.deepEqual(seen, ['+ a-1', '- a-1 7'])
+})
+
 test('following ends quietly when interrupted', async () => {
   const { abort, read } = await started(TWO)
   setTimeout(() => abort.abort(), 20)
