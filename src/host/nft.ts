@@ -32,6 +32,31 @@ interface Backend {
 
 const OUTPUT_JSON = 1 << 4
 
+/**
+ * The kernel gives a whole transaction up, with EINTR, when any signal comes while it reads it, such as the SIGCHLD of
+ * another container's conmon. Nothing has been changed then.
+ */
+const INTERRUPTED_ATTEMPTS = 10
+const isInterrupted = ({ ok, error }: Answer): boolean => !ok && error.includes('Interrupted system call')
+
+/** The same, where an interrupted transaction is tried again. */
+export function uninterrupted(backend: Backend): Backend {
+  return {
+    async run(commands, options) {
+      let answer = await backend.run(commands, options)
+      for (let attempt = 1; attempt < INTERRUPTED_ATTEMPTS && isInterrupted(answer); attempt += 1)
+        answer = await backend.run(commands, options)
+      return answer
+    },
+    runSync(commands) {
+      let answer = backend.runSync(commands)
+      for (let attempt = 1; attempt < INTERRUPTED_ATTEMPTS && isInterrupted(answer); attempt += 1)
+        answer = backend.runSync(commands)
+      return answer
+    },
+  }
+}
+
 /** Undefined where the library is missing. */
 function loadLibrary(): Backend | undefined {
   let library: ReturnType<typeof koffi.load>
@@ -115,7 +140,7 @@ function check({ ok, error }: Answer): void {
 /** Loads libnftables at the first call. */
 export function createNft(exec: Exec): Nft {
   let loaded: Backend | undefined
-  const backend = (): Backend => (loaded ??= loadLibrary() ?? programBackend(exec))
+  const backend = (): Backend => (loaded ??= uninterrupted(loadLibrary() ?? programBackend(exec)))
   return {
     async apply(ruleset) {
       check(await backend().run(ruleset, { json: false }))
