@@ -18,6 +18,8 @@ export type MountRecord =
       /** "rprivate", "rslave", ...; "" is rprivate. */
       readonly propagation: string
       readonly recursive: boolean
+      /** Read-only what is mounted below the source too; undefined: where the machine can. */
+      readonly readOnlyBelow?: 'never' | 'always'
       /** A missing source becomes a folder (short syntax). */
       readonly createSource: boolean
       /** The options as given, for inspect: "ro,z". */

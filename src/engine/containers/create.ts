@@ -20,6 +20,7 @@ import { commandLine, mergeConfig } from './merge-config.ts'
 import { planMounts, type MountWish } from './mount-plan.ts'
 import { checkHostname, hostnameOf, parseSharing, sandboxRequest, wantedEndpoints } from './network-mode.ts'
 import { nameFromEntropy } from './random-name.ts'
+import { canBindReadOnly, checkReadOnly } from './read-only.ts'
 import { parseSecurityOptions } from './security.ts'
 import { parseSignal } from './signals.ts'
 import { chooseCapabilities } from './spec/capabilities.ts'
@@ -145,6 +146,12 @@ async function resolveMount(
   }
 }
 
+async function warnOfReadOnly(context: ContainersContext, { mounts, runtime }: ContainerDocument, warnings: string[]) {
+  const { machine, runtimes } = await context.platform()
+  const isPossible = await canBindReadOnly(mounts, machine.kernelRelease, runtimes.byName(runtime))
+  checkReadOnly(mounts, isPossible, (text) => void warnings.push(text))
+}
+
 /** Fills new volumes with what the image has there. */
 async function copyUpVolumes(context: ContainersContext, document: ContainerDocument): Promise<void> {
   const volumes = document.mounts.filter((mount) => mount.kind === 'volume' && mount.copyUp && mount.subpath === '')
@@ -239,6 +246,7 @@ export async function createContainer(
   const mounts: MountRecord[] = []
   for (const wish of wishes) mounts.push(await resolveMount(context, wish, undo))
   const document = { ...described, mounts }
+  await warnOfReadOnly(context, document, warnings)
   await copyUpVolumes(context, document)
 
   const container = context.store.add(document)

@@ -91,6 +91,18 @@ function volumeWish(mount: Mount, destination: string): MountWish {
   }
 }
 
+function readOnlyBelow(
+  options: NonNullable<Mount['BindOptions']>,
+  readOnly: boolean,
+): { readonly readOnlyBelow?: 'never' | 'always' } {
+  const { ReadOnlyNonRecursive: never = false, ReadOnlyForceRecursive: always = false } = options
+  if ((never || always) && !readOnly)
+    throw new InvalidRequestError('mount options ReadOnlyNonRecursive and ReadOnlyForceRecursive need ReadOnly')
+  if (never && always)
+    throw new InvalidRequestError('mount options ReadOnlyNonRecursive and ReadOnlyForceRecursive exclude each other')
+  return never ? { readOnlyBelow: 'never' } : always ? { readOnlyBelow: 'always' } : {}
+}
+
 export function parseMount(mount: Mount): MountWish {
   const destination = cleanDestination(mount.Target)
   switch (mount.Type) {
@@ -110,6 +122,7 @@ export function parseMount(mount: Mount): MountWish {
         readOnly: mount.ReadOnly ?? false,
         propagation,
         recursive: options.NonRecursive !== true,
+        ...readOnlyBelow(options, mount.ReadOnly ?? false),
         createSource: options.CreateMountpoint ?? false,
         mode: '',
       }

@@ -16,6 +16,8 @@ export interface OciRuntime {
   readonly globalArgs: readonly string[]
   /** Takes a compiled filter by the annotation run.oci.seccomp_bpf_data. */
   readonly acceptsBpf: boolean
+  /** Takes the mount option "rro". Runs the program at the first call. */
+  knowsRecursiveReadOnly(): Promise<boolean>
   /** Gets ready what its children need; idempotent, before the first mount of a layer. sync */
   prepare(): void
   /** Starts a program (conmon, or the runtime itself) in the surroundings that the runtime needs. */
@@ -26,6 +28,11 @@ export interface OciRuntime {
   isWaiting(containerId: string): boolean
   /** Lets a created container run. Throws MycomposeError RUNTIME_FAILED with the runtime's words. */
   start(containerId: string): Promise<void>
+  /**
+   * After a crash: as `start`, of one that `isWaiting`, but which may have been let run already; then only what tells
+   * of the waiting is removed.
+   */
+  resume(containerId: string): Promise<void>
   /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */
   forget(containerId: string): Promise<void>
   /** At engine stop: undoes prepare where nothing needs it any more, removes empty folders. */

@@ -14,6 +14,8 @@ export interface MountInput {
   readonly mounts: readonly MountRecord[]
   readonly etcFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined
   readonly sharedMemory: SharedMemory
+  /** The runtime and the kernel know the mount option "rro". */
+  readonly recursiveReadOnly: boolean
   readonly readonlyRootfs: boolean
   readonly privileged: boolean
   /** tini of the host, bound to /sbin/docker-init. */
@@ -72,7 +74,7 @@ function tmpfsOptions(options: readonly string[]): string[] {
   return [...new Set([...base, ...options])]
 }
 
-function userMount(mount: MountRecord): OciMount {
+function userMount(mount: MountRecord, recursiveReadOnly: boolean): OciMount {
   if (mount.kind === 'tmpfs')
     return {
       destination: mount.destination,
@@ -82,11 +84,16 @@ function userMount(mount: MountRecord): OciMount {
     }
   const bind = mount.kind === 'bind' && !mount.recursive ? 'bind' : 'rbind'
   const propagation = mount.kind === 'bind' && mount.propagation !== '' ? mount.propagation : 'rprivate'
+  const isRecursive =
+    recursiveReadOnly &&
+    mount.readOnly &&
+    bind === 'rbind' &&
+    !(mount.kind === 'bind' && mount.readOnlyBelow === 'never')
   return {
     destination: mount.destination,
     type: 'bind',
     source: mount.source,
-    options: [bind, mount.readOnly ? 'ro' : 'rw', propagation],
+    options: [bind, mount.readOnly ? 'ro' : 'rw', ...(isRecursive ? ['rro'] : []), propagation],
   }
 }
 
@@ -111,7 +118,10 @@ export function toMounts(input: MountInput): OciMount[] {
   const system = systemMounts(input).filter(
     ({ destination }) => !taken.has(destination) && !(taken.has('/dev') && destination.startsWith('/dev/')),
   )
-  const byDepth = [...input.mounts.map(userMount), ...ownFiles(input)].toSorted((a, b) => depth(a) - depth(b))
+  const byDepth = [
+    ...input.mounts.map((mount) => userMount(mount, input.recursiveReadOnly)),
+    ...ownFiles(input),
+  ].toSorted((a, b) => depth(a) - depth(b))
   return [...system, ...byDepth]
 }
 

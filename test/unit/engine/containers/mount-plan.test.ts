@@ -44,6 +44,17 @@ test('the long syntax does not make sources', () => {
   assert.equal(wish.kind === 'bind' && wish.createSource, false)
 })
 
+test('read-only below the source: never, always, or where it can be; not both, and not when it is writable', () => {
+  const bind = (BindOptions: object, ReadOnly = true) =>
+    parseMount({ Type: 'bind', Source: '/a', Target: '/b', ReadOnly, BindOptions })
+  const below = (wish: ReturnType<typeof parseMount>) => (wish.kind === 'bind' ? wish.readOnlyBelow : 'no bind')
+  assert.equal(below(bind({})), undefined)
+  assert.equal(below(bind({ ReadOnlyNonRecursive: true })), 'never')
+  assert.equal(below(bind({ ReadOnlyForceRecursive: true })), 'always')
+  assert.throws(() => bind({ ReadOnlyNonRecursive: true, ReadOnlyForceRecursive: true }), { code: 'INVALID_REQUEST' })
+  assert.throws(() => bind({ ReadOnlyForceRecursive: true }, false), { code: 'INVALID_REQUEST' })
+})
+
 test('tmpfs sizes and modes become options', () => {
   assert.deepEqual(parseMount({ Type: 'tmpfs', Target: '/t', TmpfsOptions: { SizeBytes: 1024, Mode: 0o1770 } }), {
     kind: 'tmpfs',

@@ -46,6 +46,7 @@ const PLAIN: SpecInput = {
   etcFiles: { hosts: '/c/hosts', hostname: '/c/hostname', resolvConf: '/c/resolv.conf' },
   sharedMemory: { kind: 'private', sizeBytes: 67108864 },
   initPath: undefined,
+  recursiveReadOnly: false,
 }
 
 const CASES: { name: string; input: SpecInput }[] = [
@@ -55,6 +56,7 @@ const CASES: { name: string; input: SpecInput }[] = [
     input: {
       ...PLAIN,
       domainname: 'example.org',
+      recursiveReadOnly: true,
       tty: true,
       workingDir: '/app',
       user: { uid: 1000, gid: 1000, additionalGids: [1000, 44], home: '/home/app' },
