@@ -78,7 +78,7 @@ function defineBootstrap(command: Command, invoke: Invoke): void {
     .argument('<IMAGE>', 'distribution and suite: debian:bookworm-slim')
     .option('-c, --change <instruction>', CHANGE, collect)
     .option('--include <packages>', 'packages to install besides: a,b (may be repeated)', collect)
-    .option('--tag <name:tag>', 'what to call the image (default: as the argument)')
+    .option('--tag <name:tag>', 'what to call the image (default: as the argument, with the packages: IMAGE-a-b)')
     .action((reference: string, flags: BootstrapFlags) =>
       invoke((session) => bootstrapImage(session, reference, flags)),
     )

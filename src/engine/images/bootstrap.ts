@@ -182,12 +182,17 @@ function checkRequest({ Include = [], Changes = [] }: BootstrapRequest): void {
     throw new InvalidRequestError(`${JSON.stringify(wrong)} is no package name`, { code: 'PACKAGE_NAME' })
 }
 
+/** "debian:bookworm-slim" with curl and jq is "debian:bookworm-slim-curl-jq". A tag may not hold a "+". */
+export function defaultName(reference: string, include: readonly string[]): string {
+  return [reference, ...include.toSorted()].join('-').replaceAll('+', '_')
+}
+
 /** Returns the id of the image. Throws BOOTSTRAP_UNKNOWN, PACKAGE_NOT_FOUND, MIRROR_UNREACHABLE, CanceledError, ... */
 export async function bootstrapImage(context: BootstrapContext, request: BootstrapRequest): Promise<string> {
   const { Reference: reference, Tag, Include = [], Changes = [] } = request
   const debian = parseDebianBase(reference)
   checkRequest(request)
-  const tag = parseReference(Tag ?? reference)
+  const tag = parseReference(Tag ?? defaultName(reference, Include))
   const isOther = toCanonicalTag(tag) !== toCanonicalTag(parseReference(reference))
   const changesContent = Include.length > 0 || Changes.length > 0
   if (changesContent && !isOther)

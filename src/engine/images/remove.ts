@@ -28,7 +28,7 @@ function conflict(message: string, users: readonly User[]): ConflictError {
     hint:
       names === ''
         ? 'use --force, or remove its names one by one'
-        : `remove the container first: docker rm -f ${names}`,
+        : `remove first what uses it (mycompose down): ${names}`,
   })
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { defaultName } from '../../../../src/engine/images/bootstrap.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from '../../../../src/engine/images/reference.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
@@ -44,4 +45,10 @@ describe('image references', () => {
   ])
     it(`refuses ${JSON.stringify(input.slice(0, 20))}`, () =>
       assert.throws(() => parseReference(input), { code: 'IMAGE_REFERENCE' }))
+})
+
+it('an image with packages is named after its base and them', () => {
+  assert.equal(defaultName('debian:bookworm-slim', []), 'debian:bookworm-slim')
+  assert.equal(defaultName('debian:bookworm-slim', ['jq', 'curl']), 'debian:bookworm-slim-curl-jq')
+  assert.equal(defaultName('debian:12', ['g++']), 'debian:12-g__')
 })
