@@ -28,7 +28,7 @@ async function resumeStart(context: ContainersContext, { id, document }: Contain
   const runtime = runtimes.byName(document.runtime)
   if (!runtime.isWaiting(id)) return
   try {
-    await runtime.start(id)
+    await runtime.resume(id)
   } catch (error) {
     // let run, but the file that tells was not removed any more
     context.log('warn', 'cannot resume the start of a container', { container: id, error: String(error) })
