@@ -70,6 +70,16 @@ export function createPorts(base: EngineBase): Ports {
     })
   }
 
+  /** Why none of the wished ports could be had; `failure` is why the first could not. */
+  function rangeTaken({ hostIp, first, last }: PortWish, failure: Error | undefined): Error {
+    if (first === last || !(failure instanceof ConflictError)) return failure ?? new Error('no port to try')
+    const range = `${textOf(hostIp === '' ? '0.0.0.0' : hostIp, first)}-${last}`
+    return new ConflictError(`Bind for ${range} failed: all ports are allocated`, {
+      code: 'PORT_ALLOCATED',
+      hint: `${failure.hint?.split(';')[0] ?? `${first} is taken`}, and so on; publish a wider range`,
+    })
+  }
+
   function refused(binding: Pick<PublishedBinding, 'protocol' | 'hostIp' | 'hostPort'>, error: unknown): Error {
     const { hostIp, hostPort, protocol } = binding
     const errno = errnoOf(error)
@@ -181,7 +191,7 @@ export function createPorts(base: EngineBase): Ports {
             got = bindAll(candidates, everybody, (error) => (failure ??= error))
             if (got !== undefined) break
           }
-          if (got === undefined) throw failure ?? new Error('no port to try')
+          if (got === undefined) throw rangeTaken(wish, failure)
           sockets.push(...got.sockets)
           published.push(...got.published)
         }

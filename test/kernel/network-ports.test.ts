@@ -123,7 +123,11 @@ test('ranges, random ports, publish all; a random port stays over a restart of t
   const second = await harness.open(9, ranged)
   assert.equal(first.ports['80/tcp']?.[0]?.HostPort, '9000')
   assert.equal(second.ports['80/tcp']?.[0]?.HostPort, '9001')
-  await assert.rejects(harness.open(10, ranged), { code: 'PORT_ALLOCATED' })
+  await assert.rejects(harness.open(10, ranged), {
+    code: 'PORT_ALLOCATED',
+    message: 'Bind for 0.0.0.0:9000-9001 failed: all ports are allocated',
+    hint: /^9000\/tcp is held by container .*, and so on; publish a wider range$/,
+  })
   const random = { endpoints: { front: {} }, publishAll: true, exposedPorts: ['80/tcp', '53/udp'] }
   const sandbox = await harness.open(11, random)
   const port = Number(sandbox.ports['80/tcp']?.[0]?.HostPort)
