@@ -1,8 +1,13 @@
 /**
  * docker cp: a running container is entered through its first process's root, so that its volumes are seen; a stopped
- * one has its layers and volumes' folders looked at. Paths are resolved inside (layers/archive.ts).
+ * one has its layers mounted for the time being, and its volumes where files are put. Paths are resolved inside
+ * (layers/archive.ts): links that a container left in a volume lead nowhere else (CVE-2025-9566).
  */
 import type { Readable } from 'node:stream'
+import { errnoOf } from '../../errors.ts'
+import type { Host } from '../../host/host.ts'
+import { MNT_DETACH, MS_BIND } from '../../host/mounts.ts'
+import { openFlags } from '../../host/rooted.ts'
 import { encodePathStat, packFrom, unpackInto } from '../layers/archive.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import type { Container } from './store.ts'
@@ -27,6 +32,41 @@ async function withRoot<T>(
   })
 }
 
+/** The real path of a mount's destination, made where it is missing; undefined when it cannot hold a folder. */
+function mountTarget({ rooted, files }: Host, root: string, destination: string): string | undefined {
+  try {
+    rooted.makeFolders(root, destination, 0o755)
+    const fd = rooted.open(root, destination, openFlags.O_RDONLY | openFlags.O_DIRECTORY)
+    try {
+      return files.readlinkSync(`/proc/self/fd/${fd}`)
+    } finally {
+      rooted.close(fd)
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/** The root of a container that does not run, with its folders mounted as at its start: a tar may lead into them. */
+async function withFolders(
+  { host }: ContainersContext,
+  { document, run }: Container,
+  root: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  using mounted = new DisposableStack()
+  if (run === undefined)
+    for (const mount of document.mounts.toSorted((a, b) => a.destination.length - b.destination.length)) {
+      if (mount.kind === 'tmpfs' || !host.files.existsSync(`${mount.source}/.`)) continue
+      const target = mountTarget(host, root, mount.destination)
+      if (target === undefined) continue
+      host.mounts.mount({ source: mount.source, target, flags: MS_BIND })
+      mounted.defer(() => void host.mounts.umount(target, MNT_DETACH))
+    }
+  await work()
+}
+
 /** The longest mount of a stopped container that `path` lies in: there the layer's content is not what is seen. */
 function throughMount(
   container: Container,
@@ -47,9 +87,9 @@ export async function putArchive(
   path: string,
   tar: Readable,
 ): Promise<void> {
-  const mounted = throughMount(container, path)
-  if (mounted !== undefined) return unpackInto(context.host, mounted.root, mounted.path, tar)
-  await withRoot(context, container, (root) => unpackInto(context.host, root, path, tar))
+  await withRoot(context, container, (root) =>
+    withFolders(context, container, root, () => unpackInto(context.host, root, path, tar)),
+  )
 }
 
 export async function getArchive(
