@@ -67,11 +67,6 @@ const TABLE: readonly Unsupported[] = [
     says: REFUSED,
   },
   { path: 'services.*.volumes.*.bind.selinux', says: NOT_YET },
-  {
-    path: 'services.*.volumes.*.bind.recursive',
-    when: isNot('enabled', 'disabled'),
-    says: 'is not supported yet: read as "enabled"',
-  },
   { path: 'services.*.networks.*.link_local_ips', says: NOT_YET },
   {
     path: 'services.*.networks.*.driver_opts.*',
