@@ -4,8 +4,8 @@
  * a short command. This cache is made after the work, and made anew when there was a use that it does not know.
  * Source: nodejs.org/api/vm.html#scriptcreatecacheddata, v8.dev/blog/code-caching.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 
@@ -22,6 +22,7 @@ interface Stored {
 }
 
 const LENGTH_BYTES = 4
+const KEPT_MS = 7 * 24 * 3_600_000
 /** What the bundle's code finds; __url stands for import.meta.url. No `require`: it holds all but Node's own modules. */
 const PARAMETERS = 'exports, module, __url'
 
@@ -37,6 +38,15 @@ function load(cacheFile: string): Stored | undefined {
   }
 }
 
+/** Files of builds that nobody has run for a while: each build has a name of its own. */
+function forgetOld(cacheFile: string): void {
+  const folder = dirname(cacheFile)
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    if (name !== basename(cacheFile) && Date.now() - statSync(path).mtimeMs > KEPT_MS) rmSync(path, { force: true })
+  }
+}
+
 /** Readers see the old file or the new one, and the next writer mends what this one could not do. */
 function store(cacheFile: string, { data, uses }: Stored): void {
   const text = Buffer.from(JSON.stringify(uses), 'latin1')
@@ -47,6 +57,7 @@ function store(cacheFile: string, { data, uses }: Stored): void {
     mkdirSync(dirname(cacheFile), { recursive: true, mode: 0o700 })
     writeFileSync(temporary, Buffer.concat([data, text, length]), { mode: 0o600 })
     renameSync(temporary, cacheFile)
+    forgetOld(cacheFile)
   } catch {
     // a full disk or a read-only home: commands only start slower
   }

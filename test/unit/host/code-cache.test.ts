@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import assert from 'node:assert/strict'
@@ -62,4 +62,20 @@ test('a cut, strange or foreign cache is replaced, not trusted', async (t) => {
   }
   await writeFile(file, `${PROGRAM}\nexports.sum = () => -1`)
   assert.equal(runCached<Program>(file, cache).exports.sum(2), -1)
+})
+
+test('storing forgets what other builds left long ago', async (t) => {
+  const { file, cache } = await program(t)
+  const folder = join(cache, '..')
+  await mkdir(folder, { recursive: true })
+  for (const [name, ageDays] of [
+    ['old', 8],
+    ['young', 6],
+  ] as const) {
+    await writeFile(join(folder, name), '')
+    const when = Date.now() / 1000 - ageDays * 24 * 3600
+    await utimes(join(folder, name), when, when)
+  }
+  runCached<Program>(file, cache).remember('nothing')
+  assert.deepEqual((await readdir(folder)).toSorted(), ['of-program', 'young'])
 })
