@@ -21,7 +21,7 @@ import type { OciSpec } from './spec/oci.ts'
 import { toRlimits } from './spec/rlimits.ts'
 import { flattenProfile } from './spec/seccomp.ts'
 import { toOciSpec, type NamespaceSource, type ResolvedUser, type SeccompChoice, type SpecInput } from './spec/spec.ts'
-import { canBindReadOnly } from './read-only.ts'
+import { canBindReadOnly, readOnlyFolders } from './read-only.ts'
 import type { Container } from './store.ts'
 import { resolveUser } from './user.ts'
 
@@ -241,7 +241,9 @@ export async function prepareSpec(
           ),
     thermalThrottle: machine.thermalThrottle,
     mounts: document.mounts,
-    recursiveReadOnly: await canBindReadOnly(document.mounts, machine.kernelRelease, runtime),
+    recursiveReadOnly: (await canBindReadOnly(document.mounts, machine.kernelRelease, runtime))
+      ? await readOnlyFolders(context.host.files, document.mounts)
+      : new Set(),
     etcFiles: hasEtcFiles
       ? { hosts: folder.hosts, hostname: folder.hostname, resolvConf: folder.resolvConf }
       : undefined,

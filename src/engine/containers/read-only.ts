@@ -4,6 +4,7 @@
  * Source: man 2 mount_setattr (Linux 5.12), moby daemon/oci_linux.go (supportsRecursivelyReadOnly).
  */
 import { UnsupportedError } from '../../errors.ts'
+import type { Files } from '../../host/host.ts'
 import type { MountRecord } from '../../state/containers.ts'
 import type { OciRuntime } from '../runtime/runtime.ts'
 import { hasVersion } from '../runtime/version.ts'
@@ -19,6 +20,18 @@ export async function canBindReadOnly(
   runtime: OciRuntime,
 ): Promise<boolean> {
   return mounts.some(isReadOnlyBind) && hasVersion(kernelRelease, KERNEL) && (await runtime.knowsRecursiveReadOnly())
+}
+
+/** Destinations of read-only binds of folders. Nothing is mounted below a file, and crun refuses "rro" for one. */
+export async function readOnlyFolders(files: Files, mounts: readonly MountRecord[]): Promise<ReadonlySet<string>> {
+  const folders = new Set<string>()
+  for (const mount of mounts) {
+    if (mount.kind === 'tmpfs' || !mount.readOnly) continue
+    // a source that is gone is told by the runtime
+    const found = await files.stat(mount.source).catch(() => undefined)
+    if (found?.isDirectory() === true) folders.add(mount.destination)
+  }
+  return folders
 }
 
 /** Throws UnsupportedError for a mount that insists; warns of others. */

@@ -14,8 +14,8 @@ export interface MountInput {
   readonly mounts: readonly MountRecord[]
   readonly etcFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined
   readonly sharedMemory: SharedMemory
-  /** The runtime and the kernel know the mount option "rro". */
-  readonly recursiveReadOnly: boolean
+  /** Destinations that get the mount option "rro": folders, where the runtime and the kernel know it. */
+  readonly recursiveReadOnly: ReadonlySet<string>
   readonly readonlyRootfs: boolean
   readonly privileged: boolean
   /** tini of the host, bound to /sbin/docker-init. */
@@ -74,7 +74,7 @@ function tmpfsOptions(options: readonly string[]): string[] {
   return [...new Set([...base, ...options])]
 }
 
-function userMount(mount: MountRecord, recursiveReadOnly: boolean): OciMount {
+function userMount(mount: MountRecord, recursiveReadOnly: ReadonlySet<string>): OciMount {
   if (mount.kind === 'tmpfs')
     return {
       destination: mount.destination,
@@ -85,7 +85,7 @@ function userMount(mount: MountRecord, recursiveReadOnly: boolean): OciMount {
   const bind = mount.kind === 'bind' && !mount.recursive ? 'bind' : 'rbind'
   const propagation = mount.kind === 'bind' && mount.propagation !== '' ? mount.propagation : 'rprivate'
   const isRecursive =
-    recursiveReadOnly &&
+    recursiveReadOnly.has(mount.destination) &&
     mount.readOnly &&
     bind === 'rbind' &&
     !(mount.kind === 'bind' && mount.readOnlyBelow === 'never')

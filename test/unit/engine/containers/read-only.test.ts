@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canBindReadOnly, checkReadOnly } from '../../../../src/engine/containers/read-only.ts'
+import { createFiles } from '../../../../src/host/files.ts'
+import { canBindReadOnly, checkReadOnly, readOnlyFolders } from '../../../../src/engine/containers/read-only.ts'
 import type { OciRuntime } from '../../../../src/engine/runtime/runtime.ts'
 import { hasVersion } from '../../../../src/engine/runtime/version.ts'
 import type { MountRecord } from '../../../../src/state/containers.ts'
@@ -38,4 +39,14 @@ test('where it cannot be: a warning, an error for who insists, silence for who d
   assert.throws(() => checkReadOnly([{ ...READ_ONLY, readOnlyBelow: 'always' }], false, warn), { code: 'UNSUPPORTED' })
   checkReadOnly([READ_ONLY, { ...READ_ONLY, readOnlyBelow: 'always' }], true, warn)
   assert.equal(warnings.length, 1)
+})
+
+test('only folders are asked to be read-only with all below them', async () => {
+  const mounts: MountRecord[] = [
+    { ...READ_ONLY, source: import.meta.dirname, destination: '/folder' },
+    { ...READ_ONLY, source: import.meta.filename, destination: '/file' },
+    { ...READ_ONLY, source: '/no/such/source', destination: '/absent' },
+    { ...WRITABLE, source: import.meta.dirname },
+  ]
+  assert.deepEqual([...(await readOnlyFolders(createFiles(), mounts))], ['/folder'])
 })

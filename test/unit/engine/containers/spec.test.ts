@@ -46,7 +46,7 @@ const PLAIN: SpecInput = {
   etcFiles: { hosts: '/c/hosts', hostname: '/c/hostname', resolvConf: '/c/resolv.conf' },
   sharedMemory: { kind: 'private', sizeBytes: 67108864 },
   initPath: undefined,
-  recursiveReadOnly: false,
+  recursiveReadOnly: new Set(),
 }
 
 const CASES: { name: string; input: SpecInput }[] = [
@@ -56,7 +56,7 @@ const CASES: { name: string; input: SpecInput }[] = [
     input: {
       ...PLAIN,
       domainname: 'example.org',
-      recursiveReadOnly: true,
+      recursiveReadOnly: new Set(['/app/src']),
       tty: true,
       workingDir: '/app',
       user: { uid: 1000, gid: 1000, additionalGids: [1000, 44], home: '/home/app' },
