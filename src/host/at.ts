@@ -7,6 +7,7 @@
 import * as fs from 'node:fs'
 import { KernelError } from '../errors.ts'
 import type { Libc } from './libc.ts'
+import { createOpenAt2, type Resolution } from './openat2.ts'
 
 /** Each character is one byte (0..255). */
 export type ByteString = string
@@ -29,9 +30,6 @@ export interface FileFacts {
   readonly major: number
   readonly minor: number
 }
-
-/** `no-links`: a symbolic link on the way is an error; `within`: links are followed as after chroot(2). */
-export type Resolution = 'no-links' | 'within'
 
 /** "False when taken": the call did nothing because something of that name is there. All else throws KernelError. */
 export interface At {
@@ -79,17 +77,8 @@ export interface At {
   syncFileSystem(path: string): Promise<void>
 }
 
-const SYS_OPENAT2 = 437
 const O_CLOEXEC = 0o2000000
 const O_PATH = 0o10000000
-const RESOLVE_NO_MAGICLINKS = 0x02
-const RESOLVE_NO_SYMLINKS = 0x04
-const RESOLVE_BENEATH = 0x08
-const RESOLVE_IN_ROOT = 0x10
-const RESOLVE: Readonly<Record<Resolution, number>> = {
-  'no-links': RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-  within: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-}
 const AT_SYMLINK_NOFOLLOW = 0x100
 const AT_REMOVEDIR = 0x200
 const AT_EMPTY_PATH = 0x1000
@@ -104,8 +93,6 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [0o140000, 'socket'],
 ])
 const MAX_XATTR_BYTES = 65536
-/** openat2 answers EAGAIN when something was renamed meanwhile and it cannot be sure: asked again. */
-const ATTEMPTS = 64
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK } = fs.constants
 
 const cString = (text: ByteString): Buffer => Buffer.from(`${text}\0`, 'latin1')
@@ -148,9 +135,7 @@ function timesOf(mtimeNs: bigint): Buffer {
 
 /** The real one. */
 export function createAt(libc: Libc): At {
-  const openat2 = libc.func(
-    'long syscall(long number, long dirFd, const uint8_t *path, const uint8_t *how, size_t size)',
-  )
+  const openat2 = createOpenAt2(libc)
   const openat = libc.func('int openat(int dirFd, const uint8_t *path, int flags, uint mode)')
   const mkdirat = libc.func('int mkdirat(int dirFd, const uint8_t *path, uint mode)')
   const symlinkat = libc.func('int symlinkat(const uint8_t *target, int dirFd, const uint8_t *path)')
@@ -208,18 +193,12 @@ export function createAt(libc: Libc): At {
 
   return {
     openRoot: (path) => fs.openSync(path, O_RDONLY | O_DIRECTORY),
-    openFolder(folder, path, resolution) {
-      const how = Buffer.alloc(24)
-      how.writeBigUInt64LE(BigInt(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0)
-      how.writeBigUInt64LE(BigInt(RESOLVE[resolution]), 16)
-      const bytes = cString(path === '' ? '.' : path)
-      for (let attempt = 1; ; attempt += 1) {
-        const fd = Number(openat2(SYS_OPENAT2, folder, bytes, how, how.length))
-        if (fd >= 0) return fd
-        if (libc.errno() !== 'EAGAIN' || attempt === ATTEMPTS)
-          throw libc.error(`cannot open the folder ${shown(path)}`, shown(path))
-      }
-    },
+    openFolder: (folder, path, resolution) =>
+      openat2(folder, cString(path === '' ? '.' : path), {
+        flags: O_RDONLY | O_DIRECTORY,
+        resolution,
+        failure: () => libc.error(`cannot open the folder ${shown(path)}`, shown(path)),
+      }),
     openFile(folder, name) {
       const fd = openAt(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       if (fs.fstatSync(fd).isFile()) return fd

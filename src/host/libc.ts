@@ -1,6 +1,6 @@
 /**
  * libc through koffi: loaded once, in the engine only (a CLI start must not pay for it). The functions that need it
- * stand in mounts.ts, xattrs.ts, netns.ts, links.ts, nft.ts and pty.ts.
+ * stand in openat2.ts, mounts.ts, xattrs.ts, netns.ts, links.ts, nft.ts and pty.ts.
  */
 import { constants } from 'node:os'
 import koffi from 'koffi'

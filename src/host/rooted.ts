@@ -1,12 +1,13 @@
 /**
- * Opening paths that a container may have prepared: openat2(2) with RESOLVE_IN_ROOT treats the given folder as "/",
- * so that neither "..", nor absolute links, nor a link swapped in at the last moment leads out. Further names are then
- * reached as /proc/self/fd/N/name. Source: man 2 openat2 (Linux 5.6).
+ * Opening paths that a container may have prepared: the given folder is "/" (openat2.ts, `within`), so that neither
+ * "..", nor absolute links, nor a link swapped in at the last moment leads out. Further names are then reached as
+ * /proc/self/fd/N/name.
  */
 import { constants, closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { MycomposeError, errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
+import { createOpenAt2 } from './openat2.ts'
 
 /** O_* flags for open, here and in Files. */
 export const openFlags: typeof constants = constants
@@ -24,28 +25,18 @@ export interface Rooted {
   makeFolders(root: string, path: string, mode: number): void
 }
 
-const SYS_OPENAT2 = 437
-const O_CLOEXEC = 0o2000000
-const RESOLVE_NO_MAGICLINKS = 0x02n
-const RESOLVE_IN_ROOT = 0x10n
-/** openat2 answers EAGAIN when something was renamed meanwhile and it cannot be sure: asked again. */
-const ATTEMPTS = 64
-
 export function createRooted(libc: Libc): Rooted {
-  const syscall = libc.func('long syscall(long number, long dirFd, const char *path, const uint8_t *how, size_t size)')
+  const openat2 = createOpenAt2(libc)
+
   function open(root: string, path: string, flags: number, mode = 0): number {
-    const how = Buffer.alloc(24)
-    how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0)
-    how.writeBigUInt64LE(BigInt(mode), 8)
-    how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16)
     const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
     try {
-      for (let attempt = 1; ; attempt += 1) {
-        const fd = Number(syscall(SYS_OPENAT2, rootFd, path === '' ? '.' : path, how, how.length))
-        if (fd >= 0) return fd
-        const failure = libc.error(`cannot open ${path} inside ${root}`, path)
-        if (failure.errno !== 'EAGAIN' || attempt === ATTEMPTS) throw failure
-      }
+      return openat2(rootFd, Buffer.from(`${path === '' ? '.' : path}\0`), {
+        flags,
+        mode,
+        resolution: 'within',
+        failure: () => libc.error(`cannot open ${path} inside ${root}`, path),
+      })
     } finally {
       closeSync(rootFd)
     }

@@ -2,7 +2,8 @@
  * The folders of a tree that is being written: opened one by one from the root by openat2, made where they are missing,
  * and a few kept open, as the entries of a tar come folder by folder.
  */
-import type { At, ByteString, Resolution } from '../../host/at.ts'
+import type { At, ByteString } from '../../host/at.ts'
+import type { Resolution } from '../../host/openat2.ts'
 import { joinPath } from './entry-path.ts'
 import { printable, tarError } from './tar-entry.ts'
 import { OPAQUE_XATTR } from './xattr-rules.ts'

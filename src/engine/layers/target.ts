@@ -4,7 +4,8 @@
  * there: folder over folder keeps the content, everything else replaces it. Order of the metadata: owner, mode (chown
  * clears set-uid), attributes (chown clears security.capability), times.
  */
-import type { At, ByteString, FileKind, Resolution } from '../../host/at.ts'
+import type { At, ByteString, FileKind } from '../../host/at.ts'
+import type { Resolution } from '../../host/openat2.ts'
 import { joinPath, parseEntryPath, type EntryPath } from './entry-path.ts'
 import { makeFolderOrOpaque, openFolders, type FolderFacts, type Folders } from './folders.ts'
 import { printable, tarError, type TarEntry } from './tar-entry.ts'
