@@ -1,6 +1,7 @@
 /** Unpacking on a real file system, as root: fidelity against GNU tar, hostile archives, a container that changes its tree. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -280,6 +281,9 @@ describe('docker cp', () => {
   })
 
   it('the canary survives a container that swaps a folder for a link all the time', async (t) => {
+    // hooks run in the order in which they were made: the swapping must have ended before the folder is removed
+    let stop = async (): Promise<void> => {}
+    t.after(() => stop())
     const work = workFolder(t)
     const [root, outside] = [join(work, 'root'), join(work, 'outside')]
     fs.mkdirSync(join(root, 'a'), { recursive: true })
@@ -288,7 +292,10 @@ describe('docker cp', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', EXCHANGE_FOR_EVER, root], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    t.after(() => child.kill('SIGKILL'))
+    stop = async () => {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    }
     await new Promise((resolve) => child.stdout.once('data', resolve))
     const tar = tarOf({ path: 'a/x', content: 'evil', mode: 0o4777 }, folder('a/y'), { path: 'a/y/z', content: 'evil' })
     let done = 0
