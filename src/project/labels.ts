@@ -96,7 +96,9 @@ export function parseDependsOn(label: string | undefined): readonly LabelledDepe
 
 const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const
 
-export function networkLabels(
+/** Labels of a network or a volume: the user's own, and those by which it is found again. */
+export function resourceLabels(
+  kind: 'network' | 'volume',
   projectName: string,
   key: string,
   input: {
@@ -108,25 +110,7 @@ export function networkLabels(
   return {
     ...input.labels,
     [LABEL.project]: projectName,
-    [LABEL.network]: key,
-    [LABEL.version]: input.version,
-    [LABEL.configHash]: input.hash,
-  }
-}
-
-export function volumeLabels(
-  projectName: string,
-  key: string,
-  input: {
-    readonly labels: Readonly<Record<string, string>> | undefined
-    readonly hash: string
-    readonly version: string
-  },
-): Readonly<Record<string, string>> {
-  return {
-    ...input.labels,
-    [LABEL.project]: projectName,
-    [LABEL.volume]: key,
+    [LABEL[kind]]: key,
     [LABEL.version]: input.version,
     [LABEL.configHash]: input.hash,
   }

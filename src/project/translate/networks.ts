@@ -2,7 +2,7 @@
 import type { EndpointSettings, IpamPool, NetworkCreateRequest } from '../../api/types/index.ts'
 import type { Network, Project, Service, ServiceNetwork } from '../../compose/model.ts'
 import { networkHash } from '../../compose/hash.ts'
-import { networkLabels } from '../labels.ts'
+import { resourceLabels } from '../labels.ts'
 import { present } from './present.ts'
 import { resolveNamespace } from './security.ts'
 
@@ -96,7 +96,7 @@ export function toNetworkCreateRequest(
     Internal: network.internal,
     Attachable: network.attachable,
     Options: network.driverOpts,
-    Labels: networkLabels(projectName, key, { labels, hash: networkHash(network), version }),
+    Labels: resourceLabels('network', projectName, key, { labels, hash: networkHash(network), version }),
     IPAM: toIpam(network),
   })
 }

@@ -2,7 +2,7 @@
 import type { VolumeCreateRequest } from '../../api/types/index.ts'
 import type { Volume } from '../../compose/model.ts'
 import { volumeHash } from '../../compose/hash.ts'
-import { volumeLabels } from '../labels.ts'
+import { resourceLabels } from '../labels.ts'
 import { present } from './present.ts'
 
 export function toVolumeCreateRequest(
@@ -16,6 +16,6 @@ export function toVolumeCreateRequest(
     Name: volume.name,
     Driver: volume.driver ?? 'local',
     DriverOpts: volume.driverOpts,
-    Labels: volumeLabels(projectName, key, { labels, hash: volumeHash(volume), version }),
+    Labels: resourceLabels('volume', projectName, key, { labels, hash: volumeHash(volume), version }),
   })
 }
