@@ -64,14 +64,22 @@ export function parseBytes(text: string): number | undefined {
   return Math.floor(Number(match[1]) * (BYTE_UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN))
 }
 
-/** Decimal units with three digits, as docker prints sizes: 1234567 gives "1.23MB". */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+function formatScaled(bytes: number, base: number, digits: number, units: readonly string[]): string {
   let value = bytes
   let index = 0
-  while (value >= 1000 && index < units.length - 1) {
-    value /= 1000
+  while (value >= base && index < units.length - 1) {
+    value /= base
     index += 1
   }
-  return `${Number(value.toPrecision(3))}${units[index]}`
+  return `${Number(value.toPrecision(digits))}${units[index]}`
+}
+
+/** Decimal units with three digits, as docker prints sizes: 1234567 gives "1.23MB". */
+export function formatBytes(bytes: number): string {
+  return formatScaled(bytes, 1000, 3, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'])
+}
+
+/** Binary units with four digits, as docker prints memory: 1234567 gives "1.177MiB". */
+export function formatBinaryBytes(bytes: number): string {
+  return formatScaled(bytes, 1024, 4, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'])
 }

@@ -56,6 +56,7 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'unpause', summary: 'Let paused services go on', load: () => import('./commands/unpause.ts'), acts: true },
   { name: 'wait', summary: 'Wait until services have ended', load: () => import('./commands/wait.ts') },
   { name: 'top', summary: 'Show the processes of services', load: () => import('./commands/top.ts') },
+  { name: 'stats', summary: 'Show what services use', load: () => import('./commands/stats.ts') },
   { name: 'port', summary: 'Print the published address of a port', load: () => import('./commands/port.ts') },
   { name: 'images', summary: 'List the images of the containers', load: () => import('./commands/images.ts') },
   { name: 'volumes', summary: 'List the volumes of a project', load: () => import('./commands/volumes.ts') },
@@ -77,7 +78,7 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'attach bridge build commit cp events export publish pull push run stats watch'.split(' ')
+const NOT_YET = 'attach bridge build commit cp events export publish pull push run watch'.split(' ')
 
 const EXAMPLES = `
 Examples:

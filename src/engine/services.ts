@@ -9,6 +9,7 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
+  ContainerStats,
   ContainerSummary,
   EndpointSettings,
   ExecCreateRequest,
@@ -230,6 +231,8 @@ export interface ContainerService {
     idOrName: string,
     psArgs: string,
   ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
+  /** One sample; zeroes for one that does not run. */
+  stats(idOrName: string): Promise<ContainerStats>
   /** Container ids that refer to the volume, image id or network id, running or not. */
   usersOf(what: {
     readonly volume?: string

@@ -10,6 +10,7 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
+  ContainerStats,
   ContainerSummary,
   DoctorFinding,
   EndpointSettings,
@@ -86,6 +87,8 @@ export interface ContainersApi {
   remove(id: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>
   wait(id: string, condition: 'not-running' | 'next-exit' | 'removed', abort?: AbortSignal): Promise<WaitResponse>
   logs(id: string, request: LogRequest, abort?: AbortSignal): AsyncIterable<OutputChunk>
+  /** One sample, at once. */
+  stats(id: string): Promise<ContainerStats>
   top(id: string): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
   /** `tar` is unpacked into the folder `path` of the container. */
   putArchive(id: string, path: string, tar: Uint8Array | Readable): Promise<void>

@@ -54,6 +54,7 @@ export function containersApi(call: Caller): ContainersApi {
     },
     wait: (id, condition, abort) => call.json('POST', at(id, '/wait'), { query: { condition }, abort }),
     logs: (id, request, abort) => streamLogs(call, id, request, abort),
+    stats: (id) => call.json('GET', at(id, '/stats'), { query: { stream: 'false', 'one-shot': true } }),
     top: (id) => call.json('GET', at(id, '/top')),
     async putArchive(id, path, tar) {
       await call.status('PUT', at(id, '/archive'), { query: { path }, body: tar, contentType: 'application/x-tar' })

@@ -8,6 +8,7 @@ import { imageRoutes } from './images.ts'
 import { networkRoutes } from './networks.ts'
 import { createRouter, type Router } from './router.ts'
 import { createApiServer, type ApiServer } from './server.ts'
+import { statsRoutes } from './stats.ts'
 import { systemRoutes } from './system.ts'
 import { unsupportedRoutes } from './unsupported.ts'
 import { volumeRoutes } from './volumes.ts'
@@ -17,6 +18,7 @@ export function createApiRouter(context: ApiContext): Router {
     systemRoutes(context),
     containerRoutes(context),
     containerStreamRoutes(context),
+    statsRoutes(context),
     execRoutes(context),
     networkRoutes(context),
     volumeRoutes(context),

@@ -4,7 +4,6 @@ import type { Routes } from './router.ts'
 import { ApiError, UnsupportedError } from '../../errors.ts'
 
 const NOT_YET: Readonly<Record<string, string>> = {
-  'GET /containers/{id}/stats': 'statistics of containers',
   'GET /containers/{id}/changes': 'listing changes of a container',
   'GET /containers/{id}/export': 'exporting a container',
   'POST /containers/{id}/update': 'updating a container',

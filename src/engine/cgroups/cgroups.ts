@@ -10,6 +10,7 @@ import type { Host } from '../../host/host.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
 import type { CgroupAbilities } from './limits.ts'
 import { createMonitorCgroup } from './monitors.ts'
+import { readUsage, type CgroupUsage } from './usage.ts'
 
 const CONTROLLERS_V2 = ['cpu', 'cpuset', 'io', 'memory', 'pids']
 const BUSY_ATTEMPTS = 200
@@ -27,6 +28,8 @@ export interface Cgroups {
   processIds(path: string): number[]
   /** How often the kernel killed a process of it for want of memory. sync */
   oomKills(path: string): number
+  /** What has been used in it. sync */
+  usage(path: string): CgroupUsage
   /** Stops or continues all processes in it, and waits until that is so. */
   freeze(path: string, frozen: boolean): Promise<void>
   /** See MonitorCgroup.adopt. */
@@ -164,6 +167,7 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
       const text = host.files.readTextSync(join(tree, path, file)) ?? ''
       return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)
     },
+    usage: (path) => readUsage(host.files, layout, path),
     async freeze(path, frozen) {
       const isV2 = layout.kind === 'v2'
       const tree = isV2 ? v2Root : layout.trees.get('freezer')

@@ -21,6 +21,7 @@ import { readMachine } from './machine.ts'
 import { isAlive, recoverContainers } from './recovery.ts'
 import { removeLocked, usesVolume } from './remove.ts'
 import { userStart } from './start.ts'
+import { sampleContainer } from './stats.ts'
 import { endRun, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
 import { checkedName, createStore, type Container } from './store.ts'
 import { processTable } from './top.ts'
@@ -199,6 +200,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     putArchive: async (idOrName, path, tar) => putArchive(context, store.find(idOrName), path, tar),
     getArchive: async (idOrName, path) => getArchive(context, store.find(idOrName), path),
     top: async (idOrName, psArgs) => processTable(context, store.find(idOrName), psArgs),
+    stats: async (idOrName) => sampleContainer(context, store.find(idOrName)),
     usersOf: ({ volume, imageId, networkId }) =>
       store
         .all()

@@ -206,6 +206,7 @@ export function createFakeEngine(): FakeEngine {
     },
     logs: (id, options, abort) => readLog(find(id), options, abort),
     top: () => Promise.resolve({ Titles: [], Processes: [] }),
+    stats: () => Promise.reject(new Error('the fake engine counts nothing')),
     async putArchive(id, path, tar) {
       const container = find(id)
       await request(`put ${container.name} ${path}`)
