@@ -6,6 +6,7 @@
  */
 import * as fs from 'node:fs'
 import { KernelError } from '../errors.ts'
+import { createCopyContent, type CopyContent } from './copy-content.ts'
 import type { Libc } from './libc.ts'
 import { createOpenAt2, type Resolution } from './openat2.ts'
 
@@ -46,6 +47,8 @@ export interface At {
   /** Writes all of `bytes`, at `position` or where the last write ended. */
   write(fd: number, bytes: Uint8Array, position?: number): void
   truncate(fd: number, sizeBytes: number): void
+  /** All of the file `from` into the empty file `to`. Throws KernelError. */
+  copyContent: CopyContent
   chownOpen(fd: number, uid: number, gid: number): void
   chmodOpen(fd: number, mode: number): void
   setTimesOpen(fd: number, mtimeNs: bigint): void
@@ -220,6 +223,7 @@ export function createAt(libc: Libc): At {
         done += fs.writeSync(fd, bytes, done, bytes.length - done, position === undefined ? null : position + done)
     },
     truncate: (fd, sizeBytes) => fs.ftruncateSync(fd, sizeBytes),
+    copyContent: createCopyContent(libc),
     chownOpen: (fd, uid, gid) => fs.fchownSync(fd, uid, gid),
     chmodOpen: (fd, mode) => fs.fchmodSync(fd, mode),
     setTimesOpen: (fd, mtimeNs) => check(utimensat(fd, empty, timesOf(mtimeNs), AT_EMPTY_PATH), 'set the times of', ''),

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { commitLayers, discardLayer, stageLayer } from '../../src/engine/layers/store.ts'
+import { commitLayers, discardLayer, stageLayer, type StageOptions } from '../../src/engine/layers/store.ts'
 import { createLayerService } from '../../src/engine/layers/service.ts'
 import { saveImage } from '../../src/state/images.ts'
 import { mountsBelow, openPrivateStore, type PrivateStore } from '../support/private-store.ts'
@@ -100,6 +100,98 @@ describe('a stack of layers', () => {
       await store.layers.withImageMounted(chainIds, async (root) => assert.deepEqual(tree(root), want))
     })
 
+  it('links of the layers below are followed: /bin -> usr/bin of Debian', async (t) => {
+    const store = await openPrivateStore(t)
+    const base = [
+      folder('usr'),
+      folder('usr/bin', { mode: 0o751, uid: 5 }),
+      symlink('bin', 'usr/bin'),
+      symlink('lib', '/usr/lib'),
+    ]
+    const above = [{ path: 'bin/tool', content: 'T' }, { path: 'lib/deep/x', content: 'X' }, { path: 'bin/.wh.old' }]
+    const chainIds = await addStack(store, [...base, { path: 'usr/bin/old' }], above, [{ path: 'bin/more' }])
+    await withMerged(store, chainIds, (root) => {
+      assert.equal(fs.readlinkSync(join(root, 'bin')), 'usr/bin')
+      assert.deepEqual(fs.readdirSync(join(root, 'usr/bin')), ['more', 'tool'])
+      assert.equal(fs.readFileSync(join(root, 'usr/lib/deep/x'), 'utf8'), 'X')
+      const facts = fs.statSync(join(root, 'usr/bin'))
+      assert.deepEqual([facts.mode & 0o7777, facts.uid], [0o751, 5], 'implied as below')
+    })
+  })
+
+  it('a layer may be staged on one that is not committed yet', async (t) => {
+    const store = await openPrivateStore(t)
+    const stage = (lower: StageOptions['lower'], ...entries: readonly TestEntry[]) =>
+      stageLayer(store.base, streamOf(tarOf(...entries)), { lower })
+    const first = await stage([], symlink('bin', 'usr/bin'), { path: 'usr/bin/a' })
+    const second = await stage([first], { path: 'bin/b' }, { path: 'h', kind: 'hardlink', target: 'bin/a' })
+    let chainIds: string[] = []
+    await commitLayers(store.base, [], [first, second], (layers) => {
+      chainIds = layers.map((layer) => layer.chainId)
+    })
+    await withMerged(store, chainIds, (root) =>
+      assert.deepEqual(tree(root), ['./bin', './h', './usr', './usr/bin', './usr/bin/a', './usr/bin/b']),
+    )
+  })
+
+  it('a folder of its own entry replaces a link below; a hidden link is not followed', async (t) => {
+    const store = await openPrivateStore(t)
+    const base = [folder('usr'), symlink('bin', 'usr'), symlink('gone', 'usr'), symlink('d/l', '/usr')]
+    const above = [folder('bin'), { path: 'bin/own' }, { path: '.wh.gone' }, { path: 'gone/x' }, { path: 'd/l/y' }]
+    const opaque = [{ path: 'd/.wh..wh..opq' }, { path: 'd/l/z' }]
+    const chainIds = await addStack(store, base, above, opaque)
+    await withMerged(store, chainIds, (root) =>
+      assert.deepEqual(tree(root), [
+        './bin',
+        './bin/own',
+        './d',
+        './d/l',
+        './d/l/z',
+        './gone',
+        './gone/x',
+        './usr',
+        './usr/y',
+      ]),
+    )
+  })
+
+  it('a hard link to a file of a layer below copies it up, with all its attributes', async (t) => {
+    const store = await openPrivateStore(t)
+    const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex').toString('latin1')
+    const base = [
+      folder('usr'),
+      symlink('bin', 'usr'),
+      {
+        path: 'usr/tool',
+        content: Buffer.alloc(300_000, 7),
+        mode: 0o4750,
+        uid: 3,
+        gid: 4,
+        mtimeNs: 5_000_000_000n,
+        xattrs: { 'security.capability': capability },
+      },
+      symlink('usr/link', 'tool'),
+    ]
+    const link = (path: string, target: string): TestEntry => ({ path, kind: 'hardlink', target })
+    const above = [link('same', 'bin/tool'), link('again', 'usr/tool'), link('l', 'usr/link')]
+    const chainIds = await addStack(store, base, above)
+    await withMerged(store, chainIds, (root) => {
+      const facts = ['same', 'again', 'usr/tool'].map((name) => fs.statSync(join(root, name)))
+      assert.equal(new Set(facts.map(({ ino }) => ino)).size, 1)
+      const [first] = facts
+      assert.deepEqual(
+        [first?.size, (first?.mode ?? 0) & 0o7777, first?.uid, first?.gid, first?.mtimeMs],
+        [300_000, 0o4750, 3, 4, 5000],
+      )
+      const dump = execFileSync('getfattr', ['-n', 'security.capability', '-e', 'hex', 'same'], { cwd: root })
+      assert.match(dump.toString(), /0x0100000200040000/)
+      assert.equal(fs.readlinkSync(join(root, 'l')), 'tool')
+    })
+    const hidden = [{ path: 'usr/.wh.tool' }, link('h', 'usr/tool')]
+    const staged = stageLayer(store.base, streamOf(tarOf(...hidden)), { lower: chainIds })
+    await assert.rejects(staged, { code: 'TAR_INVALID', message: /no file before it/ })
+  })
+
   it('a folder that a layer only implies looks as below; so does the root', async (t) => {
     const store = await openPrivateStore(t)
     const chainIds = await addStack(store, [folder('./', { mode: 0o711, uid: 3 }), ...below], [{ path: 'd/n' }])
@@ -144,16 +236,16 @@ describe('a stack of layers', () => {
     assert.match(store.logged.join('\n'), /stays busy/)
   })
 
-  it('128 layers, committed at once, can be mounted, however long the path of the root', async (t) => {
+  it('256 layers, committed at once, can be mounted, however long the path of the root', async (t) => {
     const store = await openPrivateStore(t)
     const staged = []
-    for (let index = 0; index < 128; index += 1)
+    for (let index = 0; index < 256; index += 1)
       staged.push(await stageLayer(store.base, streamOf(tarOf({ path: `f${index}` })), { lower: [] }))
     let chainIds: string[] = []
     await commitLayers(store.base, [], staged, (layers) => {
       chainIds = layers.map((layer) => layer.chainId)
     })
-    await withMerged(store, chainIds, (root) => assert.equal(tree(root).length, 128))
+    await withMerged(store, chainIds, (root) => assert.equal(tree(root).length, 256))
   })
 
   it('an image without layers is an empty tree', async (t) => {

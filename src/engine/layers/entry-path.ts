@@ -1,5 +1,5 @@
 /**
- * Names in a tar, made safe: no "..", no NUL, nothing absolute where that is refused. PURE.
+ * Names in a tar, made safe: no "..", no NUL. PURE.
  * Source: CVE-2021-32760, CVE-2025-47290 and the node-tar series of 2026.
  */
 import type { ByteString } from '../../host/at.ts'
@@ -30,11 +30,9 @@ function checkedParts(path: ByteString): ByteString[] {
   return parts
 }
 
-/** `absolute`: refuse paths that begin with "/", or take them as below the root. Throws TAR_INVALID. */
-export function parseEntryPath(path: ByteString, absolute: 'refuse' | 'below-root'): EntryPath {
+/** "/" at the start counts nothing: all paths begin at the root of the tree. Throws TAR_INVALID. */
+export function parseEntryPath(path: ByteString): EntryPath {
   if (path.includes('\0')) throw tarError(`NUL in the path ${printable(path)}`)
-  if (absolute === 'refuse' && path.startsWith('/'))
-    throw tarError(`the absolute path ${printable(path)}`, 'pack with relative paths: tar -C FOLDER -c .')
   const parts = checkedParts(path)
   const name = parts.pop() ?? ''
   return { parent: parts.join('/'), name }

@@ -1,6 +1,7 @@
 /**
- * The folders of a tree that is being written: opened one by one from the root by openat2, made where they are missing,
- * and a few kept open, as the entries of a tar come folder by folder.
+ * The folders of a tree that is being written: opened from the root by openat2, made where they are missing, and a few
+ * kept open, as the entries of a tar come folder by folder. Links on the way are not for the kernel to follow in a layer
+ * (part of the tree lies in the layers below): `resolve` tells where they lead (layered-tree.ts).
  */
 import type { At, ByteString } from '../../host/at.ts'
 import type { Resolution } from '../../host/openat2.ts'
@@ -23,8 +24,12 @@ export interface Folders {
   open(path: ByteString): number
   /** The same, without making any; undefined when it is not there. */
   openExisting(path: ByteString): number | undefined
+  /** As it stands in this very tree: nothing is resolved. "" is the root. */
+  peek(path: ByteString): number | undefined
   /** To be called when a folder was removed: descriptors below it lead nowhere. */
   forget(): void
+  /** To be called when a link or folder was made: paths may lead elsewhere now. */
+  relink(): void
   close(): void
 }
 
@@ -34,6 +39,8 @@ export interface FoldersOptions {
   readonly whiteouts: boolean
   /** What a folder is like that no entry of its own describes; absent: 0755 root. */
   readonly implied: (path: ByteString) => FolderFacts | undefined
+  /** Where a path that cannot be opened as it stands really leads; absent: nowhere else. */
+  readonly resolve?: (path: ByteString) => ByteString
 }
 
 /** Makes the folder `name`; false when one is there. A whiteout in its place becomes an opaque folder. */
@@ -47,9 +54,12 @@ export function makeFolderOrOpaque(at: At, parent: number, name: ByteString, whi
   return true
 }
 
-export function openFolders(at: At, root: number, { resolution, whiteouts, implied }: FoldersOptions): Folders {
+export function openFolders(at: At, root: number, options: FoldersOptions): Folders {
+  const { resolution, whiteouts, implied, resolve = (path: ByteString) => path } = options
   /** Least recently used first. */
   const open = new Map<ByteString, number>()
+  /** Paths with links on the way, and where they lead. */
+  const aliases = new Map<ByteString, ByteString>()
 
   function keep(path: ByteString, fd: number): number {
     open.set(path, fd)
@@ -80,7 +90,8 @@ export function openFolders(at: At, root: number, { resolution, whiteouts, impli
     }
   }
 
-  function tryOpen(path: ByteString): number | undefined {
+  function peek(path: ByteString): number | undefined {
+    if (path === '') return root
     const known = open.get(path)
     if (known !== undefined) {
       open.delete(path)
@@ -90,40 +101,44 @@ export function openFolders(at: At, root: number, { resolution, whiteouts, impli
     try {
       return keep(path, at.openFolder(root, path, resolution))
     } catch (cause) {
-      const errno = errnoOf(cause)
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
-      if (errno === 'ELOOP')
-        throw tarError(
-          `an entry lies behind the symbolic link ${printable(path)}`,
-          'layers are unpacked without following links',
-        )
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(cause) ?? '')) return undefined
       throw cause
     }
   }
 
+  function realPath(path: ByteString): ByteString {
+    const known = aliases.get(path)
+    if (known !== undefined) return known
+    const real = resolve(path)
+    if (real !== path) aliases.set(path, real)
+    return real
+  }
+
+  function forget(): void {
+    for (const fd of open.values()) at.close(fd)
+    open.clear()
+    aliases.clear()
+  }
+
   return {
     open(path) {
-      if (path === '') return root
-      const found = tryOpen(path)
+      const found = peek(path)
       if (found !== undefined) return found
+      const real = realPath(path)
       try {
-        make(path)
+        if (peek(real) === undefined) make(real)
       } catch (cause) {
         if (errnoOf(cause) !== 'ENOTDIR' && errnoOf(cause) !== 'ELOOP') throw cause
         throw tarError(`${printable(path)} is used as a folder, but is none`)
       }
-      const made = tryOpen(path)
+      const made = peek(real)
       if (made === undefined) throw tarError(`${printable(path)} is used as a folder, but is none`)
       return made
     },
-    openExisting: (path) => (path === '' ? root : tryOpen(path)),
-    forget() {
-      for (const fd of open.values()) at.close(fd)
-      open.clear()
-    },
-    close() {
-      for (const fd of open.values()) at.close(fd)
-      open.clear()
-    },
+    openExisting: (path) => peek(path) ?? peek(realPath(path)),
+    peek,
+    forget,
+    relink: () => aliases.clear(),
+    close: forget,
   }
 }

@@ -7,16 +7,14 @@
 import type { At, ByteString } from '../../host/at.ts'
 import { parseEntryPath } from './entry-path.ts'
 import { openFolders, type FolderFacts } from './folders.ts'
+import { createLayeredTree } from './layered-tree.ts'
 import { printable, tarError, type TarEntry } from './tar-entry.ts'
 import type { TarSink } from './tar-reader.ts'
 import { openTarget, type Target } from './target.ts'
-import { OPAQUE_XATTR } from './xattr-rules.ts'
+import { OPAQUE_MARKER, WHITEOUT, createWhiteouts, type WhiteoutForm } from './whiteouts.ts'
 
-const WHITEOUT = '.wh.'
-const OPAQUE_MARKER = '.wh..wh..opq'
 /** Old aufs bookkeeping (.wh..wh.plnk and so on): of no meaning to others. */
 const AUFS = '.wh..wh.'
-const CHARACTER = 0o020000
 
 export interface LayerSink extends Pick<Target, 'finish' | 'close'> {
   readonly sink: TarSink
@@ -35,7 +33,7 @@ type Meaning =
 /** What the path of an entry means. Throws TAR_INVALID. */
 export function whiteoutMeaning(path: ByteString): Meaning {
   if (!path.includes(WHITEOUT)) return { kind: 'plain' }
-  const { parent, name } = parseEntryPath(path, 'refuse')
+  const { parent, name } = parseEntryPath(path)
   if (name === OPAQUE_MARKER) return { kind: 'opaque', folder: parent }
   const parts = [...parent.split('/'), name]
   if (parts.some((part) => part.startsWith(AUFS))) return { kind: 'ignored' }
@@ -48,24 +46,53 @@ export function whiteoutMeaning(path: ByteString): Meaning {
   return { kind: 'whiteout', folder: parent, hidden }
 }
 
-/** Writes into the folder `root` (a descriptor, which stays the caller's). `implied`: as the layers below have it. */
-export function openLayerSink(at: At, root: number, implied: (path: ByteString) => FolderFacts | undefined): LayerSink {
-  const target = openTarget(at, root, { resolution: 'no-links', whiteouts: true, setsRoot: true, implied })
+export interface LayerSinkOptions {
+  /** Folders of the layers below, uppermost first. */
+  readonly below: readonly string[]
+  readonly whiteouts: WhiteoutForm
+}
+
+/** Writes into the folder `root` (a descriptor, which stays the caller's). Close it, whatever happens. */
+export function openLayerSink(at: At, root: number, { below, whiteouts: form }: LayerSinkOptions): LayerSink {
+  const whiteouts = createWhiteouts(at, form)
+  const lower = below.map((path) => {
+    const fd = at.openRoot(path)
+    const folders = openFolders(at, fd, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
+    return { fd, folders }
+  })
+  const lowerFolders = lower.map(({ folders }) => folders)
+  const lowerTree = createLayeredTree(at, lowerFolders, whiteouts)
+  const implied = (path: ByteString): FolderFacts | undefined => {
+    const facts = lowerTree.find(path)?.facts
+    return facts?.kind === 'folder' ? facts : undefined
+  }
+  const target = openTarget(at, root, {
+    resolution: 'no-links',
+    whiteouts: form === 'device',
+    setsRoot: true,
+    implied,
+    below: { find: (path) => tree.find(path), resolve: (path) => tree.resolve(path) },
+  })
   const { sink, folders } = target
+  const tree = createLayeredTree(at, [folders, ...lowerFolders], whiteouts)
   let rootOpaque = false
   let newest = 0n
   let passing = true
 
+  function inheritRoot(): void {
+    const { mode, uid, gid } = implied('') ?? { mode: 0o755, uid: 0, gid: 0 }
+    at.chown(root, '.', uid, gid)
+    at.chmod(root, '.', mode)
+  }
+
   function markOpaque(folder: ByteString): void {
     if (folder === '') rootOpaque = true
-    else at.setXattr(folders.open(folder), '.', OPAQUE_XATTR, Buffer.from('y'))
+    else whiteouts.markOpaque(folders.open(folder))
   }
 
   function hide(folder: ByteString, name: ByteString): void {
-    const parent = folders.open(folder)
-    if (at.makeNode(parent, name, CHARACTER, 0, 0)) return
-    // the layer has put something there already: a folder must not mix with the one below, all else hides it anyway
-    if (at.stat(parent, name)?.kind === 'folder') at.setXattr(parent, name, OPAQUE_XATTR, Buffer.from('y'))
+    whiteouts.hide(folders.open(folder), name)
+    folders.relink()
   }
 
   function entry(entry: TarEntry): void {
@@ -91,9 +118,16 @@ export function openLayerSink(at: At, root: number, implied: (path: ByteString) 
     }
   }
 
+  inheritRoot()
   return {
     finish: () => target.finish(),
-    close: () => target.close(),
+    close() {
+      target.close()
+      for (const { fd, folders: inside } of lower.splice(0)) {
+        inside.close()
+        at.close(fd)
+      }
+    },
     isRootOpaque: () => rootOpaque,
     newestMtimeNs: () => newest,
     sink: {
@@ -104,36 +138,6 @@ export function openLayerSink(at: At, root: number, implied: (path: ByteString) 
       endEntry() {
         if (passing) sink.endEntry()
       },
-    },
-  }
-}
-
-/** How the layers below, uppermost first, have a folder: the owner and mode of one that a layer only implies. */
-export function impliedFrom(
-  at: At,
-  lowerFolders: readonly string[],
-): { readonly implied: (path: ByteString) => FolderFacts | undefined; readonly close: () => void } {
-  const roots = lowerFolders.map((path) => {
-    const root = at.openRoot(path)
-    return {
-      root,
-      folders: openFolders(at, root, { resolution: 'within', whiteouts: false, implied: () => undefined }),
-    }
-  })
-  return {
-    implied(path) {
-      for (const { folders } of roots) {
-        const folder = folders.openExisting(path)
-        const facts = folder === undefined ? undefined : at.stat(folder, '.')
-        if (facts !== undefined) return { mode: facts.mode, uid: facts.uid, gid: facts.gid }
-      }
-      return undefined
-    },
-    close() {
-      for (const { root, folders } of roots) {
-        folders.close()
-        at.close(root)
-      }
     },
   }
 }

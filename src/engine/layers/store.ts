@@ -9,8 +9,7 @@ import type { EngineBase } from '../context.ts'
 import { chainIdOf, hexOf, sha256, toDigest } from './chain.ts'
 import { decompress } from './decompress.ts'
 import { feedTar } from './feed.ts'
-import { impliedFrom, openLayerSink } from './layer-sink.ts'
-import { lowerFolders } from './overlay.ts'
+import { openLayerSink } from './layer-sink.ts'
 import { ConflictError } from '../../errors.ts'
 import { listImages } from '../../state/images.ts'
 import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
@@ -29,8 +28,8 @@ export interface StagedLayer {
 }
 
 export interface StageOptions {
-  /** The stack that it will stand on, lowest first. */
-  readonly lower: readonly string[]
+  /** The stack that it will stand on, lowest first: chain ids, or layers that are staged and not committed yet. */
+  readonly lower: readonly (string | StagedLayer)[]
   readonly signal?: AbortSignal
   /** Bytes of the uncompressed tar so far. */
   readonly onProgress?: (bytes: number) => void
@@ -54,11 +53,26 @@ export async function discardLayer({ host }: EngineBase, staged: StagedLayer): P
   await host.files.rm(staged.folder, { recursive: true, force: true })
 }
 
+/** Folders of what a layer will stand on, uppermost first; what one with an opaque root hides is left out. */
+function stagedOn(base: EngineBase, lower: StageOptions['lower']): string[] {
+  const { layerLinks } = base.config.paths
+  const layers = lower.flatMap((layer) =>
+    typeof layer === 'string'
+      ? layersOf(base, [layer]).map(({ shortName, rootOpaque }) => ({ path: join(layerLinks, shortName), rootOpaque }))
+      : [{ path: join(layer.folder, 'diff'), rootOpaque: layer.rootOpaque }],
+  )
+  const bottom = layers.findLastIndex(({ rootOpaque }) => rootOpaque)
+  return layers
+    .slice(Math.max(bottom, 0))
+    .map(({ path }) => path)
+    .toReversed()
+}
+
 /** Unpacks a tar (plain, gzip, zstd) into tmp/. Throws TAR_INVALID, CanceledError, KernelError (ENOSPC). */
 export async function stageLayer(base: EngineBase, tar: Readable, options: StageOptions): Promise<StagedLayer> {
   const { host, config } = base
   const { lower, signal, onProgress } = options
-  const below = lowerFolders(config.paths.layerLinks, layersOf(base, lower)).toReversed()
+  const below = stagedOn(base, lower)
   await using undo = new AsyncDisposableStack()
   const folder = await host.files.mkdtemp(join(config.paths.temporary, 'layer-'))
   undo.defer(() => host.files.rm(folder, { recursive: true, force: true }))
@@ -68,12 +82,7 @@ export async function stageLayer(base: EngineBase, tar: Readable, options: Stage
   let sizeBytes = 0
   try {
     using cleanup = new DisposableStack()
-    const { implied, close } = impliedFrom(host.at, below)
-    cleanup.defer(close)
-    const { mode, uid, gid } = implied('') ?? { mode: 0o755, uid: 0, gid: 0 }
-    host.at.chown(root, '.', uid, gid)
-    host.at.chmod(root, '.', mode)
-    const layer = openLayerSink(host.at, root, implied)
+    const layer = openLayerSink(host.at, root, { below, whiteouts: 'device' })
     cleanup.defer(() => layer.close())
     const entries = await feedTar(await decompress(tar), layer.sink, {
       ...(signal === undefined ? {} : { signal }),

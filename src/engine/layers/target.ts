@@ -4,12 +4,15 @@
  * there: folder over folder keeps the content, everything else replaces it. Order of the metadata: owner, mode (chown
  * clears set-uid), attributes (chown clears security.capability), times.
  */
-import type { At, ByteString, FileKind } from '../../host/at.ts'
+import type { At, ByteString, FileFacts, FileKind } from '../../host/at.ts'
 import type { Resolution } from '../../host/openat2.ts'
+import { copyFile } from './copy-file.ts'
 import { joinPath, parseEntryPath, type EntryPath } from './entry-path.ts'
 import { makeFolderOrOpaque, openFolders, type FolderFacts, type Folders } from './folders.ts'
+import type { LayeredTree } from './layered-tree.ts'
 import { printable, tarError, type TarEntry } from './tar-entry.ts'
 import type { TarSink } from './tar-reader.ts'
+import { isWhiteoutDevice } from './whiteouts.ts'
 import { isCarriedXattr } from './xattr-rules.ts'
 import { InvalidRequestError, errnoOf } from '../../errors.ts'
 
@@ -24,6 +27,8 @@ export interface TargetOptions {
   readonly setsRoot?: boolean
   readonly owner?: { readonly uid: number; readonly gid: number }
   readonly implied?: (path: ByteString) => FolderFacts | undefined
+  /** Of a layer: it and those below as one tree, for links that lead there. */
+  readonly below?: LayeredTree
 }
 
 export interface Target {
@@ -54,9 +59,15 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
     setsRoot = false,
     owner,
     implied = () => undefined,
+    below,
   } = options
-  const absolute = resolution === 'within' ? 'below-root' : 'refuse'
-  const folders = openFolders(at, root, { resolution, whiteouts, implied })
+  const resolve = below?.resolve.bind(below)
+  const folders = openFolders(at, root, {
+    resolution,
+    whiteouts,
+    implied,
+    ...(resolve === undefined ? {} : { resolve }),
+  })
   const folderTimes = new Map<ByteString, bigint>()
   let file: OpenFile | undefined
 
@@ -76,7 +87,7 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
     if (facts === undefined) return
     refuseOtherKind(entry, facts.kind)
     at.remove(parent, name)
-    if (facts.kind !== 'folder') return
+    if (facts.kind !== 'folder') return folders.relink()
     folders.forget()
     const gone = joinPath(folder, name)
     for (const path of folderTimes.keys()) if (path === gone || path.startsWith(`${gone}/`)) folderTimes.delete(path)
@@ -85,6 +96,7 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
   /** `make` says false when the name is taken; then once more after making way. */
   function replacing(path: EntryPath, entry: TarEntry, make: (parent: number) => boolean): number {
     let parent = folders.open(path.parent)
+    if (entry.kind === 'folder' || entry.kind === 'symlink') folders.relink()
     if (make(parent)) return parent
     makeWay(parent, path, entry)
     parent = folders.open(path.parent)
@@ -136,15 +148,24 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
     folderTimes.set(joinPath(path.parent, path.name), entry.mtimeNs)
   }
 
+  /** The file of a hard link in this tree; one of the layers below is copied up first, as overlayfs does for link(2). */
+  function linkedFile({ parent, name }: EntryPath): FileFacts | undefined {
+    const folder = folders.openExisting(parent)
+    const facts = folder === undefined ? undefined : at.stat(folder, name)
+    if (facts !== undefined) return facts
+    const lower = below?.find(joinPath(below.resolve(parent), name))
+    if (lower === undefined || lower.facts.kind === 'folder') return undefined
+    copyFile(at, lower, folders.open(parent), name)
+    return at.stat(folders.open(parent), name)
+  }
+
   function makeHardLink(path: EntryPath, entry: TarEntry): void {
-    const from = parseEntryPath(entry.target, absolute)
+    const from = parseEntryPath(entry.target)
     const missing = tarError(
       `${printable(entry.path)} is a hard link to ${printable(entry.target)}, which is no file before it`,
     )
-    const fromFolder = folders.openExisting(from.parent)
-    const facts = fromFolder === undefined || from.name === '' ? undefined : at.stat(fromFolder, from.name)
-    const isWhiteout = whiteouts && facts?.kind === 'character' && facts.major === 0 && facts.minor === 0
-    if (facts === undefined || facts.kind === 'folder' || isWhiteout) throw missing
+    const facts = from.name === '' ? undefined : linkedFile(from)
+    if (facts === undefined || facts.kind === 'folder' || (whiteouts && isWhiteoutDevice(facts))) throw missing
     if (at.stat(folders.open(path.parent), path.name)?.inode === facts.inode) return
     replacing(path, entry, (parent) => {
       const again = folders.openExisting(from.parent) // making way may have closed it
@@ -161,7 +182,7 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
   }
 
   function makeNode(path: EntryPath, entry: TarEntry, type: number): void {
-    if (whiteouts && entry.kind === 'character' && entry.major === 0 && entry.minor === 0)
+    if (below !== undefined && entry.kind === 'character' && entry.major === 0 && entry.minor === 0)
       throw tarError(
         `${printable(entry.path)} is a device 0:0`,
         'it would hide a file of the layers below; whiteouts are written ".wh.NAME"',
@@ -173,7 +194,7 @@ export function openTarget(at: At, root: number, options: TargetOptions): Target
   }
 
   function entry(entry: TarEntry): void {
-    const path = parseEntryPath(entry.path, absolute)
+    const path = parseEntryPath(entry.path)
     if (path.name === '') {
       rootEntry(entry)
       return

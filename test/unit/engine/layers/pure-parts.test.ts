@@ -7,6 +7,7 @@ import { decompress, detectCompression } from '../../../../src/engine/layers/dec
 import { parseEntryPath } from '../../../../src/engine/layers/entry-path.ts'
 import { whiteoutMeaning } from '../../../../src/engine/layers/layer-sink.ts'
 import { parseMountPoints } from '../../../../src/engine/layers/mount-points.ts'
+import { resolvePath } from '../../../../src/engine/layers/layered-tree.ts'
 import { lowerFolders, overlayOptions, relativeToOne } from '../../../../src/engine/layers/overlay.ts'
 import { formatPax, formatPaxTime, parsePax, paxTimeNs } from '../../../../src/engine/layers/tar-pax.ts'
 import { printable } from '../../../../src/engine/layers/tar-entry.ts'
@@ -19,14 +20,32 @@ describe('entry paths', () => {
     ['./a//b/', 'a', 'b'],
     ['./', '', ''],
     ['..a/b..', '..a', 'b..'],
+    ['/etc/hosts', 'etc', 'hosts'],
   ]
   for (const [path, parent, name] of good)
-    it(`takes ${path}`, () => assert.deepEqual(parseEntryPath(path, 'refuse'), { parent, name }))
-  for (const path of ['..', '../a', 'a/../b', 'a/..', '/etc/passwd', 'a\0b', 'n'.repeat(256), 'd/'.repeat(300)])
+    it(`takes ${path}`, () => assert.deepEqual(parseEntryPath(path), { parent, name }))
+  for (const path of ['..', '../a', 'a/../b', 'a/..', 'a\0b', 'n'.repeat(256), 'd/'.repeat(300)])
     it(`refuses ${JSON.stringify(path.slice(0, 20))}`, () =>
-      assert.throws(() => parseEntryPath(path, 'refuse'), { code: 'TAR_INVALID' }))
-  it('takes an absolute path as below the root where that is asked for', () =>
-    assert.deepEqual(parseEntryPath('/etc/hosts', 'below-root'), { parent: 'etc', name: 'hosts' }))
+      assert.throws(() => parseEntryPath(path), { code: 'TAR_INVALID' }))
+})
+
+describe('links in a layered tree', () => {
+  const links: Readonly<Record<string, string>> = { bin: 'usr/bin', up: '../../x', abs: '/usr', 'usr/lib': '../lib/.' }
+  for (const [path, want] of [
+    ['plain/path', 'plain/path'],
+    ['bin', 'usr/bin'],
+    ['bin/../lib/deep', 'lib/deep'],
+    ['up/y', 'x/y'],
+    ['abs/bin//.', 'usr/bin'],
+    ['../..', ''],
+  ] as const)
+    it(`${path} is ${want}`, () =>
+      assert.equal(
+        resolvePath(path, (at) => links[at]),
+        want,
+      ))
+  it('ends where links go round', () =>
+    assert.throws(() => resolvePath('a/b', () => 'a'), { code: 'TAR_INVALID', message: /too many/ }))
 })
 
 describe('whiteouts', () => {

@@ -1,0 +1,62 @@
+/**
+ * The content of one open file into another, an empty one: blocks are shared where the file system can (btrfs, xfs),
+ * else copied inside the kernel, else by us; holes stay holes. Sync.
+ * Source: man 2 ioctl_ficlone, copy_file_range, lseek (SEEK_DATA, SEEK_HOLE).
+ */
+import * as fs from 'node:fs'
+import type { Libc } from './libc.ts'
+
+const FICLONE = 0x40049409
+const SEEK_SET = 0
+const SEEK_DATA = 3
+const SEEK_HOLE = 4
+/** Other file systems, old kernels, /proc: then plain reads and writes do it. */
+const CANNOT = new Set(['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EBADF'])
+const BUFFER_BYTES = 256 * 1024
+
+/** Throws KernelError (ENOSPC, EIO). */
+export type CopyContent = (from: number, to: number, sizeBytes: number) => void
+
+function copyByHand(from: number, to: number, start: number, end: number): void {
+  const buffer = Buffer.allocUnsafe(Math.min(BUFFER_BYTES, end - start))
+  for (let at = start; at < end;) {
+    const count = fs.readSync(from, buffer, 0, Math.min(buffer.length, end - at), at)
+    if (count === 0) return // it became shorter
+    for (let done = 0; done < count;) done += fs.writeSync(to, buffer, done, count - done, at + done)
+    at += count
+  }
+}
+
+export function createCopyContent(libc: Libc): CopyContent {
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, int argument)')
+  const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)')
+  const copyRange = libc.func(
+    'int64_t copy_file_range(int from, void *fromOffset, int to, void *toOffset, size_t length, uint flags)',
+  )
+
+  function copyPiece(from: number, to: number, start: number, end: number): void {
+    lseek(from, start, SEEK_SET)
+    lseek(to, start, SEEK_SET)
+    for (let at = start; at < end;) {
+      const count = Number(copyRange(from, null, to, null, end - at, 0))
+      if (count < 0 && !CANNOT.has(libc.errno())) throw libc.error('cannot copy a file')
+      // 0: the end, or a file system (old overlay, /proc) that says nothing better
+      if (count <= 0) return copyByHand(from, to, at, end)
+      at += count
+    }
+  }
+
+  return (from, to, sizeBytes) => {
+    if (ioctl(to, FICLONE, from) === 0) return
+    for (let at = 0; at < sizeBytes;) {
+      const data = Number(lseek(from, at, SEEK_DATA))
+      if (data < 0 && libc.errno() === 'ENXIO') break // nothing but a hole until the end
+      const start = data < 0 ? at : data
+      const hole = data < 0 ? -1 : Number(lseek(from, start, SEEK_HOLE))
+      const end = hole < 0 ? sizeBytes : Math.min(hole, sizeBytes)
+      copyPiece(from, to, start, end)
+      at = end
+    }
+    fs.ftruncateSync(to, sizeBytes)
+  }
+}
