@@ -34,6 +34,11 @@ export interface Mounts {
   mount(request: MountRequest): void
   /** True when it was mounted, false when it was not (EINVAL, ENOENT). Throws KernelError (EBUSY, ...). */
   umount(target: string, flags?: number): boolean
+  /**
+   * As `umount`, on a worker thread: the kernel waits for other processors (RCU), and an overlay brings the whole file
+   * system of its write layer to the disk before it goes.
+   */
+  umountAsync(target: string, flags?: number): Promise<boolean>
   /** `mode` with the type bits, e.g. 0o020000 | 0o666 for a character device. Throws KernelError. */
   mknod(path: string, mode: number, major: number, minor: number): void
 }
@@ -56,7 +61,15 @@ export function createMounts(libc: Libc): Mounts {
   )
   const umountCall = libc.func('int umount2(const char *target, int flags)')
   const mknodCall = libc.func('int mknod(const char *path, uint mode, uint64_t device)')
+  function umount(target: string, flags = UMOUNT_NOFOLLOW): boolean {
+    if (umountCall(target, flags) === 0) return true
+    const failure = libc.error(`cannot unmount ${target}`, target)
+    if (failure.errno === 'EINVAL' || failure.errno === 'ENOENT') return false
+    throw failure
+  }
+
   return {
+    umount,
     mount({ source, target, type, flags = 0, data, workingFolder }) {
       const call = (): void => {
         if (mountCall(source, target, type ?? null, flags, data ?? null) !== 0)
@@ -65,11 +78,14 @@ export function createMounts(libc: Libc): Mounts {
       if (workingFolder === undefined) call()
       else inFolder(workingFolder, call)
     },
-    umount(target, flags = UMOUNT_NOFOLLOW) {
-      if (umountCall(target, flags) === 0) return true
-      const failure = libc.error(`cannot unmount ${target}`, target)
-      if (failure.errno === 'EINVAL' || failure.errno === 'ENOENT') return false
-      throw failure
+    async umountAsync(target, flags = UMOUNT_NOFOLLOW) {
+      const status = await new Promise<number>((resolve, reject) => {
+        umountCall.async(target, flags, (error: Error | null, result: number) =>
+          error === null ? resolve(result) : reject(error),
+        )
+      })
+      // errno belongs to that thread: a refusal is asked for again on ours, where it comes at once
+      return status === 0 || umount(target, flags)
     },
     mknod(path, mode, major, minor) {
       const device =

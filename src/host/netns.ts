@@ -15,7 +15,7 @@ export interface Netns extends Sockets {
   /** Binds the namespace of another file (/proc/PID/ns/net) to `path`, made if it is not there. */
   bind(source: string, path: string): void
   /** Unbinds and deletes the file; nothing happens when it is gone. */
-  remove(path: string): void
+  remove(path: string): Promise<void>
   /** Runs `work` (synchronous!) inside. `path`: a namespace file, or /proc/PID/ns/net. Throws KernelError. */
   inside<T>(path: string, work: () => T): T
   /** The inode of the namespace: equal numbers, same namespace. Undefined when the file is no namespace. */
@@ -46,8 +46,8 @@ export function createNetns(libc: Libc): Netns {
     }
   }
 
-  function remove(path: string): void {
-    mounts.umount(path, MNT_DETACH)
+  async function remove(path: string): Promise<void> {
+    await mounts.umountAsync(path, MNT_DETACH)
     rmSync(path, { force: true })
   }
 
@@ -57,7 +57,8 @@ export function createNetns(libc: Libc): Netns {
     try {
       work()
     } catch (error) {
-      remove(path)
+      mounts.umount(path, MNT_DETACH)
+      rmSync(path, { force: true })
       throw error
     }
   }

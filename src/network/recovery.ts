@@ -28,7 +28,7 @@ async function removeStrayNamespaces(base: EngineBase, registry: Registry): Prom
   const folder = base.config.paths.netns
   if (!base.host.files.existsSync(folder)) return
   for (const name of await base.host.files.readdir(folder))
-    if (registry.sandbox(name) === undefined) base.host.netns.remove(join(folder, name))
+    if (registry.sandbox(name) === undefined) await base.host.netns.remove(join(folder, name))
 }
 
 /** After an engine restart: the container runs on, this process takes up what the last one held for it. */

@@ -67,7 +67,7 @@ export async function createHarness(): Promise<Harness> {
   const files = createFiles()
   const netns = createNetns(libc)
   const links = createLinks(libc)
-  const closers: (() => void)[] = []
+  const closers: (() => unknown)[] = []
   const events: Harness['events'] = []
   const host = {
     exec,
@@ -167,12 +167,12 @@ export async function createHarness(): Promise<Harness> {
       return path
     },
     async close() {
-      for (const close of closers) close()
+      for (const close of closers) await close()
       await harness.service.shutdown()
       state.close()
       const folderOfNamespaces = config.paths.netns
       if (files.existsSync(folderOfNamespaces))
-        for (const name of files.readdirSync(folderOfNamespaces)) netns.remove(join(folderOfNamespaces, name))
+        for (const name of files.readdirSync(folderOfNamespaces)) await netns.remove(join(folderOfNamespaces, name))
       rmSync(config.paths.run, { recursive: true, force: true })
       rmSync(folder, { recursive: true, force: true })
     },

@@ -222,7 +222,7 @@ test('after a crash: a namespace whose file is gone, a bridge without its addres
   const same = (): boolean => netns.inode(`/proc/${inside.pid}/ns/net`) === netns.inode(web.netnsPath)
   while (!same()) await new Promise((resolve) => setTimeout(resolve, 5))
   await harness.restart()
-  netns.remove(web.netnsPath)
+  await netns.remove(web.netnsPath)
   const bridges = (await harness.json('ip', '-j', 'link', 'show', 'type', 'bridge')) as { ifname: string }[]
   const { Id: front } = await harness.service.inspect('front')
   const { Id: back } = await harness.service.inspect('back')

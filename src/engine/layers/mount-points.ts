@@ -30,7 +30,7 @@ export function mountPointsBelow(host: Host, folder: string): string[] {
 export async function unmount({ host, log }: Pick<EngineBase, 'host' | 'log'>, target: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      host.mounts.umount(target)
+      await host.mounts.umountAsync(target)
       return
     } catch (error) {
       if (errnoOf(error) !== 'EBUSY') throw error
