@@ -71,7 +71,12 @@ export interface LayerService {
   mount(containerId: string): Promise<string>
   /** Unmounts; idempotent; the write layer stays. */
   unmount(containerId: string): Promise<void>
-  /** Unmounts and deletes the write layer. Idempotent. */
+  /**
+   * Unmounts, and lets go of the layers below: from here on it cannot be mounted any more. The caller removes the folder.
+   * Idempotent.
+   */
+  release(containerId: string): Promise<void>
+  /** Releases it and deletes the container's folder. Idempotent. */
   remove(containerId: string): Promise<void>
   /** Bytes in the write layer. */
   sizeBytes(containerId: string): Promise<number>

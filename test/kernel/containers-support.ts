@@ -60,6 +60,7 @@ function fakeLayers(host: Host, containers: string, lower: string): LayerService
       return of(id, 'merged')
     },
     unmount,
+    release: unmount,
     async remove(id) {
       await unmount(id)
       for (const name of ['upper', 'work', 'merged']) rmSync(of(id, name), { recursive: true, force: true })
@@ -86,7 +87,7 @@ function fakeNetworks(host: Host, folder: string): NetworkService {
       return sandbox
     },
     async closeSandbox(id) {
-      host.netns.remove(join(folder, id))
+      await host.netns.remove(join(folder, id))
       open.delete(id)
     },
     sandbox: (id) => open.get(id),

@@ -4,7 +4,13 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { commitLayers, discardLayer, stageLayer, type StageOptions } from '../../src/engine/layers/store.ts'
+import {
+  commitLayers,
+  discardLayer,
+  layersOfContainers,
+  stageLayer,
+  type StageOptions,
+} from '../../src/engine/layers/store.ts'
 import { createLayerService } from '../../src/engine/layers/service.ts'
 import { saveImage } from '../../src/state/images.ts'
 import { mountsBelow, openPrivateStore, type PrivateStore } from '../support/private-store.ts'
@@ -36,8 +42,14 @@ async function withMerged(
   await store.layers.remove(ID)
 }
 
+/** What every container has besides its image: mount points for the runtime. */
+const FLOOR = ['./dev', './proc', './sys', './etc', './etc/hosts', './etc/hostname', './etc/resolv.conf']
+
 const tree = (root: string): string[] =>
-  execFileSync('find', ['.', '-mindepth', '1'], { cwd: root, encoding: 'utf8' }).split('\n').filter(Boolean).toSorted()
+  execFileSync('find', ['.', '-mindepth', '1'], { cwd: root, encoding: 'utf8' })
+    .split('\n')
+    .filter((path) => path !== '' && !FLOOR.includes(path))
+    .toSorted()
 
 describe('a stack of layers', () => {
   const below = [
@@ -248,9 +260,37 @@ describe('a stack of layers', () => {
     await withMerged(store, chainIds, (root) => assert.equal(tree(root).length, 256))
   })
 
-  it('an image without layers is an empty tree', async (t) => {
+  it('an image without layers is a tree of mount points, which the write layer does not hold', async (t) => {
     const store = await openPrivateStore(t)
-    await withMerged(store, [], (root) => assert.deepEqual(tree(root), []))
+    await withMerged(store, [], (root) => {
+      assert.deepEqual(tree(root), [])
+      for (const path of FLOOR) assert.ok(fs.existsSync(join(root, path)), path)
+      assert.deepEqual(fs.readdirSync(join(store.base.config.paths.containers, ID, 'upper')), [])
+    })
+  })
+
+  it("an image's own mount points win, with their owner, mode and content", async (t) => {
+    const store = await openPrivateStore(t)
+    const own = [folder('etc', { mode: 0o750, uid: 7, gid: 8 }), { path: 'etc/hosts', content: 'own' }]
+    await withMerged(store, await addStack(store, [...own, { path: 'dev', content: 'a file' }]), (root) => {
+      const { mode, uid } = fs.statSync(join(root, 'etc'))
+      assert.deepEqual([mode & 0o7777, uid], [0o750, 7])
+      assert.equal(fs.readFileSync(join(root, 'etc/hosts'), 'utf8'), 'own')
+      assert.ok(fs.statSync(join(root, 'dev')).isFile())
+    })
+  })
+
+  it('a released container lets go of its layers and leaves its folder to the caller', async (t) => {
+    const store = await openPrivateStore(t)
+    await store.layers.prepare(ID, await addStack(store, below))
+    await store.layers.mount(ID)
+    await store.layers.release(ID)
+    await store.layers.release(ID)
+    assert.deepEqual(mountsBelow(store.root), [])
+    assert.equal((await layersOfContainers(store.base)).size, 0)
+    await assert.rejects(store.layers.mount(ID), { code: 'NOT_FOUND' })
+    await store.layers.remove(ID)
+    assert.equal(fs.existsSync(join(store.base.config.paths.containers, ID)), false)
   })
 })
 
@@ -267,7 +307,7 @@ describe('the store after a crash', () => {
     await createLayerService(store.base).recover()
     assert.deepEqual(fs.readdirSync(paths.temporary), [])
     assert.deepEqual(fs.readdirSync(paths.layers), [chainIds[0]?.slice(7)])
-    assert.deepEqual(fs.readdirSync(paths.layerLinks), ['0'])
+    assert.deepEqual(fs.readdirSync(paths.layerLinks).toSorted(), ['0', 'floor'])
     assert.deepEqual(mountsBelow(store.root), [], 'no container row knows it: its mount is a leftover')
     assert.equal(fs.readFileSync(join(paths.containers, ID, 'upper/mine'), 'utf8'), 'data')
     await store.layers.remove(ID)

@@ -4,6 +4,7 @@ import type { ImageService, LayerService, NetworkService, VolumeService } from '
 import type { Cgroups } from '../cgroups/cgroups.ts'
 import type { Runtimes } from '../runtime/choose.ts'
 import type { Machine } from './machine.ts'
+import type { Rubbish } from './rubbish.ts'
 import type { Container, ContainerStore } from './store.ts'
 
 export interface ContainerDependencies {
@@ -22,6 +23,7 @@ export interface Platform {
 
 export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly store: ContainerStore
+  readonly rubbish: Rubbish
   platform(): Promise<Platform>
   /** Compiled filters by the hash of their list. */
   readonly compiledFilters: Map<string, string | undefined>

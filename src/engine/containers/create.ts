@@ -13,7 +13,6 @@ import { NEVER, type ContainerDocument, type MountRecord } from '../../state/con
 import { toOciResources } from '../cgroups/limits.ts'
 import { publish, type ContainersContext } from './context.ts'
 import { parseExtraHost } from './etc-files.ts'
-import { containerFolder } from './folders.ts'
 import { checkPlatform } from './image-platform.ts'
 import { expandDevice } from './machine.ts'
 import { commandLine, mergeConfig } from './merge-config.ts'
@@ -239,8 +238,6 @@ export async function createContainer(
     (other) => context.store.find(other).document.mounts,
   )
 
-  const { folder } = containerFolder(context.config, id)
-  undo.defer(() => context.host.files.rm(folder, { recursive: true, force: true }))
   undo.defer(() => context.layers.remove(id))
   await context.layers.prepare(id, described.image.chainIds)
   const mounts: MountRecord[] = []

@@ -97,14 +97,13 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
   if (hostConfig.AutoRemove === true && status !== 'created') await removeLocked(context, container, { volumes: true })
 }
 
-/** Folders of containers that state.db does not know: a create that was cut short. */
+/** Folders of containers that state.db does not know: a create or a removal that was cut short. */
 async function removeStrays(context: ContainersContext): Promise<void> {
   const { files } = context.host
   const names = await files.readdir(context.config.paths.containers)
   for (const name of names) {
     if (!ID.test(name) || context.store.byId(name) !== undefined) continue
     await context.layers.remove(name)
-    await files.rm(containerFolder(context.config, name).folder, { recursive: true, force: true })
   }
   for (const name of await files.readdir(context.config.paths.exits)) {
     if (context.store.byId(name)?.run === undefined)

@@ -13,9 +13,10 @@ export async function removeLocked(
   const { id, document } = container
   container.isRemoving = true
   container.pendingRestart?.abort()
-  await context.layers.remove(id)
-  await context.host.files.rm(containerFolder(context.config, id).folder, { recursive: true, force: true })
+  // recorded first: whatever a crash leaves of it has no row, and goes at the next start
   context.store.delete(container)
+  await context.layers.release(id)
+  context.rubbish.add(containerFolder(context.config, id).folder)
   publish(context, container, 'destroy')
   container.removed.resolve()
   if (!options.volumes) return

@@ -20,6 +20,7 @@ import { streamLogs } from './logs/stream.ts'
 import { readMachine } from './machine.ts'
 import { isAlive, recoverContainers } from './recovery.ts'
 import { removeLocked, usesVolume } from './remove.ts'
+import { createRubbish } from './rubbish.ts'
 import { userStart } from './start.ts'
 import { sampleContainer } from './stats.ts'
 import { endRun, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
@@ -44,6 +45,7 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     ...base,
     ...dependencies,
     store,
+    rubbish: createRubbish(base),
     compiledFilters: new Map(),
     closing: new AbortController(),
     platform: () => (platform ??= openPlatform(base)),
@@ -226,6 +228,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
       context.closing.abort()
       watcher?.[Symbol.dispose]()
       watcher = undefined
+      await context.rubbish.empty()
       const { runtimes, cgroups } = await context.platform()
       await runtimes.close()
       if (store.all().every(({ run }) => run === undefined)) await cgroups.removeParent()

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { EngineBase } from '../context.ts'
 import { hexOf } from './chain.ts'
+import { FLOOR_NAME } from './floor-layer.ts'
 import { mountPointsBelow, unmount } from './mount-points.ts'
 import { freeLayers, layersOfContainers } from './store.ts'
 import { deleteLayer, listLayers } from '../../state/layers.ts'
@@ -45,7 +46,7 @@ async function removeHalfLayers({ host, config, state, log }: EngineBase, used: 
     log('info', 'removing an unfinished layer', { hex })
     await host.files.rm(join(config.paths.layers, hex), { recursive: true, force: true })
   }
-  const links = new Set(listLayers(state).map((layer) => layer.shortName))
+  const links = new Set([FLOOR_NAME, ...listLayers(state).map((layer) => layer.shortName)])
   for (const name of await host.files.readdir(config.paths.layerLinks))
     if (!links.has(name)) await host.files.rm(join(config.paths.layerLinks, name), { force: true })
 }

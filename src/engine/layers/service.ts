@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { EngineBase } from '../context.ts'
 import type { LayerService } from '../services.ts'
 import { diskUsageBytes } from './disk-usage.ts'
+import { ensureFloorLayer } from './floor-layer.ts'
 import { mountPointsBelow, unmount } from './mount-points.ts'
 import { lowerFolders, mountOverlay } from './overlay.ts'
 import { recoverLayers } from './recovery.ts'
@@ -69,25 +70,25 @@ async function mount(base: EngineBase, containerId: string): Promise<string> {
   const text = await base.host.files.readTextIfExists(layer.stack)
   if (text === undefined || text === '')
     throw new NotFoundError(`container ${containerId} has no write layer at ${layer.folder}`)
-  const lower = await lowerOf(base, JSON.parse(text) as string[])
+  const { layerLinks } = base.config.paths
+  const floor = await ensureFloorLayer(base)
+  const lower = [floor, ...lowerFolders(layerLinks, layersOf(base, JSON.parse(text) as string[]))]
   const { upper, work, merged } = layer
   mountOverlay(base.host.mounts, { target: merged, lower, upper: { upper, work } })
   return merged
 }
 
-async function remove(base: EngineBase, containerId: string): Promise<void> {
+/** Without its stack nobody mounts a write layer that is half removed. */
+async function release(base: EngineBase, containerId: string): Promise<void> {
   const { host } = base
-  const { folder, upper, work, merged, stack } = writeLayerOf(base, containerId)
+  const { folder, stack } = writeLayerOf(base, containerId)
   for (const point of mountPointsBelow(host, folder).toReversed()) await unmount(base, point)
-  if (!host.files.existsSync(folder)) return
-  // inside the container's folder: `containers` may be a mount of its own (runtime/hybrid-view.ts), where no rename leads out
-  const rubbish = join(folder, `removed-${host.randomHex(4)}`)
-  await host.files.mkdir(rubbish, { mode: 0o700 })
-  // out of the way by renames first: an interrupted removal leaves no half write layer under its name
-  for (const [index, path] of [stack, upper, work].entries())
-    if (host.files.existsSync(path)) await host.files.rename(path, join(rubbish, String(index)))
-  if (host.files.existsSync(merged)) await host.files.rmdir(merged)
-  await host.files.rm(rubbish, { recursive: true, force: true })
+  await host.files.rm(stack, { force: true })
+}
+
+async function remove(base: EngineBase, containerId: string): Promise<void> {
+  await release(base, containerId)
+  await base.host.files.rm(writeLayerOf(base, containerId).folder, { recursive: true, force: true })
 }
 
 async function withImageMounted<T>(
@@ -113,6 +114,7 @@ export function createLayerService(base: EngineBase): LayerService {
     prepare: (containerId, chainIds) => prepare(base, containerId, chainIds),
     mount: (containerId) => mount(base, containerId),
     unmount: (containerId) => unmount(base, writeLayerOf(base, containerId).merged),
+    release: (containerId) => release(base, containerId),
     remove: (containerId) => remove(base, containerId),
     sizeBytes: (containerId) => diskUsageBytes(base.host.at, writeLayerOf(base, containerId).upper),
     withImageMounted: (chainIds, work) => withImageMounted(base, chainIds, work),
