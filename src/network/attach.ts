@@ -5,10 +5,11 @@
 import type { EndpointSettings } from '../api/types/index.ts'
 import { ConflictError, InvalidRequestError, NotFoundError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
+import { isRelayed, isRouted } from './bindings.ts'
 import { ensureBridge } from './bridge.ts'
 import { endpointNames, planEndpoint } from './endpoints.ts'
 import { announce, isBridged, publishEvent, type NetworkParts } from './parts.ts'
-import type { HeldPorts } from './ports.ts'
+import type { HeldPorts, PortTargets } from './ports.ts'
 import type { OpenSandbox } from './registry.ts'
 import { portTargets, reservePorts } from './sandbox-ports.ts'
 import { addDefaultRoutes, configureInterface, createPair } from './veth.ts'
@@ -20,6 +21,21 @@ function opened({ registry }: NetworkParts, containerId: string): OpenSandbox {
   throw new NotFoundError(`container ${containerId.slice(0, 12)} has no open network namespace`)
 }
 
+/** The bindings that go on, at the container's present addresses; none when the way out is of another kind. */
+function movedBindings(bindings: SandboxRecord['published'], targets: PortTargets): SandboxRecord['published'] {
+  const { ipv4, ipv6, routed } = targets
+  const moved = bindings.flatMap((binding) => {
+    const family = binding.containerIp.includes(':') ? 6 : 4
+    const containerIp = family === 6 ? ipv6 : ipv4
+    return containerIp === undefined || isRouted(binding) !== routed.includes(family)
+      ? []
+      : [{ ...binding, containerIp }]
+  })
+  // a container that has got its first IPv6 address needs no relay any more: all is held anew
+  const isComplete = moved.length === bindings.length && !(ipv6 !== undefined && moved.some(isRelayed))
+  return isComplete ? moved : []
+}
+
 /** After its endpoints changed: default routes, published ports, firewall. */
 async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: readonly EndpointRecord[]): Promise<void> {
   const { base, registry, firewall } = parts
@@ -28,20 +44,14 @@ async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: reado
     base.host.links.removeDefaultRoute()
     addDefaultRoutes(base, attachments.filter(isBridged))
   })
-  const { ipv4, ipv6 } = portTargets(attachments)
-  const targets = (binding: (typeof before.record.published)[number]): string | undefined =>
-    binding.containerIp.includes(':') ? ipv6 : ipv4
-  const kept = before.record.published.flatMap((binding) => {
-    const containerIp = targets(binding)
-    return containerIp === undefined ? [] : [{ ...binding, containerIp }]
-  })
+  const kept = movedBindings(before.record.published, portTargets(attachments))
   let held: HeldPorts | undefined = before.held
   let published: SandboxRecord['published'] = kept
   if (kept.length === 0) {
     held?.release()
     held = reservePorts(parts, before.record, attachments)
     published = held.published
-  }
+  } else held?.retarget(kept)
   registry.putSandbox({ ...before, record: { ...before.record, published }, endpoints, held })
   await firewall.flush()
   if (before.held !== held) held?.activate()

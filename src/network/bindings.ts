@@ -80,6 +80,13 @@ export function parsePortWishes({ portBindings, publishAll, exposedPorts }: Port
   return wishes
 }
 
+/** A port of a routed network: no port of the host stands for it. */
+export const isRouted = ({ hostPort }: Pick<PublishedBinding, 'hostPort'>): boolean => hostPort === 0
+
+/** An IPv6 address of the host for a container that has none: the kernel translates within a family only. */
+export const isRelayed = ({ hostIp, containerIp }: Pick<PublishedBinding, 'hostIp' | 'containerIp'>): boolean =>
+  hostIp.includes(':') && !containerIp.includes(':')
+
 const isWildcard = (ip: string): boolean => ip === '0.0.0.0' || ip === '::'
 const isV6 = (ip: string): boolean => ip.includes(':')
 
@@ -91,6 +98,7 @@ export function conflicts(
   return (
     one.protocol === other.protocol &&
     one.hostPort === other.hostPort &&
+    !isRouted(one) &&
     isV6(one.hostIp) === isV6(other.hostIp) &&
     (one.hostIp === other.hostIp || isWildcard(one.hostIp) || isWildcard(other.hostIp))
   )
@@ -108,7 +116,7 @@ export function toPortMap(
   }
   for (const { protocol, containerPort, hostIp, hostPort } of published) {
     const key = `${containerPort}/${protocol}`
-    map.set(key, [...(map.get(key) ?? []), { HostIp: hostIp, HostPort: String(hostPort) }])
+    map.set(key, [...(map.get(key) ?? []), { HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) }])
   }
   const byPort = (one: string, other: string): number => Number.parseInt(one, 10) - Number.parseInt(other, 10)
   return Object.fromEntries([...map].toSorted(([one], [other]) => byPort(one, other) || (one < other ? -1 : 1)))

@@ -5,7 +5,7 @@
 import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, errnoOf } from '../errors.ts'
 import type { NetworkRecord } from '../state/networks.ts'
-import { parseBridgeOptions } from './options.ts'
+import { hasGatewayAddress, parseBridgeOptions } from './options.ts'
 
 /** The kernel keeps this text with each of our links: whose it is, whatever its name. */
 export function linkAlias(base: EngineBase): string {
@@ -41,7 +41,11 @@ export function configureBridge(base: EngineBase, network: NetworkRecord): void 
   setSysctl(base, `ipv6/conf/${network.bridge}/accept_dad`, '0')
   setSysctl(base, `ipv6/conf/${network.bridge}/disable_ipv6`, network.ipv6 ? '0' : '1')
   setSysctl(base, `ipv4/conf/${network.bridge}/route_localnet`, '1')
+  // no packets from addresses that do not belong here: a container cannot speak in the name of a neighbour of ours
+  setSysctl(base, `ipv4/conf/${network.bridge}/rp_filter`, '1')
+  const options = parseBridgeOptions(network.options)
   for (const pool of network.pools) {
+    if (!hasGatewayAddress(options, pool.subnet.includes(':') ? 6 : 4)) continue
     try {
       base.host.links.addAddress(network.bridge, `${pool.gateway}/${pool.subnet.split('/')[1] ?? ''}`)
     } catch (error) {

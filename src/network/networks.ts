@@ -86,6 +86,11 @@ function checkRequest(registry: Registry, request: NetworkCreateRequest): void {
     throw new UnsupportedError(`IPAM driver "${ipam.Driver}" is not supported`, { hint: 'use the driver default' })
   if (request.EnableIPv4 === false && request.EnableIPv6 !== true)
     throw new InvalidRequestError('a network needs IPv4 or IPv6 enabled', { code: 'INVALID_IPAM' })
+  const { mode4, mode6 } = parseBridgeOptions(request.Options ?? {})
+  if (request.Internal !== true && (mode4 === 'isolated' || mode6 === 'isolated'))
+    throw new InvalidRequestError('gateway mode "isolated" is for internal networks only (internal: true)', {
+      code: 'INVALID_NETWORK_OPTION',
+    })
   if (request.Ingress === true) throw new UnsupportedError('ingress networks belong to swarm and are not supported')
   if (request.Scope !== undefined && request.Scope !== '' && request.Scope !== 'local')
     throw new UnsupportedError(`network scope "${request.Scope}" is not supported`)

@@ -3,7 +3,14 @@
  * Source: docs.docker.com/engine/network/drivers/bridge, "Options".
  */
 import { isIPv4 } from 'node:net'
-import { InvalidRequestError, UnsupportedError } from '../errors.ts'
+import { InvalidRequestError } from '../errors.ts'
+
+/**
+ * Per family. nat: containers hide behind the host. open (nat-unprotected): the same, but whoever has a route may use
+ * their addresses. routed: no translation; published ports are reached at the container's own address. isolated: an
+ * internal network on which the host itself has no address.
+ */
+export type GatewayMode = 'nat' | 'open' | 'routed' | 'isolated'
 
 export interface BridgeOptions {
   /** Undefined: a name of ours. */
@@ -13,8 +20,12 @@ export interface BridgeOptions {
   readonly masquerade: boolean
   /** Where ports without a host address are published. */
   readonly hostBindingIpv4: string
-  /** Addresses are reachable from outside without a published port. */
-  readonly direct: boolean
+  readonly mode4: GatewayMode
+  readonly mode6: GatewayMode
+  /** Interfaces of the host whose neighbours may use published ports at the container's own address. */
+  readonly trusted: readonly string[]
+  /** The bridge gets no IPv4 address. */
+  readonly inhibitIpv4: boolean
 }
 
 const PREFIX = 'com.docker.network.'
@@ -25,6 +36,15 @@ const MASQUERADE = `${PREFIX}bridge.enable_ip_masquerade`
 const HOST_BINDING = `${PREFIX}bridge.host_binding_ipv4`
 const GATEWAY_MODE = `${PREFIX}bridge.gateway_mode_ipv4`
 const GATEWAY_MODE_V6 = `${PREFIX}bridge.gateway_mode_ipv6`
+const TRUSTED = `${PREFIX}bridge.trusted_host_interfaces`
+const INHIBIT_IPV4 = `${PREFIX}bridge.inhibit_ipv4`
+
+const MODES: Readonly<Record<string, GatewayMode>> = {
+  nat: 'nat',
+  'nat-unprotected': 'open',
+  routed: 'routed',
+  isolated: 'isolated',
+}
 
 const KNOWN: ReadonlySet<string> = new Set([
   NAME,
@@ -34,6 +54,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   HOST_BINDING,
   GATEWAY_MODE,
   GATEWAY_MODE_V6,
+  TRUSTED,
+  INHIBIT_IPV4,
   `${PREFIX}bridge.default_bridge`,
   `${PREFIX}enable_ipv4`,
   `${PREFIX}enable_ipv6`,
@@ -58,9 +80,21 @@ export function isInterfaceName(name: string): boolean {
   return /^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 15
 }
 
-/**
- * @throws InvalidRequestError INVALID_NETWORK_OPTION, UnsupportedError for gateway modes without NAT
- */
+function gatewayMode(options: Readonly<Record<string, string>>, key: string): GatewayMode {
+  const text = options[key] ?? 'nat'
+  const mode = Object.hasOwn(MODES, text) ? MODES[text] : undefined
+  if (mode === undefined) throw invalid(key, text, 'nat, nat-unprotected, routed or isolated')
+  return mode
+}
+
+function trustedInterfaces(text: string | undefined): string[] {
+  const names = (text ?? '').split(':').filter((name) => name !== '')
+  const bad = names.find((name) => !isInterfaceName(name))
+  if (bad !== undefined) throw invalid(TRUSTED, text ?? '', `names of interfaces joined by ":", which "${bad}" is not`)
+  return names
+}
+
+/** @throws InvalidRequestError INVALID_NETWORK_OPTION */
 export function parseBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
   const { [NAME]: bridgeName, [MTU]: mtuText, [HOST_BINDING]: hostBindingIpv4 = '0.0.0.0' } = options
   if (bridgeName !== undefined && !isInterfaceName(bridgeName))
@@ -69,21 +103,22 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>): B
   if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535))
     throw invalid(MTU, mtuText ?? '', 'a number from 68 to 65535')
   if (!isIPv4(hostBindingIpv4)) throw invalid(HOST_BINDING, hostBindingIpv4, 'an IPv4 address')
-  const mode = options[GATEWAY_MODE] ?? 'nat'
-  for (const [key, value] of [
-    [GATEWAY_MODE, mode],
-    [GATEWAY_MODE_V6, options[GATEWAY_MODE_V6] ?? mode],
-  ] as const)
-    if (value !== 'nat' && value !== 'nat-unprotected')
-      throw new UnsupportedError(`${key} "${value}" is not supported`, { hint: 'use nat or nat-unprotected' })
   return {
     bridgeName,
     mtu,
     icc: flag(options, ICC, true),
     masquerade: flag(options, MASQUERADE, true),
     hostBindingIpv4,
-    direct: mode === 'nat-unprotected',
+    mode4: gatewayMode(options, GATEWAY_MODE),
+    mode6: gatewayMode(options, GATEWAY_MODE_V6),
+    trusted: trustedInterfaces(options[TRUSTED]),
+    inhibitIpv4: flag(options, INHIBIT_IPV4, false),
   }
+}
+
+/** Whether the bridge itself has an address of the family. */
+export function hasGatewayAddress({ mode4, mode6, inhibitIpv4 }: BridgeOptions, family: 4 | 6): boolean {
+  return family === 4 ? mode4 !== 'isolated' && !inhibitIpv4 : mode6 !== 'isolated'
 }
 
 /** Options that will have no effect, for a warning by name. */

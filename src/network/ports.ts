@@ -1,19 +1,23 @@
 /**
  * Published ports: finds a free host port for each wish and holds it with a socket of our own, so that no other program
  * takes it and a taken one is seen at once. The traffic itself never reaches that socket: nftables redirects it first.
- * TCP sockets listen only once the rules stand; before, a connection is refused instead of hanging.
+ * TCP sockets listen only once the rules stand; before, a connection is refused instead of hanging. Where the kernel
+ * cannot redirect, at ::1 and at IPv6 addresses for a container without one, the socket is served by a relay.
  */
 import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, InvalidRequestError, KernelError, errnoOf } from '../errors.ts'
 import type { PublishedBinding } from '../state/networks.ts'
-import { conflicts, type PortWish } from './bindings.ts'
+import { conflicts, isRouted, type PortWish } from './bindings.ts'
 import { portOwner } from './port-owner.ts'
+import { startRelay, type RelayTarget } from './relay.ts'
 
 /** Sockets that hold the ports of one container. */
 export interface HeldPorts {
   readonly published: readonly PublishedBinding[]
   /** Starts listening; call it when the rules are in force. */
   activate(): void
+  /** The same bindings after the container's addresses changed: where relays lead from now on. */
+  retarget(published: readonly PublishedBinding[]): void
   release(): void
 }
 
@@ -23,6 +27,8 @@ export interface PortTargets {
   readonly ipv6: string | undefined
   /** Address for wishes without one: the network's host_binding_ipv4, else "0.0.0.0". */
   readonly defaultHostIp: string
+  /** Families without translation: published ports are opened at the container's own address. */
+  readonly routed: readonly (4 | 6)[]
 }
 
 /** Who has a binding now: [container name, binding]. */
@@ -48,6 +54,7 @@ const RANDOM_TRIES = 16
 interface Socket {
   readonly fd: number
   readonly listens: boolean
+  readonly binding: PublishedBinding
 }
 
 const textOf = (ip: string, port: number): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`
@@ -55,11 +62,12 @@ const textOf = (ip: string, port: number): string => `${ip.includes(':') ? `[${i
 export function createPorts(base: EngineBase): Ports {
   const { netns, files } = base.host
 
-  function bind(binding: Pick<PublishedBinding, 'protocol' | 'hostIp' | 'hostPort'>): Socket | undefined {
+  function bind(binding: PublishedBinding): Socket | undefined {
+    const { protocol, hostIp, hostPort } = binding
     // SCTP: the module need not be there; conflicts among our own containers are seen without
-    if (binding.protocol === 'sctp') return undefined
-    if (binding.protocol === 'udp') return { fd: netns.bindUdp(binding.hostIp, binding.hostPort), listens: false }
-    return { fd: netns.bindTcp(binding.hostIp, binding.hostPort), listens: true }
+    if (protocol === 'sctp') return undefined
+    if (protocol === 'udp') return { fd: netns.bindUdp(hostIp, hostPort), listens: false, binding }
+    return { fd: netns.bindTcp(hostIp, hostPort), listens: true, binding }
   }
 
   function taken(binding: Pick<PublishedBinding, 'protocol' | 'hostIp' | 'hostPort'>, holder: string | undefined) {
@@ -130,15 +138,37 @@ export function createPorts(base: EngineBase): Ports {
     }
   }
 
-  function addressesFor(wish: PortWish, { ipv4, ipv6, defaultHostIp }: PortTargets): [string, string][] {
+  /** [host address, container address] of each binding that a wish means. @throws InvalidRequestError INVALID_PORT */
+  function addressesFor(wish: PortWish, targets: PortTargets): [string, string][] {
+    const { ipv4, ipv6, defaultHostIp } = targets
+    const relayed = wish.protocol === 'tcp' ? ipv4 : undefined
     if (wish.hostIp !== '') {
-      const target = wish.hostIp.includes(':') ? ipv6 : ipv4
-      return target === undefined ? [] : [[wish.hostIp, target]]
+      const target = wish.hostIp.includes(':') ? (ipv6 ?? relayed) : ipv4
+      if (target !== undefined) return [[wish.hostIp, target]]
+      if (ipv4 === undefined && ipv6 === undefined) return []
+      throw new InvalidRequestError(
+        `cannot publish ${textOf(wish.hostIp, wish.first)}/${wish.protocol}: the container has no ${wish.hostIp.includes(':') ? 'IPv6' : 'IPv4'} address`,
+        { code: 'INVALID_PORT', hint: 'enable the address family on its network (enable_ipv6: true)' },
+      )
     }
+    const six = ipv6 ?? (hasIpv6() && !targets.routed.includes(4) ? relayed : undefined)
     return [
       ...(ipv4 === undefined ? [] : [[defaultHostIp, ipv4] as [string, string]]),
-      ...(ipv6 === undefined || defaultHostIp !== '0.0.0.0' ? [] : [['::', ipv6] as [string, string]]),
+      ...(six === undefined || defaultHostIp !== '0.0.0.0' ? [] : [['::', six] as [string, string]]),
     ]
+  }
+
+  /** False where the host was started without IPv6. */
+  const hasIpv6 = (): boolean => files.readTextSync('/proc/sys/net/ipv6/conf/all/disable_ipv6')?.trim() === '0'
+
+  /** Ports of a routed network, at all addresses or none: the host translates nothing and holds nothing. */
+  function routedBindings(wish: PortWish, { ipv4, ipv6, routed }: PortTargets): PublishedBinding[] {
+    const { protocol, containerPort, hostIp } = wish
+    return routed.flatMap((family) => {
+      const [any, containerIp] = family === 4 ? ['0.0.0.0', ipv4] : ['::', ipv6]
+      if (containerIp === undefined || (hostIp !== '' && hostIp !== any)) return []
+      return [{ protocol, hostIp: any, hostPort: 0, containerPort, containerIp }]
+    })
   }
 
   function portsFor(wish: PortWish, former: readonly PublishedBinding[]): number[] {
@@ -154,12 +184,28 @@ export function createPorts(base: EngineBase): Ports {
 
   function held(sockets: readonly Socket[], published: readonly PublishedBinding[]): HeldPorts {
     const open = new Set(sockets)
+    const relays: { close(): void }[] = []
+    let current = published
+    const targetOf = ({ hostIp, containerPort }: PublishedBinding): RelayTarget => {
+      const now = current.find((other) => other.hostIp === hostIp && other.containerPort === containerPort)
+      return { address: now?.containerIp ?? '', port: containerPort }
+    }
     return {
       published,
       activate() {
-        for (const { fd, listens } of open) if (listens) netns.listen(fd)
+        for (const socket of open) {
+          const { fd, listens, binding } = socket
+          if (listens) netns.listen(fd)
+          if (!listens || !binding.hostIp.includes(':')) continue
+          open.delete(socket)
+          relays.push(startRelay(fd, () => targetOf(binding)))
+        }
+      },
+      retarget(moved) {
+        current = moved
       },
       release() {
+        for (const relay of relays.splice(0)) relay.close()
         for (const { fd } of open) netns.close(fd)
         open.clear()
       },
@@ -176,7 +222,10 @@ export function createPorts(base: EngineBase): Ports {
       }
       try {
         for (const wish of wishes) {
-          const addresses = addressesFor(wish, targets)
+          published.push(...routedBindings(wish, targets))
+          const addresses = addressesFor(wish, targets).filter(
+            ([, containerIp]) => !targets.routed.includes(containerIp.includes(':') ? 6 : 4),
+          )
           if (addresses.length === 0) continue
           let failure: Error | undefined
           let got: ReturnType<typeof bindAll>
@@ -202,14 +251,16 @@ export function createPorts(base: EngineBase): Ports {
       return held(sockets, published)
     },
     reclaim(published, container) {
-      const sockets = published.flatMap((binding) => {
-        try {
-          return bind(binding) ?? []
-        } catch (error) {
-          base.log('warn', 'cannot hold a published port again', { container, binding, error: String(error) })
-          return []
-        }
-      })
+      const sockets = published
+        .filter((binding) => !isRouted(binding))
+        .flatMap((binding) => {
+          try {
+            return bind(binding) ?? []
+          } catch (error) {
+            base.log('warn', 'cannot hold a published port again', { container, binding, error: String(error) })
+            return []
+          }
+        })
       return held(sockets, published)
     },
   }

@@ -3,14 +3,18 @@
  * and sets, so publishing a port is one element, whatever the number of containers.
  *
  *   raw prerouting    what must not even reach NAT: loopback addresses from outside, container addresses from outside
+ *                     (those of routed networks apart, and what trusted interfaces may do)
  *   nat prerouting    published ports, for packets to an address of this host
- *   nat output        the same for the host's own connections, 127.0.0.1 included (needs route_localnet on the bridge)
- *   filter forward    isolation between networks, internal networks
+ *   nat output        the same for the host's own connections, 127.0.0.1 included (needs route_localnet on the bridge);
+ *                     ::1 is the relay's (relay.ts)
+ *   filter forward    isolation between networks, internal networks, published ports of routed networks
  *   nat postrouting   masquerade outwards, and inwards where the answer would not come back to us
  *
  * An accept here does not overrule a drop in another table; doctor tells. Source: man 8 nft, DESIGN.md.
  */
 import type { PublishedBinding } from '../state/networks.ts'
+import { isRelayed, isRouted } from './bindings.ts'
+import type { GatewayMode } from './options.ts'
 
 export interface BridgeRules {
   readonly name: string
@@ -22,8 +26,10 @@ export interface BridgeRules {
   readonly icc: boolean
   /** Connections outwards get this host's address. */
   readonly masquerade: boolean
-  /** Container addresses may be reached from outside without a published port (gateway mode nat-unprotected). */
-  readonly direct: boolean
+  readonly mode4: GatewayMode
+  readonly mode6: GatewayMode
+  /** Interfaces whose neighbours may use published ports at the container's own address. */
+  readonly trusted: readonly string[]
 }
 
 export interface RulesetModel {
@@ -34,7 +40,15 @@ export interface RulesetModel {
 const SET_TYPES = {
   bridges: ['set', 'type ifname'],
   internal: ['set', 'type ifname'],
-  direct: ['set', 'type ifname'],
+  direct4: ['set', 'type ifname'],
+  direct6: ['set', 'type ifname'],
+  routed4: ['set', 'type ifname'],
+  routed6: ['set', 'type ifname'],
+  trusted: ['set', 'type ifname . ifname'],
+  trusted4: ['set', 'type ifname . ipv4_addr; flags interval'],
+  trusted6: ['set', 'type ifname . ipv6_addr; flags interval'],
+  open4: ['set', 'type ipv4_addr . inet_proto . inet_service'],
+  open6: ['set', 'type ipv6_addr . inet_proto . inet_service'],
   within: ['set', 'type ifname . ifname'],
   subnets4: ['set', 'type ipv4_addr; flags interval'],
   subnets6: ['set', 'type ipv6_addr; flags interval'],
@@ -60,6 +74,8 @@ const CHAINS = `
     iifname != "lo" ip daddr 127.0.0.0/8 drop
     iifname "lo" accept
     iifname @bridges accept
+    iifname . ip daddr @trusted4 accept
+    iifname . ip6 daddr @trusted6 accept
     ip daddr @guarded4 drop
     ip6 daddr @guarded6 drop
   }
@@ -78,6 +94,7 @@ const CHAINS = `
 
   chain output {
     type nat hook output priority -100; policy accept;
+    ip6 daddr ::1 return
     fib daddr type local jump publish
   }
 
@@ -89,7 +106,14 @@ const CHAINS = `
     oifname @internal drop
     ct state established,related accept
     oifname @bridges ct status dnat accept
-    iifname != @bridges oifname @direct accept
+    iifname != @bridges oifname @direct4 meta nfproto ipv4 accept
+    iifname != @bridges oifname @direct6 meta nfproto ipv6 accept
+    oifname @routed4 icmp type echo-request accept
+    oifname @routed6 icmpv6 type echo-request accept
+    oifname @routed4 ip daddr . meta l4proto . th dport @open4 accept
+    oifname @routed6 ip6 daddr . meta l4proto . th dport @open6 accept
+    iifname . oifname @trusted ip daddr . meta l4proto . th dport @open4 accept
+    iifname . oifname @trusted ip6 daddr . meta l4proto . th dport @open6 accept
     oifname @bridges drop
     accept
   }
@@ -107,27 +131,43 @@ const CHAINS = `
 const quoted = (name: string): string => `"${name}"`
 const isWildcard = (ip: string): boolean => ip === '0.0.0.0' || ip === '::'
 
-function addBridge(into: Record<SetName, Map<string, string>>, bridge: BridgeRules): void {
+type Filling = Record<SetName, Map<string, string>>
+
+function addBridge(into: Filling, bridge: BridgeRules): void {
   const name = quoted(bridge.name)
   into.bridges.set(name, '')
   if (bridge.internal) into.internal.set(name, '')
-  else if (bridge.direct) into.direct.set(name, '')
   if (bridge.icc) into.within.set(`${name} . ${name}`, '')
-  for (const [subnets, family] of [
-    [bridge.subnets4, 4],
-    [bridge.subnets6, 6],
-  ] as const) {
-    for (const subnet of subnets) {
-      into[`subnets${family}`].set(subnet, '')
-      // unmasqueraded connections get their answers at the container's own address: raw comes too early to tell them
-      if (!bridge.direct && (bridge.masquerade || bridge.internal)) into[`guarded${family}`].set(subnet, '')
-      if (bridge.masquerade && !bridge.internal) into[`masqueraded${family}`].set(subnet, '')
-    }
+  for (const family of [4, 6] as const) addSubnets(into, bridge, family)
+  if (!bridge.internal) for (const device of bridge.trusted) into.trusted.set(`${quoted(device)} . ${name}`, '')
+}
+
+function addSubnets(into: Filling, bridge: BridgeRules, family: 4 | 6): void {
+  const mode = bridge[`mode${family}`]
+  const { internal, masquerade, trusted } = bridge
+  const hides = masquerade && !internal && (mode === 'nat' || mode === 'open')
+  const subnets = bridge[`subnets${family}`]
+  if (!internal && subnets.length > 0) {
+    if (mode === 'open') into[`direct${family}`].set(quoted(bridge.name), '')
+    if (mode === 'routed') into[`routed${family}`].set(quoted(bridge.name), '')
+  }
+  for (const subnet of subnets) {
+    into[`subnets${family}`].set(subnet, '')
+    // unmasqueraded connections get their answers at the container's own address: raw comes too early to tell them
+    if (internal || (mode === 'nat' && masquerade)) into[`guarded${family}`].set(subnet, '')
+    if (hides) into[`masqueraded${family}`].set(subnet, '')
+    if (!internal) for (const device of trusted) into[`trusted${family}`].set(`${quoted(device)} . ${subnet}`, '')
   }
 }
 
-function addPort(into: Record<SetName, Map<string, string>>, binding: PublishedBinding): void {
+const isLoopback = (ip: string): boolean => ip === '::1' || ip.startsWith('127.')
+
+/** `open`: some network lets published ports be reached at the container's own address. */
+function addPort(into: Filling, binding: PublishedBinding, open: boolean): void {
   const family = binding.containerIp.includes(':') ? 6 : 4
+  if (open && !isLoopback(binding.hostIp))
+    into[`open${family}`].set(`${binding.containerIp} . ${binding.protocol} . ${binding.containerPort}`, '')
+  if (isRouted(binding) || isRelayed(binding) || binding.hostIp === '::1') return
   const service = `${binding.protocol} . ${binding.hostPort}`
   const target = `${binding.containerIp} . ${binding.containerPort}`
   if (isWildcard(binding.hostIp)) into[`ports${family}`].set(service, target)
@@ -136,12 +176,10 @@ function addPort(into: Record<SetName, Map<string, string>>, binding: PublishedB
 
 /** What the sets and maps of the table hold. */
 export function toElements(model: RulesetModel): Elements {
-  const elements = Object.fromEntries(SET_NAMES.map((name) => [name, new Map<string, string>()])) as Record<
-    SetName,
-    Map<string, string>
-  >
+  const elements = Object.fromEntries(SET_NAMES.map((name) => [name, new Map<string, string>()])) as Filling
   for (const bridge of model.bridges) addBridge(elements, bridge)
-  for (const binding of model.published) addPort(elements, binding)
+  const open = elements.trusted.size + elements.routed4.size + elements.routed6.size > 0
+  for (const binding of model.published) addPort(elements, binding, open)
   return elements
 }
 

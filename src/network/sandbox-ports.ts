@@ -10,20 +10,29 @@ import type { HeldPorts, PortTargets } from './ports.ts'
 export function portTargets(attachments: readonly Attachment[]): PortTargets {
   const four = electGateway(attachments, 4)
   const six = electGateway(attachments, 6)
+  const options4 = parseBridgeOptions(four?.network.options ?? {})
+  const options6 = parseBridgeOptions(six?.network.options ?? {})
   return {
     ipv4: bare(four?.endpoint.ipv4),
     ipv6: bare(six?.endpoint.ipv6),
-    defaultHostIp: four === undefined ? '0.0.0.0' : parseBridgeOptions(four.network.options).hostBindingIpv4,
+    defaultHostIp: options4.hostBindingIpv4,
+    routed: [
+      ...(options4.mode4 === 'routed' ? ([4] as const) : []),
+      ...(options6.mode6 === 'routed' ? ([6] as const) : []),
+    ],
   }
 }
 
-/** Holds a host port for each wish of the record. @throws ConflictError PORT_ALLOCATED */
+/** Holds a host port for each wish of the record, the one it had if it may choose. @throws ConflictError PORT_ALLOCATED */
 export function reservePorts(
   { registry, ports }: NetworkParts,
   record: SandboxRecord,
   attachments: readonly Attachment[],
 ): HeldPorts {
   const wishes = parsePortWishes(record)
-  const former = registry.formerPorts(record.containerId)
-  return ports.reserve(wishes, portTargets(attachments), () => registry.bindings(), former)
+  const former = record.published.length > 0 ? record.published : registry.formerPorts(record.containerId)
+  const others = function* () {
+    for (const [name, binding] of registry.bindings()) if (name !== record.containerName) yield [name, binding] as const
+  }
+  return ports.reserve(wishes, portTargets(attachments), others, former)
 }

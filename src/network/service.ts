@@ -35,7 +35,7 @@ function rulesetModel(registry: Registry): RulesetModel {
       .filter((network) => hasBridge(registry, network))
       .map((network) => {
         const subnets = network.pools.map((pool) => pool.subnet)
-        const { icc, masquerade, direct } = parseBridgeOptions(network.options)
+        const { icc, masquerade, mode4, mode6, trusted } = parseBridgeOptions(network.options)
         return {
           name: network.bridge,
           subnets4: subnets.filter((subnet) => !subnet.includes(':')),
@@ -43,7 +43,9 @@ function rulesetModel(registry: Registry): RulesetModel {
           internal: network.internal,
           icc,
           masquerade,
-          direct,
+          mode4,
+          mode6,
+          trusted,
         }
       }),
     published: [...registry.bindings()].map(([, binding]) => binding),

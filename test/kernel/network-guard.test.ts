@@ -168,3 +168,98 @@ test('IPv6: published at all addresses and at one, hairpin, masquerade, and no w
   assert.equal(await harness.connect(lan, gateway, 7600), undefined)
   await harness.service.closeSandbox(harness.idOf(10))
 })
+
+test('gateway mode routed: published ports at the container’s own address, nothing else, and no translation', async () => {
+  const modes = {
+    'com.docker.network.bridge.gateway_mode_ipv4': 'routed',
+    'com.docker.network.bridge.gateway_mode_ipv6': 'routed',
+  }
+  await harness.service.create({ Name: 'straight', EnableIPv6: true, Options: modes })
+  const web = await harness.open(11, {
+    endpoints: { straight: {} },
+    portBindings: { '80/tcp': [{ HostPort: '8090' }] },
+  })
+  const other = await harness.open(12, { endpoints: { app: {} } })
+  const { IPAddress: four = '', GlobalIPv6Address: six = '' } = web.endpoints['straight'] ?? {}
+  assert.deepEqual(web.ports, {
+    '80/tcp': [
+      { HostIp: '0.0.0.0', HostPort: '' },
+      { HostIp: '::', HostPort: '' },
+    ],
+  })
+  for (const port of [80, 81]) {
+    harness.serveTcp(web.netnsPath, port, 'web')
+    harness.serveTcp(web.netnsPath, port, 'web', '::')
+  }
+  assert.equal(await harness.connect(lan, four, 80), 'web from 10.77.0.2')
+  assert.equal(await harness.connect(lan, six, 80), 'web from fd77::2')
+  assert.equal(await harness.connect(other.netnsPath, four, 80), `web from ${addressOn(other, 'app')}`)
+  assert.match((await harness.connect(undefined, four, 81)) ?? '', /^web/)
+  assert.equal(await harness.connect(lan, four, 81), undefined)
+  assert.equal(await harness.connect(lan, six, 81), undefined)
+  assert.equal(await harness.connect(other.netnsPath, four, 81), undefined)
+  assert.equal(await harness.connect(undefined, '127.0.0.1', 8090), undefined)
+  assert.match(await harness.run(lan, 'busybox', 'ping', '-c1', '-W1', four), /1 packets received/)
+  harness.serveTcp(lan, 8100, 'lan')
+  assert.equal(await harness.connect(web.netnsPath, '10.77.0.2', 8100), `lan from ${four}`)
+  for (const n of [11, 12]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('trusted interfaces: their neighbours use published ports at the container’s own address; loopback ones stay home', async () => {
+  await harness.service.create({
+    Name: 'trusting',
+    Options: { 'com.docker.network.bridge.trusted_host_interfaces': 'wan0' },
+  })
+  const web = await harness.open(13, {
+    endpoints: { trusting: {} },
+    portBindings: { '80/tcp': [{ HostPort: '8091' }], '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '8092' }] },
+  })
+  for (const port of [80, 81, 82]) harness.serveTcp(web.netnsPath, port, 'web')
+  const address = addressOn(web, 'trusting')
+  assert.equal(await harness.connect(lan, address, 80), 'web from 10.77.0.2')
+  assert.equal(await harness.connect(lan, '10.77.0.1', 8091), 'web from 10.77.0.2')
+  for (const port of [81, 82]) assert.equal(await harness.connect(lan, address, port), undefined)
+  await harness.service.closeSandbox(harness.idOf(13))
+})
+
+test('gateway mode isolated: the host has no address there, its containers still have each other', async () => {
+  const modes = { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' }
+  await assert.rejects(harness.service.create({ Name: 'island', Options: modes }), { code: 'INVALID_NETWORK_OPTION' })
+  await harness.service.create({ Name: 'island', Internal: true, Options: modes })
+  const one = await harness.open(14, { endpoints: { island: {} } })
+  const two = await harness.open(15, { endpoints: { island: {} } })
+  const { IPAM } = await harness.service.inspect('island')
+  const gateway = IPAM.Config?.[0]?.Gateway ?? ''
+  assert.ok(!harness.host.links.addresses().some(({ address }) => address.startsWith(`${gateway}/`)))
+  harness.serveTcp(one.netnsPath, 80, 'one')
+  assert.equal(
+    await harness.connect(two.netnsPath, addressOn(one, 'island'), 80),
+    `one from ${addressOn(two, 'island')}`,
+  )
+  for (const n of [14, 15]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('a container cannot speak under an address that is not of its network', async () => {
+  const received: string[] = []
+  const socket = createSocket('udp4').unref()
+  socket.on('message', (message, from) => received.push(`${from.address} ${message.toString().trim()}`))
+  socket.bind({ fd: harness.host.netns.inside(lan, () => harness.host.netns.bindUdp('0.0.0.0', 9)) })
+  const liar = await harness.open(16, { endpoints: { app: {} } })
+  const victim = await harness.open(17, { endpoints: { six: {} } })
+  // a neighbour's address, a container's of another network
+  for (const address of ['10.77.0.99', addressOn(victim, 'six')]) {
+    await harness.run(liar.netnsPath, 'ip', 'addr', 'add', `${address}/32`, 'dev', 'lo')
+    harness.host.netns.inside(liar.netnsPath, () => {
+      const fd = harness.host.netns.bindUdp(address, 0)
+      const forged = createSocket('udp4')
+      forged.bind({ fd })
+      forged.send('forged', 9, '10.77.0.2', () => forged.close())
+    })
+  }
+  await harness.run(liar.netnsPath, 'bash', '-c', 'echo honest > /dev/udp/10.77.0.2/9')
+  const deadline = Date.now() + 2000
+  while (received.length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.deepEqual(received, ['10.77.0.1 honest'])
+  socket.close()
+  for (const n of [16, 17]) await harness.service.closeSandbox(harness.idOf(n))
+})

@@ -43,6 +43,8 @@ export interface Harness {
   idOf(n: number): string
   /** A TCP server inside the namespace that says "NAME from CLIENT-ADDRESS" and hangs up. */
   serveTcp(netnsPath: string, port: number, name: string, address?: string): void
+  /** A TCP server inside the namespace that sends back what it gets. */
+  echoTcp(netnsPath: string, port: number): void
   /** A UDP server that answers "NAME from CLIENT-ADDRESS". */
   serveUdp(netnsPath: string, port: number, name: string): void
   /** What the server said; undefined when there was no connection. Undefined namespace: from the host. */
@@ -134,6 +136,11 @@ export async function createHarness(): Promise<Harness> {
         socket.end(`${name} from ${socket.remoteAddress}\n`)
       })
       server.listen({ fd: netns.inside(netnsPath, () => netns.listenTcp(address, port)) })
+      closers.push(() => server.close())
+    },
+    echoTcp(netnsPath, port) {
+      const server = createServer({ allowHalfOpen: true }, (socket) => socket.on('error', () => {}).pipe(socket))
+      server.listen({ fd: netns.inside(netnsPath, () => netns.listenTcp('0.0.0.0', port)) })
       closers.push(() => server.close())
     },
     serveUdp(netnsPath, port, name) {

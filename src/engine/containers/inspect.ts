@@ -130,7 +130,10 @@ function toPorts({ document, sandbox }: ContainerView): PublishedPort[] {
     const base = { PrivatePort: Number(port), Type: type as PublishedPort['Type'] }
     const bindings = sandbox.ports[key] ?? []
     if (bindings.length === 0) return [base]
-    return bindings.map(({ HostIp, HostPort }) => Object.assign({ IP: HostIp, PublicPort: Number(HostPort) }, base))
+    return bindings.map(({ HostIp, HostPort }) =>
+      // a port of a routed network is reached at the container's own address: no port of the host stands for it
+      HostPort === '' ? base : Object.assign({ IP: HostIp, PublicPort: Number(HostPort) }, base),
+    )
   })
 }
 

@@ -11,7 +11,10 @@ test('defaults', () => {
     icc: true,
     masquerade: true,
     hostBindingIpv4: '0.0.0.0',
-    direct: false,
+    mode4: 'nat',
+    mode6: 'nat',
+    trusted: [],
+    inhibitIpv4: false,
   })
 })
 
@@ -23,6 +26,9 @@ test('what users set', () => {
     [`${NET}bridge.enable_ip_masquerade`]: '0',
     [`${NET}bridge.host_binding_ipv4`]: '127.0.0.1',
     [`${NET}bridge.gateway_mode_ipv4`]: 'nat-unprotected',
+    [`${NET}bridge.gateway_mode_ipv6`]: 'routed',
+    [`${NET}bridge.trusted_host_interfaces`]: 'wg0:eth1',
+    [`${NET}bridge.inhibit_ipv4`]: 'true',
   })
   assert.deepEqual(options, {
     bridgeName: 'br-app',
@@ -30,7 +36,10 @@ test('what users set', () => {
     icc: false,
     masquerade: false,
     hostBindingIpv4: '127.0.0.1',
-    direct: true,
+    mode4: 'open',
+    mode6: 'routed',
+    trusted: ['wg0', 'eth1'],
+    inhibitIpv4: true,
   })
 })
 
@@ -41,7 +50,9 @@ for (const [key, value, code] of [
   ['driver.mtu', 'many', 'INVALID_NETWORK_OPTION'],
   ['bridge.enable_icc', 'perhaps', 'INVALID_NETWORK_OPTION'],
   ['bridge.host_binding_ipv4', 'localhost', 'INVALID_NETWORK_OPTION'],
-  ['bridge.gateway_mode_ipv4', 'routed', 'UNSUPPORTED'],
+  ['bridge.gateway_mode_ipv4', 'bridged', 'INVALID_NETWORK_OPTION'],
+  ['bridge.gateway_mode_ipv6', 'constructor', 'INVALID_NETWORK_OPTION'],
+  ['bridge.trusted_host_interfaces', 'eth0:"; drop', 'INVALID_NETWORK_OPTION'],
 ] as const)
   test(`refused: ${key}=${value}`, () => assert.throws(() => parseBridgeOptions({ [NET + key]: value }), { code }))
 

@@ -20,7 +20,9 @@ const bridge = (name: string, subnet: string, more: Partial<BridgeRules> = {}): 
   internal: false,
   icc: true,
   masquerade: true,
-  direct: false,
+  mode4: 'nat',
+  mode6: 'nat',
+  trusted: [],
   ...more,
 })
 
@@ -44,7 +46,7 @@ const MODELS: Readonly<Record<string, RulesetModel>> = {
       bridge('mc3fa-00000001', '172.18.0.0/24'),
       bridge('mc3fa-00000002', '172.18.1.0/24', { internal: true }),
       bridge('mc3fa-00000003', '172.18.2.0/24', { icc: false, masquerade: false }),
-      bridge('mc3fa-00000004', '172.18.3.0/24', { direct: true, subnets6: ['fd3f:a9c1::/64'] }),
+      bridge('mc3fa-00000004', '172.18.3.0/24', { mode4: 'open', subnets6: ['fd3f:a9c1::/64'] }),
     ],
     published: [
       port('0.0.0.0', 53, '172.18.0.2', { protocol: 'udp', containerPort: 53 }),
@@ -55,6 +57,62 @@ const MODELS: Readonly<Record<string, RulesetModel>> = {
     ],
   },
 }
+
+/** One network for each mix of options, with the ports that a container of it publishes at 8080 and, loopback only, at 8081. */
+const MIXES: Readonly<Record<string, Partial<BridgeRules>>> = {
+  plain: {},
+  'no-icc': { icc: false },
+  'no-masquerade': { masquerade: false },
+  'no-icc-no-masquerade': { icc: false, masquerade: false },
+  internal: { internal: true },
+  'internal-no-icc': { internal: true, icc: false },
+  isolated: { internal: true, mode4: 'isolated', mode6: 'isolated' },
+  unprotected: { mode4: 'open', mode6: 'open' },
+  'unprotected-no-masquerade': { mode4: 'open', mode6: 'open', masquerade: false },
+  routed: { mode4: 'routed', mode6: 'routed' },
+  'routed-ipv6-only': { mode6: 'routed' },
+  'routed-no-icc': { mode4: 'routed', mode6: 'routed', icc: false },
+  trusted: { trusted: ['wg0'] },
+  'trusted-no-masquerade': { trusted: ['wg0', 'eth1'], masquerade: false },
+  'ipv4-only': { subnets6: [] },
+  'ipv6-only': { subnets4: [] },
+  'two-subnets': { subnets4: ['172.18.0.0/24', '172.19.0.0/24'] },
+}
+
+function mixModel(more: Partial<BridgeRules>): RulesetModel {
+  const rules = bridge('mc3fa-00000001', '172.18.0.0/24', { subnets6: ['fd3f:a9c1::/64'], ...more })
+  const published = (any: string, loopback: string, containerIp: string, mode: BridgeRules['mode4']) =>
+    mode === 'routed'
+      ? [port(any, 0, containerIp)]
+      : [port(any, 8080, containerIp), port(loopback, 8081, containerIp, { containerPort: 81 })]
+  return {
+    bridges: [rules],
+    published: rules.internal
+      ? []
+      : [
+          ...(rules.subnets4.length > 0 ? published('0.0.0.0', '127.0.0.1', '172.18.0.2', rules.mode4) : []),
+          ...(rules.subnets6.length > 0 ? published('::', '::1', 'fd3f:a9c1::2', rules.mode6) : []),
+          // a relayed port, which is none of the kernel's
+          ...(rules.subnets6.length === 0 ? [port('::', 8080, '172.18.0.2')] : []),
+        ],
+  }
+}
+
+/** The sets that hold something: the chains are the same in every table. */
+function formatElements(model: RulesetModel): string {
+  return Object.entries(toElements(model))
+    .filter(([, elements]) => elements.size > 0)
+    .map(([name, elements]) => {
+      const texts = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`))
+      return `  ${name.padEnd(14)}${texts.toSorted().join(', ')}\n`
+    })
+    .join('')
+}
+
+test('what each mix of options puts into the sets', (t) => {
+  const text = Object.entries(MIXES).map(([name, more]) => `${name}\n${formatElements(mixModel(more))}`)
+  t.assert.fileSnapshot(text.join('\n'), new URL('mixes.txt', GOLDEN).pathname, { serializers: [String] })
+})
 
 for (const [name, model] of Object.entries(MODELS))
   test(`the table: ${name}`, (t) => {
@@ -79,7 +137,8 @@ test('applied in turn, a delta gives the other model', () => {
     internal: fc.boolean(),
     icc: fc.boolean(),
     masquerade: fc.boolean(),
-    direct: fc.boolean(),
+    mode4: fc.constantFrom('nat', 'open', 'routed', 'isolated'),
+    trusted: fc.constantFrom([], ['wg0'], ['wg0', 'eth1']),
   })
   const aPort = fc.record({ hostPort: fc.integer({ min: 1, max: 5 }), ip: fc.constantFrom('0.0.0.0', '127.0.0.1') })
   const model = fc
