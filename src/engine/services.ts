@@ -156,11 +156,18 @@ export interface NetworkService {
   shutdown(): Promise<void>
 }
 
+/** What LogConfig.Type may be. */
+export const LOG_DRIVERS = ['json-file', 'local', 'none', 'journald', 'syslog'] as const
+export type LogDriver = (typeof LOG_DRIVERS)[number]
+export const DEFAULT_LOG_DRIVER = 'json-file'
+
 export interface LogOptions {
   readonly stdout: boolean
   readonly stderr: boolean
   readonly follow: boolean
   readonly timestamps: boolean
+  /** Each line with the container's log attributes (labels, env). */
+  readonly details?: boolean
   /** Undefined: all. */
   readonly tail: number | undefined
   /** Unix milliseconds. */

@@ -33,6 +33,7 @@ function toLogOptions({ query }: ApiRequest, nowMs: number): LogOptions {
     stderr,
     follow: query.flag('follow'),
     timestamps: query.flag('timestamps'),
+    details: query.flag('details'),
     // as dockerd: what is no number of lines means all
     tail: tail !== undefined && /^\d{1,12}$/.test(tail) ? Number(tail) : undefined,
     sinceMs: since === undefined || since === '0' ? undefined : parseTimeMs(since, nowMs),

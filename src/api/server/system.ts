@@ -3,6 +3,7 @@ import type { Answer } from './answer.ts'
 import { ok } from './answer.ts'
 import type { ApiContext, HostFacts } from './context.ts'
 import type { Routes } from './router.ts'
+import { DEFAULT_LOG_DRIVER, LOG_DRIVERS } from '../../engine/services.ts'
 import { API_VERSION, MIN_API_VERSION, type EngineStatus, type VersionResponse } from '../types/index.ts'
 
 const PING_HEADERS = {
@@ -72,7 +73,7 @@ async function toInfo(context: ApiContext): Promise<object> {
     Driver: 'overlay2',
     DriverStatus: [],
     DockerRootDir: config.paths.root,
-    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['k8s-file'] },
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: LOG_DRIVERS },
     MemoryLimit: true,
     SwapLimit: true,
     PidsLimit: true,
@@ -82,7 +83,7 @@ async function toInfo(context: ApiContext): Promise<object> {
     CpuCfsQuota: true,
     IPv4Forwarding: engine.host.files.readTextSync('/proc/sys/net/ipv4/ip_forward')?.trim() === '1',
     Debug: false,
-    LoggingDriver: 'k8s-file',
+    LoggingDriver: DEFAULT_LOG_DRIVER,
     CgroupDriver: 'cgroupfs',
     CgroupVersion: facts.cgroupLayout === 'v2' ? '2' : '1',
     NEventsListener: 0,

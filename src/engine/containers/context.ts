@@ -3,6 +3,7 @@ import type { EngineBase } from '../context.ts'
 import type { ImageService, LayerService, NetworkService, VolumeService } from '../services.ts'
 import type { Cgroups } from '../cgroups/cgroups.ts'
 import type { Runtimes } from '../runtime/choose.ts'
+import type { LogKeeper } from './logs/keeper.ts'
 import type { Machine } from './machine.ts'
 import type { Rubbish } from './rubbish.ts'
 import type { Container, ContainerStore } from './store.ts'
@@ -24,6 +25,7 @@ export interface Platform {
 export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly store: ContainerStore
   readonly rubbish: Rubbish
+  readonly logKeeper: LogKeeper
   platform(): Promise<Platform>
   /** Compiled filters by the hash of their list. */
   readonly compiledFilters: Map<string, string | undefined>

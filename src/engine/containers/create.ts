@@ -14,6 +14,8 @@ import { toOciResources } from '../cgroups/limits.ts'
 import { publish, type ContainersContext } from './context.ts'
 import { parseExtraHost } from './etc-files.ts'
 import { checkPlatform } from './image-platform.ts'
+import { logTag } from './logs/attributes.ts'
+import { parseLogConfig } from './logs/log-config.ts'
 import { expandDevice } from './machine.ts'
 import { commandLine, mergeConfig } from './merge-config.ts'
 import { planMounts, type MountWish } from './mount-plan.ts'
@@ -30,8 +32,6 @@ import { checkedName } from './store.ts'
 import { parseUserSpec } from './user.ts'
 import { subpathSource } from './volume-subpath.ts'
 
-const LOG_DRIVERS = new Set(['', 'json-file', 'local', 'k8s-file', 'none'])
-
 function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
   const name = policy?.Name ?? ''
   if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(name))
@@ -44,20 +44,14 @@ function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): 
     throw new InvalidRequestError("can't create 'AutoRemove' container with restart policy")
 }
 
-function checkLogConfig({ LogConfig: log }: HostConfig): void {
-  if (!LOG_DRIVERS.has(log?.Type ?? ''))
-    throw new InvalidRequestError(`logging driver ${JSON.stringify(log?.Type)} is not supported`, {
-      hint: 'known: json-file, local, none',
-    })
-}
-
 /** Everything that can be known to be wrong without making anything. */
 async function validate(context: ContainersContext, document: ContainerDocument, warn: (text: string) => void) {
   const { config, hostConfig } = document
   const { machine, cgroups, runtimes } = await context.platform()
   checkHostname(config)
   checkRestartPolicy(hostConfig)
-  checkLogConfig(hostConfig)
+  parseLogConfig(hostConfig.LogConfig)
+  logTag(document)
   parseUserSpec(config.User ?? '')
   if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal)
   const directory = config.WorkingDir ?? ''

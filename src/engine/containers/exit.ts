@@ -92,6 +92,7 @@ export async function finishLocked(context: ContainersContext, container: Contai
   if (run === undefined) return
   const { cgroups } = await context.platform()
   const oomKilled = cgroups.oomKills(run.cgroupPath) > 0
+  context.logKeeper.unwatch(container.id)
   container.health?.stop()
   container.health = undefined
   const { document } = container

@@ -40,6 +40,7 @@ async function adopt(context: ContainersContext, container: Container): Promise<
   const { machine } = await context.platform()
   if (!isAlive(context, container, machine.bootId)) return false
   await resumeStart(context, container)
+  context.logKeeper.watch(container)
   container.health = startHealthMonitor(context, container, { resume: true })
   container.health?.pause(container.document.state.status === 'paused')
   return true

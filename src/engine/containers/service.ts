@@ -16,6 +16,7 @@ import { handleExit, watchExits } from './exit.ts'
 import { createFilter, wantsAll } from './filters.ts'
 import { containerFolder } from './folders.ts'
 import { toInspect, toSummary, type ContainerView } from './inspect.ts'
+import { createLogKeeper } from './logs/keeper.ts'
 import { streamLogs } from './logs/stream.ts'
 import { readMachine } from './machine.ts'
 import { isAlive, recoverContainers } from './recovery.ts'
@@ -46,6 +47,7 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     ...dependencies,
     store,
     rubbish: createRubbish(base),
+    logKeeper: createLogKeeper(base),
     compiledFilters: new Map(),
     closing: new AbortController(),
     platform: () => (platform ??= openPlatform(base)),
@@ -229,6 +231,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
       watcher?.[Symbol.dispose]()
       watcher = undefined
       await context.rubbish.empty()
+      context.logKeeper.close()
       const { runtimes, cgroups } = await context.platform()
       await runtimes.close()
       if (store.all().every(({ run }) => run === undefined)) await cgroups.removeParent()

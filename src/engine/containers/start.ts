@@ -12,7 +12,7 @@ import type { Sandbox } from '../services.ts'
 import { publish, type ContainersContext, type Platform } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { startHealthMonitor } from './health.ts'
-import { logMaxBytes } from './log-config.ts'
+import { logDriver } from './logs/log-config.ts'
 import { parseSharing, sandboxRequest } from './network-mode.ts'
 import { prepareSpec } from './prepare-spec.ts'
 import { SIGKILL } from './signals.ts'
@@ -77,8 +77,7 @@ async function createProcess(
     pid = await createWithConmon(requireProgram(host, 'conmon', 'conmon'), runtime, {
       containerId: id,
       bundle: folder.bundle,
-      logPath: document.hostConfig.LogConfig?.Type === 'none' ? undefined : folder.log,
-      logMaxBytes: logMaxBytes(document.hostConfig),
+      logPath: logDriver(document.hostConfig.LogConfig?.Type) === 'none' ? undefined : folder.log,
       exitFolder: context.config.paths.exits,
       containerPidFile: folder.pidFile,
       conmonPidFile: folder.conmonPidFile,
@@ -175,6 +174,7 @@ export async function startLocked(context: ContainersContext, container: Contain
       context.log('error', 'cannot undo a failed start', { container: container.id, error: String(error.error) })
     throw failure
   }
+  context.logKeeper.watch(container)
   container.health = startHealthMonitor(context, container)
   publish(context, container, 'start')
 }

@@ -11,10 +11,8 @@ import type { OciRuntime } from './runtime.ts'
 export interface ConmonRequest {
   readonly containerId: string
   readonly bundle: string
-  /** Undefined: the output is dropped. */
+  /** Undefined: the output is dropped. No limit: at one conmon would start the file anew, and lose the old one. */
   readonly logPath: string | undefined
-  /** 0: no limit. At the limit conmon starts the file anew. */
-  readonly logMaxBytes: number
   readonly exitFolder: string
   readonly containerPidFile: string
   readonly conmonPidFile: string
@@ -27,7 +25,7 @@ const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** PURE */
 export function conmonArgv(conmonPath: string, runtime: OciRuntime, request: ConmonRequest): string[] {
-  const { containerId, bundle, logPath, logMaxBytes } = request
+  const { containerId, bundle, logPath } = request
   const logTarget = logPath === undefined ? 'null:' : `k8s-file:${logPath}`
   const options: readonly (readonly [string, string])[] = [
     ['--api-version', '1'],
@@ -43,7 +41,6 @@ export function conmonArgv(conmonPath: string, runtime: OciRuntime, request: Con
     ['--conmon-pidfile', request.conmonPidFile],
     ['--log-path', logTarget],
     ['--log-level', 'error'],
-    ...(logMaxBytes > 0 ? [['--log-size-max', String(logMaxBytes)] as const] : []),
   ]
   return [
     conmonPath,

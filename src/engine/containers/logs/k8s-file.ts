@@ -1,13 +1,9 @@
 /**
- * PURE: conmon's log lines ("2026-11-21T12:00:00.123456789+00:00 stdout F text") to the frames of the Docker API.
- * Written for speed: one pass over the bytes, one output buffer a chunk (output is never longer than its input).
- * Source: kubernetes/design-proposals cri-logging; Engine API ContainerAttach (stream format).
+ * PURE: conmon's log lines to the frames of the Docker API. Written for speed: one pass over the bytes, one output buffer
+ * a chunk. Source: k8s-line.ts; Engine API ContainerAttach (stream format), ContainerLogs (timestamps, details).
  */
+import { AFTER_STAMP_BYTES, stampLength, stampMs, stampText, utcStamp } from './k8s-line.ts'
 
-/** Everything before the text when the time stamp has conmon's usual 35 bytes. */
-const USUAL_STAMP_BYTES = 35
-const AFTER_STAMP_BYTES = ' stdout F '.length
-const SPACE = 0x20
 const NEWLINE = 0x0a
 const LETTER_O = 0x6f
 const FULL = 0x46
@@ -25,6 +21,8 @@ export interface FrameOptions {
   readonly raw: boolean
   readonly sinceMs: number | undefined
   readonly untilMs: number | undefined
+  /** Stands before each line, after the time stamp: "env=prod,service=web ". */
+  readonly details?: string | undefined
 }
 
 export interface Framer {
@@ -32,33 +30,33 @@ export interface Framer {
   push(chunk: Buffer): { readonly output: Buffer; readonly consumed: number; readonly isPast: boolean }
 }
 
-function stampLength(chunk: Buffer, start: number): number {
-  if (chunk[start + USUAL_STAMP_BYTES] === SPACE) return USUAL_STAMP_BYTES
-  return chunk.indexOf(SPACE, start) - start
+function countLines(chunk: Buffer): number {
+  let count = 0
+  for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) count += 1
+  return count
 }
 
-function stampMs(chunk: Buffer, start: number, length: number): number {
-  return Date.parse(chunk.toString('latin1', start, start + length))
-}
-
-/** Docker's form, in UTC: 30 bytes and a blank. */
-function utcStamp(chunk: Buffer, start: number, length: number): string {
-  const text = chunk.toString('latin1', start, start + length)
-  if (text.endsWith('+00:00')) return `${text.slice(0, -6)}Z `
-  const fraction = /\.\d+/.exec(text)?.[0] ?? ''
-  const seconds = new Date(Date.parse(text)).toISOString().slice(0, 19)
-  return `${seconds}${fraction}Z `
+/** True when all whole lines of the chunk are older: they need not be looked at one by one. */
+function isOlder(chunk: Buffer, sinceMs: number): boolean {
+  const end = chunk.lastIndexOf(NEWLINE)
+  const start = end <= 0 ? 0 : chunk.lastIndexOf(NEWLINE, end - 1) + 1
+  const length = stampLength(chunk, start)
+  return end > 0 && length > 0 && start + length < end && stampMs(chunk, start, length) < sinceMs
 }
 
 export function createFramer(options: FrameOptions): Framer {
   const { timestamps, raw, untilMs } = options
   let { sinceMs } = options
+  const details = Buffer.from(options.details ?? '')
   /** The last entry of the stream had no end of line: this one goes on with it. */
   const isContinued = [false, false, false]
 
   return {
     push(chunk) {
-      const output = Buffer.allocUnsafe(chunk.length)
+      if (sinceMs !== undefined && isOlder(chunk, sinceMs))
+        return { output: chunk.subarray(0, 0), consumed: chunk.lastIndexOf(NEWLINE) + 1, isPast: false }
+      // without details the output is never longer than the input
+      const output = Buffer.allocUnsafe(chunk.length + (details.length === 0 ? 0 : countLines(chunk) * details.length))
       let written = 0
       let frameStart = -1
       let frameStream = 0
@@ -78,7 +76,8 @@ export function createFramer(options: FrameOptions): Framer {
           continue
         }
         if (sinceMs !== undefined) {
-          if (stampMs(chunk, start, length) < sinceMs) {
+          // no number (a torn write) is older too
+          if (!(stampMs(chunk, start, length) >= sinceMs)) {
             start = end + 1
             continue
           }
@@ -100,8 +99,11 @@ export function createFramer(options: FrameOptions): Framer {
               written += HEADER_BYTES
             }
           }
-          if (timestamps && isContinued[stream] !== true)
-            written += output.write(utcStamp(chunk, start, length), written, 'latin1')
+          if (isContinued[stream] !== true) {
+            if (timestamps)
+              written += output.write(`${utcStamp(stampText(chunk, start, length))} `, written, 'latin1')
+            if (details.length > 0) written += details.copy(output, written)
+          }
           written += chunk.copy(output, written, text, isFull ? end + 1 : end)
         }
         isContinued[stream] = !isFull

@@ -1,35 +1,31 @@
 /**
  * A container's log as a stream: what is there, then (following) what comes, until the container has ended for good, is
- * removed, or the reader leaves. Reading waits for the sink.
+ * removed, or the reader leaves; over rotations. Reading waits for the sink.
  */
 import type { Writable } from 'node:stream'
-import type { FileHandle } from '../../../host/host.ts'
 import { InvalidRequestError, errnoOf } from '../../../errors.ts'
 import type { LogOptions } from '../../services.ts'
 import type { ContainersContext } from '../context.ts'
 import { containerFolder } from '../folders.ts'
 import { NEVER } from '../../../state/containers.ts'
 import type { Container } from '../store.ts'
+import { detailsText } from './attributes.ts'
+import { openCursor, type LogCursor, type LogPosition, type LogStart } from './cursor.ts'
 import { createFramer, type Framer } from './k8s-file.ts'
-import { tailOffset } from './tail.ts'
+import { isReadable, logDriver } from './log-config.ts'
+import { listLog } from './store.ts'
 
 const CHUNK_BYTES = 512 * 1024
 /** conmon's lines are at most 8 KiB and a stamp; more without an end of line is no log of conmon's. */
 const MAX_LINE_BYTES = 64 * 1024
+const LINE_END = Buffer.from('\n')
 const POLL_MS = 1000
 
-interface Reader {
-  file: FileHandle
-  offset: number
-}
-
-async function openLog(context: ContainersContext, path: string): Promise<FileHandle | undefined> {
-  try {
-    return await context.host.files.open(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+interface Output {
+  readonly cursor: LogCursor
+  readonly framer: Framer
+  readonly sink: Writable
+  readonly signal: AbortSignal
 }
 
 /** False when the sink was closed. */
@@ -48,21 +44,39 @@ async function write(sink: Writable, output: Buffer, signal: AbortSignal): Promi
   return !sink.destroyed && !signal.aborted
 }
 
-/** Everything up to the present end of the file. False: no more is wanted. */
-async function pump(reader: Reader, framer: Framer, sink: Writable, signal: AbortSignal): Promise<boolean> {
+/** The first half of a line whose rest never came, as the disk was full. */
+async function writeTorn({ framer, sink, signal }: Output, torn: Buffer): Promise<boolean> {
+  const { output } = framer.push(Buffer.concat([torn, LINE_END]))
+  return write(sink, output, signal)
+}
+
+/** Everything up to the present end of the file, or to `end`. False: no more is wanted. */
+async function pump(to: Output, isClosed: boolean, end: LogPosition | undefined): Promise<boolean> {
+  const { cursor, framer, sink, signal } = to
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   while (!signal.aborted) {
-    const { bytesRead } = await reader.file.read(buffer, 0, CHUNK_BYTES, reader.offset)
+    const left = end?.file === cursor.position.file ? end.offset - cursor.position.offset : CHUNK_BYTES
+    const bytesRead = left <= 0 ? 0 : await cursor.read(left < CHUNK_BYTES ? buffer.subarray(0, left) : buffer)
     if (bytesRead === 0) return true
     const { output, consumed, isPast } = framer.push(buffer.subarray(0, bytesRead))
     if (!(await write(sink, output, signal)) || isPast) return false
-    if (consumed === 0) {
-      if (bytesRead < MAX_LINE_BYTES) return true // half a line: the rest is still to come
-      reader.offset += bytesRead
-    }
-    reader.offset += consumed
+    cursor.advance(consumed)
+    if (consumed > 0) continue
+    if (bytesRead < MAX_LINE_BYTES && !isClosed) return true // half a line: the rest is still to come
+    if (!(await writeTorn(to, buffer.subarray(0, bytesRead)))) return false
+    cursor.advance(bytesRead)
   }
   return false
+}
+
+/** As `pump`, over all files. A file is read once more after it is known that nothing is added to it. */
+async function pumpAll(to: Output, end?: LogPosition): Promise<boolean> {
+  for (;;) {
+    const isClosed = await to.cursor.isClosed()
+    if (!(await pump(to, isClosed, end))) return false
+    if (!isClosed || (end !== undefined && to.cursor.position.file >= end.file)) return true
+    if (!(await to.cursor.moveOn())) return true
+  }
 }
 
 /** Whether the run that is (or comes) has ended. It may have, though the container runs again by now. */
@@ -74,10 +88,14 @@ function watchExit(container: Container): () => boolean {
   return () => exited
 }
 
-/** Resolves at the next change of the log's folder, the end of the run, or after a second. */
-async function nextChange(changed: Promise<void>, container: Container, signal: AbortSignal): Promise<void> {
+/** Resolves at the next change of the log's folder, the end of the run, or after a second at the latest. */
+async function nextChange(
+  changed: Promise<void>,
+  { container, timeoutMs }: { readonly container: Container; readonly timeoutMs: number },
+  signal: AbortSignal,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, POLL_MS)
+  const timer = setTimeout(resolve, Math.min(POLL_MS, timeoutMs))
   const done = (): void => resolve()
   signal.addEventListener('abort', done, { once: true })
   try {
@@ -88,55 +106,40 @@ async function nextChange(changed: Promise<void>, container: Container, signal: 
   }
 }
 
-/** conmon starts a new file at the size limit: whoever follows goes on with that one. */
-async function isReplaced(context: ContainersContext, path: string, file: FileHandle): Promise<boolean> {
-  try {
-    return (await context.host.files.stat(path)).ino !== (await file.stat()).ino
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
-    throw error
-  }
-}
-
 async function follow(
   context: ContainersContext,
   container: Container,
-  source: {
-    readonly path: string
-    readonly reader: Reader | undefined
-    readonly framer: Framer
-    readonly isOver: () => boolean
-  },
-  sink: Writable,
-  signal: AbortSignal,
+  to: Output,
+  { isOver, untilMs }: { readonly isOver: () => boolean; readonly untilMs: number | undefined },
 ): Promise<void> {
-  const { path, framer, isOver } = source
-  let { reader } = source
+  const { host, config } = context
+  const { signal } = to
   let changed = Promise.withResolvers<void>()
-  const watcher = context.host.files.watch(containerFolder(context.config, container.id).folder, () =>
-    changed.resolve(),
-  )
+  const watcher = host.files.watch(containerFolder(config, container.id).folder, () => changed.resolve())
   watcher.on('error', () => {}) // the folder goes with the container
   try {
     while (!signal.aborted) {
       // before the read: what is written by then is read, also of a container that goes as soon as it has ended
-      const isLast = isOver() || container.isRemoving
+      const leftMs = untilMs === undefined ? Number.POSITIVE_INFINITY : untilMs - host.clock.nowMs()
+      const isLast = isOver() || container.isRemoving || leftMs <= 0
       changed = Promise.withResolvers()
-      const file = reader === undefined ? await openLog(context, path) : undefined
-      if (file !== undefined) reader = { file, offset: 0 }
-      if (reader !== undefined && !(await pump(reader, framer, sink, signal))) return
-      if (reader !== undefined && (await isReplaced(context, path, reader.file))) {
-        await reader.file.close()
-        reader = undefined
-        continue
-      }
-      if (isLast) return
-      await nextChange(changed.promise, container, signal)
+      if (!(await pumpAll(to)) || isLast) return
+      await nextChange(changed.promise, { container, timeoutMs: leftMs }, signal)
     }
   } finally {
     watcher.close()
-    await reader?.file.close()
   }
+}
+
+function startOf({ tail, sinceMs }: LogOptions): LogStart {
+  if (tail !== undefined) return { kind: 'tail', count: tail }
+  return sinceMs === undefined ? { kind: 'beginning' } : { kind: 'since', sinceMs }
+}
+
+/** Where the log ends now: a container that writes faster than we read must not keep us for ever. */
+async function endOf({ host }: ContainersContext, logPath: string): Promise<LogPosition> {
+  const last = (await listLog(host.files, logPath)).at(-1)
+  return { file: last?.number ?? 0, offset: last?.sizeBytes ?? 0 }
 }
 
 /** Does not end the sink. Throws InvalidRequestError when neither stream is asked for. */
@@ -150,25 +153,23 @@ export async function streamLogs(
   if (!options.stdout && !options.stderr)
     throw new InvalidRequestError('Bad parameters: you must choose at least one stream')
   const { config, hostConfig } = container.document
-  if (hostConfig.LogConfig?.Type === 'none')
-    throw new InvalidRequestError('configured logging driver does not support reading', { code: 'NO_LOGS' })
-  const framer = createFramer({ ...options, raw: config.Tty ?? false })
-  const path = containerFolder(context.config, container.id).log
-  const ending = AbortSignal.any([signal, context.closing.signal])
-  const file = await openLog(context, path)
-  let reader: Reader | undefined
-  if (file !== undefined) {
-    const { size } = await file.stat()
-    reader = { file, offset: options.tail === undefined ? 0 : await tailOffset(file, size, options.tail) }
-  }
-  if (options.follow) {
-    const isOver = options.untilExit === true ? watchExit(container) : () => false
-    return follow(context, container, { path, reader, framer, isOver }, sink, ending)
-  }
-  if (reader === undefined) return
+  if (!isReadable(hostConfig.LogConfig))
+    throw new InvalidRequestError(
+      `configured logging driver does not support reading: the log of container "${container.document.name}" is not kept (logging driver "${logDriver(hostConfig.LogConfig?.Type)}")`,
+      { code: 'NO_LOGS' },
+    )
+  const details = options.details === true ? detailsText(container.document) : undefined
+  const framer = createFramer({ ...options, details, raw: config.Tty ?? false })
+  const logPath = containerFolder(context.config, container.id).log
+  const isOver = options.untilExit === true ? watchExit(container) : () => false
+  const end = options.follow ? undefined : await endOf(context, logPath)
+  await using cursor = await openCursor(context.host.files, logPath, startOf(options))
+  const to = { cursor, framer, sink, signal: AbortSignal.any([signal, context.closing.signal]) }
   try {
-    await pump(reader, framer, sink, ending)
-  } finally {
-    await reader.file.close()
+    await (end === undefined
+      ? follow(context, container, to, { isOver, untilMs: options.untilMs })
+      : pumpAll(to, end))
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || !container.isRemoving) throw error
   }
 }

@@ -1,20 +1,28 @@
-/** Where the last N entries of a log begin: read backwards, block by block. */
+/** Where the last N entries of a log's file begin: read backwards, block by block. */
 import type { FileHandle } from '../../../host/host.ts'
+import { lineTag } from './k8s-line.ts'
 
 const BLOCK_BYTES = 256 * 1024
 const NEWLINE = 0x0a
-const FULL_MARK = Buffer.from(' F ')
-/** " F " stands within this many bytes of a line's start. */
-const MARK_WITHIN_BYTES = 48
 
-/** True when the line that starts at `start` ends an entry (is not a part of a longer one). */
-function endsEntry(block: Buffer, start: number, end: number): boolean {
-  return block.subarray(start, Math.min(end, start + MARK_WITHIN_BYTES)).includes(FULL_MARK)
+export interface Tail {
+  /** Of the first of them. */
+  readonly offset: number
+  /** How many there are, at most `count`. */
+  readonly found: number
 }
 
-/** Byte offset of the first of the last `count` entries among the first `size` bytes. */
-export async function tailOffset(file: FileHandle, size: number, count: number): Promise<number> {
-  if (count === 0) return size
+/**
+ * The last `count` entries among the first `size` bytes. `isNewest`: of the newest file, whose last entry counts even
+ * when its end is still to come; of an older file, what is after its last whole entry goes on in the next one, and is
+ * taken along (even with a count of 0).
+ */
+export async function tailOffset(
+  file: FileHandle,
+  size: number,
+  { count, isNewest }: { readonly count: number; readonly isNewest: boolean },
+): Promise<Tail> {
+  if (count === 0 && isNewest) return { offset: size, found: 0 }
   let position = size
   let rest = Buffer.alloc(0) // the beginning of the block after this one, up to its first line end
   let found = 0
@@ -30,15 +38,15 @@ export async function tailOffset(file: FileHandle, size: number, count: number):
       const lineEnd = block[end - 1] === NEWLINE ? end - 1 : end
       const start = lineEnd === 0 ? 0 : block.lastIndexOf(NEWLINE, lineEnd - 1) + 1
       if (start === 0 && position > 0) break
-      // a last entry without end of line counts too
-      const isLast = position + end === size
-      if (isLast || endsEntry(block, start, lineEnd)) {
+      const isLast = isNewest && position + end === size
+      if (isLast || lineTag(block, start, lineEnd) === 'F') {
+        // the parts of the entry before this one belong to it: only here is its beginning known
+        if (found === count) return { offset: position + end, found }
         found += 1
-        if (found > count) return position + end
       }
       end = start
     }
     rest = Buffer.from(block.subarray(0, end))
   }
-  return 0
+  return { offset: 0, found }
 }

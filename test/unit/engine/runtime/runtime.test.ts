@@ -35,7 +35,6 @@ test('conmon gets the runtime with its state folder, and no log when there is no
     containerId: 'abc',
     bundle: '/b',
     logPath: undefined,
-    logMaxBytes: 0,
     exitFolder: '/e',
     containerPidFile: '/p',
     conmonPidFile: '/c',
@@ -46,6 +45,6 @@ test('conmon gets the runtime with its state folder, and no log when there is no
   assert.deepEqual(argv.slice(0, 1), ['/usr/bin/conmon'])
   assert.ok(argv.join(' ').includes('--runtime /usr/bin/crun --runtime-arg --root --runtime-arg /run/x'))
   assert.ok(argv.includes('null:') && argv.includes('--terminal') && !argv.includes('--stdin'))
-  const logged = conmonArgv('/c', runtime, { ...request, logPath: '/l', logMaxBytes: 5 }).join(' ')
-  assert.ok(logged.includes('--log-path k8s-file:/l') && logged.includes('--log-size-max 5'))
+  const logged = conmonArgv('/c', runtime, { ...request, logPath: '/l' }).join(' ')
+  assert.ok(logged.includes('--log-path k8s-file:/l') && !logged.includes('--log-size-max'))
 })
