@@ -56,12 +56,6 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.pull_refresh_after', says: NOT_YET },
   { path: 'services.*.pull_policy', when: isNot('never', 'missing'), says: 'is not supported yet: read as "missing"' },
   {
-    path: 'services.*.logging.driver',
-    when: isNot('json-file', 'local', 'none', ''),
-    says: 'is not supported yet: read as "json-file"',
-  },
-  { path: 'services.*.logging.options.*', when: isNotKey('max-size', 'max-file'), says: NOT_YET },
-  {
     path: 'services.*.volumes.*.type',
     when: (value) => ['image', 'npipe', 'cluster'].includes(String(value)),
     says: REFUSED,

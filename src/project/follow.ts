@@ -6,7 +6,7 @@
 import type { LogRequest } from '../api/client/client.ts'
 import type { EventMessage } from '../api/types/index.ts'
 import { MycomposeError, NotFoundError } from '../errors.ts'
-import { createChannel } from './channel.ts'
+import { createChannel, type Channel } from './channel.ts'
 import type { ProjectContext } from './context.ts'
 import { createEventFeed } from './events.ts'
 import { createLineCutter } from './lines.ts'
@@ -20,6 +20,8 @@ export interface Exit {
 
 export interface FollowOptions {
   readonly request: LogRequest
+  /** In which order events come out; absent: as they come in. */
+  readonly output?: Channel<LogEvent>
   /** A container that is not followed yet has started: follow it (the source), or not (undefined). */
   readonly adopt?: (event: EventMessage) => LogSource | undefined
   /** Told after the last output before the exit. */
@@ -54,7 +56,7 @@ interface Followed {
 }
 
 export function createFollower(context: ProjectContext, projectName: string, options: FollowOptions): Follower {
-  const channel = createChannel<LogEvent>()
+  const channel = options.output ?? createChannel<LogEvent>()
   const followed = new Map<string, Followed>()
   let eventCount = 0
   const feed = createEventFeed(context, projectName)

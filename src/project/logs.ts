@@ -3,17 +3,20 @@ import type { LogRequest } from '../api/client/client.ts'
 import type { EventMessage } from '../api/types/index.ts'
 import { UsageError } from '../errors.ts'
 import { parseDurationNs } from '../units.ts'
-import { createChannel } from './channel.ts'
+import { createChannel, type Channel } from './channel.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { copyLog, createFollower } from './follow.ts'
 import { LABEL } from './labels.ts'
 import { shortName } from './names.ts'
 import type { ObservedContainer } from './observe.ts'
 import { selectContainers } from './select.ts'
+import { createTimeOrder } from './time-order.ts'
 import { present } from './translate/present.ts'
 
 /** How long a project may stand still, all containers ended, before following ends. */
 const RESTART_GRACE_MS = 1500
+/** How long, following in order of time, a line may wait for older ones of other containers. */
+const MERGE_GRACE_MS = 200
 
 export interface LogSource {
   readonly service: string
@@ -52,6 +55,8 @@ export interface LogsOptions {
   readonly until?: string
   readonly timestamps?: boolean
   readonly index?: number
+  /** In order of time; else as they come. */
+  readonly merge?: boolean
 }
 
 /** Throws NotFoundError NO_SUCH_SERVICE. Ends when all logs have ended, or when context.signal fires (without error). */
@@ -65,7 +70,16 @@ export async function* logs(
   const request = toLogRequest(context, options)
   yield* options.follow === true
     ? followAll(context, target, { options, request, containers: wanted })
-    : readAll(context, target, { request, containers: wanted })
+    : readAll(context, target, { options, request, containers: wanted })
+}
+
+interface Output extends Channel<LogEvent> {
+  done?(source: LogSource): void
+}
+
+function createOutput({ clock }: ProjectContext, { merge, timestamps }: LogsOptions, graceMs: number): Output {
+  if (merge !== true) return createChannel<LogEvent>()
+  return createTimeOrder({ nowMs: clock.nowMs, graceMs, keepStamps: timestamps === true })
 }
 
 export function toLogSource(
@@ -77,21 +91,23 @@ export function toLogSource(
 }
 
 interface ReadInput {
+  readonly options: LogsOptions
   readonly request: LogRequest
   readonly containers: readonly ObservedContainer[]
 }
 
 /** What is there now, of all containers side by side. */
 async function* readAll(context: ProjectContext, { name }: ProjectTarget, input: ReadInput): AsyncGenerator<LogEvent> {
-  const channel = createChannel<LogEvent>()
+  const channel = createOutput(context, input.options, Number.POSITIVE_INFINITY)
   const abort = new AbortController()
   const signal = AbortSignal.any([context.signal, abort.signal])
   const sources = input.containers.map((container) => toLogSource(name, container))
-  // all prefixes are known before the first line
-  for (const source of sources) yield { kind: 'joined', source }
-  const copies = sources.map((source) =>
-    copyLog(context, source, { request: input.request, signal, push: channel.push }),
-  )
+  // known to a merge before the first of them has anything to say
+  for (const source of sources) void channel.push({ kind: 'joined', source })
+  const copies = sources.map(async (source) => {
+    await copyLog(context, source, { request: input.request, signal, push: channel.push })
+    channel.done?.(source)
+  })
   void Promise.all(copies).then(
     () => channel.close(),
     (error: unknown) => channel.close(context.signal.aborted ? undefined : error),
@@ -107,11 +123,12 @@ async function* readAll(context: ProjectContext, { name }: ProjectTarget, input:
 async function* followAll(
   context: ProjectContext,
   target: ProjectTarget,
-  { options, request, containers }: ReadInput & { readonly options: LogsOptions },
+  { options, request, containers }: ReadInput,
 ): AsyncGenerator<LogEvent> {
   const active = new Set<string>()
   const follower = createFollower(context, target.name, {
     request,
+    output: createOutput(context, options, MERGE_GRACE_MS),
     adopt(event) {
       const source = adoptable(target, options, event)
       if (source !== undefined) active.add(source.containerId)
@@ -163,10 +180,10 @@ function isWanted(
   return services.length > 0 || project?.services[service]?.attach !== false
 }
 
-function toLogRequest(context: ProjectContext, { tail, since, until, timestamps }: LogsOptions): LogRequest {
+function toLogRequest(context: ProjectContext, { tail, since, until, timestamps, merge }: LogsOptions): LogRequest {
   return present<LogRequest>({
     tail,
-    timestamps,
+    timestamps: timestamps === true || merge === true ? true : undefined,
     since: since === undefined ? undefined : toMoment(context, '--since', since),
     until: until === undefined ? undefined : toMoment(context, '--until', until),
   })

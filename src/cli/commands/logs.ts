@@ -1,8 +1,9 @@
 /** `logs`: options; which logs and in which order is project/logs.ts, how they look is output/log-printer.ts. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { logs } from '../../project/logs.ts'
 import { addExamples } from '../help.ts'
 import { positiveInteger, present, tailLines } from '../options.ts'
+import { createJsonLogPrinter } from '../output/json-log-printer.ts'
 import { createLogPrinter } from '../output/log-printer.ts'
 import { plainStyle } from '../output/style.ts'
 import type { Invoke } from '../program.ts'
@@ -10,9 +11,11 @@ import type { Session } from '../session.ts'
 
 interface LogsFlags {
   readonly follow?: boolean
+  readonly format: 'text' | 'json'
   readonly index?: number
   readonly color: boolean
   readonly logPrefix: boolean
+  readonly merge?: boolean
   readonly since?: string
   readonly tail?: string
   readonly timestamps?: boolean
@@ -24,7 +27,9 @@ export function define(command: Command, invoke: Invoke): void {
     .description('Shows what the containers of services have written, on standard output.')
     .argument('[SERVICE...]', 'only these services')
     .option('-f, --follow', 'go on with what comes, across restarts and new containers')
+    .addOption(new Option('--format <format>', 'output format').choices(['text', 'json']).default('text'))
     .option('--index <n>', 'only this replica of the service', positiveInteger)
+    .option('--merge', 'the lines of all containers in order of time')
     .option('--no-color', 'no colours')
     .option('--no-log-prefix', 'no prefix before the lines')
     .option('--since <time>', 'from this time on: 2026-01-02T13:23:37Z, or 42m for 42 minutes ago')
@@ -36,6 +41,8 @@ export function define(command: Command, invoke: Invoke): void {
     ['logs', 'everything so far'],
     ['logs -f -n 20 web', 'the last 20 lines of a service, and what comes'],
     ['logs --since 10m --no-log-prefix db', 'the last ten minutes, lines as they are'],
+    ['logs --merge -t web db', 'who said what, and when, in one order of time'],
+    ['logs --format json', 'one JSON object a line, for programs'],
     ['-p demo logs -t', 'by project name, with times'],
   ])
 }
@@ -44,10 +51,17 @@ async function run(session: Session, services: readonly string[], flags: LogsFla
   const target = await session.target()
   const { stdout } = session.io
   const style = flags.color ? await session.style('stdout') : plainStyle
-  const printer = createLogPrinter({ stdout, stderr: stdout, style, prefix: flags.logPrefix })
-  const { follow, index, since, tail, timestamps, until } = flags
+  const isJson = flags.format === 'json'
+  const printer = isJson
+    ? createJsonLogPrinter(stdout)
+    : createLogPrinter({ stdout, stderr: stdout, style, prefix: flags.logPrefix })
+  const { follow, index, merge, since, tail, until } = flags
+  const timestamps = isJson || flags.timestamps
   await session.use(async (context) => {
-    const events = logs(context, target, { services, ...present({ follow, index, since, tail, timestamps, until }) })
+    const events = logs(context, target, {
+      services,
+      ...present({ follow, index, merge, since, tail, timestamps, until }),
+    })
     for await (const event of events) {
       const slow = printer.print(event)
       if (slow !== undefined) await slow

@@ -40,11 +40,8 @@ export function toRestartPolicy(service: Service): RestartPolicy | undefined {
   return present<RestartPolicy>({ Name: restart.name, MaximumRetryCount: restart.maxRetries })
 }
 
-const LOG_DRIVERS: ReadonlySet<string> = new Set(['', 'json-file', 'local', 'none'])
-
 export function toLogConfig({ logging }: Service): HostConfig['LogConfig'] {
-  // the loader has warned about other drivers: their log is kept here all the same
-  if (logging === undefined || !LOG_DRIVERS.has(logging.driver ?? '')) return undefined
+  if (logging === undefined) return undefined
   const options = Object.entries(logging.options ?? {}).filter((entry): entry is [string, string] => entry[1] !== null)
   return present<NonNullable<HostConfig['LogConfig']>>({
     Type: logging.driver,

@@ -100,8 +100,7 @@ export function createFramer(options: FrameOptions): Framer {
             }
           }
           if (isContinued[stream] !== true) {
-            if (timestamps)
-              written += output.write(`${utcStamp(stampText(chunk, start, length))} `, written, 'latin1')
+            if (timestamps) written += output.write(`${utcStamp(stampText(chunk, start, length))} `, written, 'latin1')
             if (details.length > 0) written += details.copy(output, written)
           }
           written += chunk.copy(output, written, text, isFull ? end + 1 : end)

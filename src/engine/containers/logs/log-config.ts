@@ -57,7 +57,6 @@ const OPTIONS: Readonly<Record<LogDriver, readonly string[]>> = {
   syslog: [...SYSLOG, ...ATTRIBUTES, ...DELIVERY, ...CACHE],
 }
 
-
 type Options = Readonly<Record<string, string>>
 
 function invalid(message: string, hint?: string): InvalidRequestError {

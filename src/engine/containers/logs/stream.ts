@@ -166,9 +166,7 @@ export async function streamLogs(
   await using cursor = await openCursor(context.host.files, logPath, startOf(options))
   const to = { cursor, framer, sink, signal: AbortSignal.any([signal, context.closing.signal]) }
   try {
-    await (end === undefined
-      ? follow(context, container, to, { isOver, untilMs: options.untilMs })
-      : pumpAll(to, end))
+    await (end === undefined ? follow(context, container, to, { isOver, untilMs: options.untilMs }) : pumpAll(to, end))
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || !container.isRemoving) throw error
   }

@@ -116,7 +116,11 @@ test('tail: as many entries as asked for, across blocks', async () => {
     const { size } = await file.stat()
     for (const count of [0, 1, 2, 7, 8, 3000, 4999, 5000, 9000]) {
       const want = count === 0 ? '' : entries.slice(-count).join('')
-      assert.equal(size - (await tailOffset(file, size, { count, isNewest: true })).offset, Buffer.byteLength(want), `${count}`)
+      assert.equal(
+        size - (await tailOffset(file, size, { count, isNewest: true })).offset,
+        Buffer.byteLength(want),
+        `${count}`,
+      )
     }
   } finally {
     rmSync(folder, { recursive: true })
@@ -130,7 +134,10 @@ test('tail: a last entry without end of line counts', async () => {
     writeFileSync(path, line(1, 'stdout', 'F', 'a') + line(2, 'stdout', 'P', 'b'))
     await using file = await open(path)
     const { size } = await file.stat()
-    assert.equal((await tailOffset(file, size, { count: 1, isNewest: true })).offset, line(1, 'stdout', 'F', 'a').length)
+    assert.equal(
+      (await tailOffset(file, size, { count: 1, isNewest: true })).offset,
+      line(1, 'stdout', 'F', 'a').length,
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }
