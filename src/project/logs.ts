@@ -79,7 +79,7 @@ interface Output extends Channel<LogEvent> {
 
 function createOutput({ clock }: ProjectContext, { merge, timestamps }: LogsOptions, graceMs: number): Output {
   if (merge !== true) return createChannel<LogEvent>()
-  return createTimeOrder({ nowMs: clock.nowMs, graceMs, keepStamps: timestamps === true })
+  return createTimeOrder({ nowMs: () => clock.nowMs(), graceMs, keepStamps: timestamps === true })
 }
 
 export function toLogSource(

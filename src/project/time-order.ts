@@ -34,6 +34,17 @@ export interface TimeOrderOptions {
   readonly keepStamps: boolean
 }
 
+/** After the first line, and those after it that are not younger than `limit`. */
+function runEnd(data: Buffer, start: number, limit: string): number {
+  let end = lineEnd(data, start)
+  while (end < data.length) {
+    const stamp = stampAt(data, end)
+    if (stamp !== undefined && stamp > limit) break
+    end = lineEnd(data, end)
+  }
+  return end
+}
+
 export function createTimeOrder({ nowMs, graceMs, keepStamps }: TimeOrderOptions): TimeOrder {
   const queues = new Map<string, Queue>()
   let isClosed = false
@@ -90,13 +101,7 @@ export function createTimeOrder({ nowMs, graceMs, keepStamps }: TimeOrderOptions
       return event
     }
     const start = head.offset
-    let end = lineEnd(event.data, start)
-    if (limit === undefined) end = event.data.length
-    while (end < event.data.length && limit !== undefined) {
-      const stamp = stampAt(event.data, end)
-      if (stamp !== undefined && stamp > limit) break
-      end = lineEnd(event.data, end)
-    }
+    const end = limit === undefined ? event.data.length : runEnd(event.data, start, limit)
     queue.bytes -= end - start
     head.offset = end
     if (end === event.data.length) queue.events.shift()
