@@ -193,6 +193,15 @@ export interface StdioSession {
   setFlowing?(flowing: boolean): void
   /** The client went away. */
   hangUp(): void
+  /** The client asked by its keys to leave; the process goes on. */
+  detach(): void
+}
+
+/** Which streams of a container's first process a client is joined with. */
+export interface AttachRequest {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
 }
 
 export interface ContainerService {
@@ -233,6 +242,10 @@ export interface ContainerService {
   /** True while it runs. */
   isRunning(containerId: string): boolean
   createExec(idOrName: string, request: ExecCreateRequest): Promise<{ readonly Id: string }>
+  /** Joins a client with the first process, of a container that is yet to start too. Throws ConflictError. */
+  attach(idOrName: string, request: AttachRequest): Promise<StdioSession>
+  /** The size of its terminal. Throws ConflictError when it does not run, InvalidRequestError without a terminal. */
+  resize(idOrName: string, rows: number, columns: number): Promise<void>
   startExec(execId: string, request: ExecStartRequest): Promise<StdioSession | undefined>
   inspectExec(execId: string): Promise<ExecInspect>
   resizeExec(execId: string, rows: number, columns: number): Promise<void>

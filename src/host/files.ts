@@ -53,6 +53,15 @@ export function createFiles(): Files {
       }
     },
     writeTextSync: (path, text) => fs.writeFileSync(path, text),
+    writeFifoSync(path, text) {
+      // a pipe without a reader would hold us for ever
+      const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
+      try {
+        fs.writeSync(fd, text)
+      } finally {
+        fs.closeSync(fd)
+      }
+    },
     existsSync: (path) => fs.existsSync(path),
     readdirSync: (path) => fs.readdirSync(path),
     readlinkSync: (path) => fs.readlinkSync(path),

@@ -14,6 +14,7 @@ import type { Xattrs } from './xattrs.ts'
 import type { Netns } from './netns.ts'
 import type { Links } from './links.ts'
 import type { Nft } from './nft.ts'
+import type { PacketSockets } from './packet-socket.ts'
 import type { Pty } from './pty.ts'
 
 /** So that nobody above has to import node:fs for a type. */
@@ -58,6 +59,8 @@ export type Files = Pick<
   readTextSync(path: string): string | undefined
   /** sync; for /proc/sys and cgroup files. */
   writeTextSync(path: string, text: string): void
+  /** sync; for a few bytes. ENXIO when nobody reads. */
+  writeFifoSync(path: string, text: string): void
   existsSync(path: string): boolean
   readdirSync(path: string): string[]
   readlinkSync(path: string): string
@@ -129,6 +132,8 @@ export interface Processes {
   startTime(pid: number): string | undefined
   /** True when the signal was sent; false when the process is gone or `startTime` differs. sync */
   signal(pid: number, signal: number, startTime?: string): boolean
+  /** A write end of the one anonymous pipe that the process writes to; undefined when it holds none. sync */
+  openWritePipe(pid: number): Writable | undefined
 }
 
 export interface Host {
@@ -146,6 +151,7 @@ export interface Host {
   readonly links: Links
   readonly nft: Nft
   readonly pty: Pty
+  readonly packetSockets: PacketSockets
   /** `bytes` random bytes as hex. */
   randomHex(bytes: number): string
 }

@@ -11,6 +11,7 @@ import { createMountNamespaces } from './mount-namespaces.ts'
 import { createMounts } from './mounts.ts'
 import { createNetns } from './netns.ts'
 import { createNft } from './nft.ts'
+import { createPacketSockets } from './packet-socket.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
 import { createRooted } from './rooted.ts'
@@ -37,6 +38,7 @@ export function createNodeHost(): Host {
     links: createLinks(libc),
     nft: createNft(exec),
     pty: createPty(libc),
+    packetSockets: createPacketSockets(libc),
     randomHex: (bytes) => randomBytes(bytes).toString('hex'),
   }
 }

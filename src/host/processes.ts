@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { Processes } from './host.ts'
+import { openWritePipe } from './process-pipes.ts'
 
 function startTime(pid: number): string | undefined {
   let stat: string
@@ -20,6 +21,7 @@ function startTime(pid: number): string | undefined {
 export function createProcesses(): Processes {
   return {
     startTime,
+    openWritePipe,
     signal(pid, signal, expected) {
       if (pid <= 0) return false
       if (expected !== undefined && startTime(pid) !== expected) return false

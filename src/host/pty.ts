@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import koffi from 'koffi'
 import { MycomposeError } from '../errors.ts'
 import type { Libc } from './libc.ts'
+import { unixAddress } from './unix-address.ts'
 
 export interface Pty {
   /** Listens on `socketPath` (at most 107 bytes), waits for one connection and one descriptor. */
@@ -27,17 +28,7 @@ const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
 const MSG_CMSG_CLOEXEC = 0x40000000
 const TIOCSWINSZ = 0x5414
-const MAX_PATH_BYTES = 107
 const POLL_MS = 2
-
-function socketAddress(path: string): Buffer {
-  const name = Buffer.from(path)
-  if (name.length > MAX_PATH_BYTES) throw new Error(`socket path of ${name.length} bytes: ${path}`)
-  const bytes = Buffer.alloc(2 + MAX_PATH_BYTES + 1)
-  bytes.writeUInt16LE(AF_UNIX, 0)
-  name.copy(bytes, 2)
-  return bytes
-}
 
 /** struct msghdr for one byte block and one descriptor; the buffers must outlive the call. */
 function messageHeader(data: Buffer, control: Buffer): { header: Buffer; vector: Buffer } {
@@ -63,7 +54,7 @@ export function createPty(libc: Libc): Pty {
   function listenAt(path: string): number {
     const fd = Number(socketCall(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0))
     if (fd < 0) throw libc.error('cannot make a unix socket', path)
-    const address = socketAddress(path)
+    const address = unixAddress(path)
     if (bindCall(fd, address, address.length) !== 0 || listenCall(fd, 1) !== 0) {
       const failure = libc.error(`cannot listen on ${path}`, path)
       closeSync(fd)

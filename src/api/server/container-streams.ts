@@ -4,10 +4,12 @@ import type { Writable } from 'node:stream'
 import { MULTIPLEXED_STREAM, RAW_STREAM, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream } from './body.ts'
 import type { ApiContext } from './context.ts'
+import { joinSession } from './join.ts'
+import { parseDetachKeys } from '../detach-keys.ts'
 import { parseTimeMs } from '../filters.ts'
 import { atLeast, type Routes } from './router.ts'
 import type { LogOptions } from '../../engine/services.ts'
-import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
+import { InvalidRequestError } from '../../errors.ts'
 
 const WAIT_CONDITIONS = ['not-running', 'next-exit', 'removed'] as const
 
@@ -19,6 +21,15 @@ function idOf(request: ApiRequest): string {
 export function outputType(request: ApiRequest, tty: boolean, isHijack: boolean): string {
   const announce = atLeast(request.version, '1.42') && (!isHijack || request.headers.has('upgrade'))
   return announce && !tty ? MULTIPLEXED_STREAM : RAW_STREAM
+}
+
+/** `h` and `w` of a resize. Throws InvalidRequestError. */
+export function terminalSize({ query }: ApiRequest): { readonly rows: number; readonly columns: number } {
+  const rows = query.integer('h')
+  const columns = query.integer('w')
+  const isSize = (value: number | undefined): value is number => value !== undefined && value >= 0 && value <= 0xffff
+  if (isSize(rows) && isSize(columns)) return { rows, columns }
+  throw new InvalidRequestError('h and w are needed, each from 0 to 65535')
 }
 
 function toLogOptions({ query }: ApiRequest, nowMs: number): LogOptions {
@@ -72,39 +83,27 @@ async function wait({ engine }: ApiContext, request: ApiRequest): Promise<Answer
   }
 }
 
-/**
- * Output only, from the log: from its beginning for a container that is yet to start, from now on for one that runs.
- * Ends when the container does.
- */
-async function followUntilExit({ engine }: ApiContext, request: ApiRequest, sink: Writable): Promise<void> {
-  const { containers } = engine
-  const { Id, State } = await containers.inspect(idOf(request))
-  const options: LogOptions = {
-    stdout: request.query.flag('stdout'),
-    stderr: request.query.flag('stderr'),
-    follow: true,
-    timestamps: false,
-    tail: State.Running && !request.query.flag('logs') ? 0 : undefined,
-    sinceMs: undefined,
-    untilMs: undefined,
-    untilExit: true,
-  }
-  await containers.logs(Id, options, sink, request.signal)
+/** What was said before the client came; the container's output goes on meanwhile. */
+async function replay({ engine }: ApiContext, request: ApiRequest, sink: Writable): Promise<void> {
+  const options = { ...toLogOptions(request, engine.host.clock.nowMs()), follow: false, timestamps: false }
+  await engine.containers.logs(idOf(request), options, sink, request.signal)
 }
 
+/** Joined before the answer's head goes out: whoever reads it may start the container, and misses nothing. */
 async function attach(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { query } = request
-  if (query.flag('stdin'))
-    throw new UnsupportedError('attaching standard input to a container is not supported yet', {
-      hint: 'start it without -i, or use "exec -i" in a running container',
-    })
-  const tty = await context.engine.containers.hasTty(idOf(request))
+  const { containers } = context.engine
+  const id = idOf(request)
+  const detachKeys = parseDetachKeys(query.text('detachKeys'))
+  const wish = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr') }
+  const tty = await containers.hasTty(id)
+  const session = query.flag('stream') ? await containers.attach(id, wish) : undefined
   return {
     kind: 'hijack',
     contentType: outputType(request, tty, true),
-    async run({ output }) {
-      if (query.flag('stream') && (query.flag('stdout') || query.flag('stderr')))
-        await followUntilExit(context, request, output)
+    async run(connection) {
+      if (query.flag('logs') && (wish.stdout || wish.stderr)) await replay(context, request, connection.output)
+      if (session !== undefined) await joinSession(session, connection, detachKeys)
     },
   }
 }
@@ -136,6 +135,11 @@ export function containerStreamRoutes(context: ApiContext): Routes {
     'GET /containers/{id}/logs': (request) => logs(context, request),
     'POST /containers/{id}/wait': (request) => wait(context, request),
     'POST /containers/{id}/attach': (request) => attach(context, request),
+    'POST /containers/{id}/resize': async (request) => {
+      const { rows, columns } = terminalSize(request)
+      await context.engine.containers.resize(idOf(request), rows, columns)
+      return { kind: 'empty', status: 200 }
+    },
     'HEAD /containers/{id}/archive': archive,
     'GET /containers/{id}/archive': archive,
     'PUT /containers/{id}/archive': async (request) => {

@@ -95,6 +95,8 @@ export interface Ulimit {
 
 /** The part that depends on the host: resources, mounts, namespaces. */
 export interface HostConfig {
+  /** Rows and columns of the terminal at its start; a later resize counts more. */
+  readonly ConsoleSize?: readonly [number, number] | null
   /** "SRC:DST[:opts]". */
   readonly Binds?: readonly string[] | null
   readonly Mounts?: readonly Mount[]

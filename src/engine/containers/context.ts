@@ -2,6 +2,7 @@
 import type { EngineBase } from '../context.ts'
 import type { ImageService, LayerService, NetworkService, VolumeService } from '../services.ts'
 import type { Cgroups } from '../cgroups/cgroups.ts'
+import type { Attachments } from './attach.ts'
 import type { Runtimes } from '../runtime/choose.ts'
 import type { LogKeeper } from './logs/keeper.ts'
 import type { Machine } from './machine.ts'
@@ -26,6 +27,7 @@ export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly store: ContainerStore
   readonly rubbish: Rubbish
   readonly logKeeper: LogKeeper
+  readonly attachments: Attachments
   platform(): Promise<Platform>
   /** Compiled filters by the hash of their list. */
   readonly compiledFilters: Map<string, string | undefined>
@@ -35,7 +37,7 @@ export interface ContainersContext extends EngineBase, ContainerDependencies {
 
 /** Publishes a container's event with the attributes that Docker gives it: labels, image, name. */
 export function publish(
-  context: ContainersContext,
+  context: Pick<EngineBase, 'events'>,
   { id, document }: Container,
   action: string,
   attributes: Readonly<Record<string, string>> = {},

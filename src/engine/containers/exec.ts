@@ -118,6 +118,11 @@ export function createExecs(context: ContainersContext): Execs {
       if (result.error !== undefined && !hasToldWhy)
         for (const listener of listeners) listener('stderr', Buffer.from(failureText(record, result)))
     })
+    const hangUp = (): void => {
+      stdin?.end()
+      stdout?.resume()
+      stderr?.resume()
+    }
     return {
       tty: false,
       input: stdin,
@@ -132,10 +137,10 @@ export function createExecs(context: ContainersContext): Execs {
           if (flowing) stream?.resume()
           else stream?.pause()
       },
-      hangUp() {
-        stdin?.end()
-        stdout?.resume()
-        stderr?.resume()
+      hangUp,
+      detach() {
+        publish(context, record.container, 'exec_detach', { execID: record.id })
+        hangUp()
       },
     }
   }
@@ -165,7 +170,7 @@ export function createExecs(context: ContainersContext): Execs {
       const result = await early
       finish(record, result)
       output.end(failureText(record, result))
-      return terminalSession(null, output, ended(output))
+      return terminalSession(record, null, output, ended(output))
     }
     record.master = master
     if (wish.size !== undefined && wish.size.height > 0)
@@ -179,20 +184,31 @@ export function createExecs(context: ContainersContext): Execs {
       output.end()
     })
     return terminalSession(
+      record,
       terminal,
       output,
       Promise.all([all, ended(output)]).then(() => {}),
     )
   }
 
-  function terminalSession(input: Writable | null, output: Readable, done: Promise<void>): StdioSession {
+  function terminalSession(
+    record: ExecRecord,
+    input: Writable | null,
+    output: Readable,
+    done: Promise<void>,
+  ): StdioSession {
+    const hangUp = (): void => void output.resume()
     return {
       tty: true,
       input,
       onOutput: (listener) => void output.on('data', (chunk: Buffer) => listener('stdout', chunk)),
       ended: done,
       setFlowing: (flowing) => void (flowing ? output.resume() : output.pause()),
-      hangUp: () => void output.resume(),
+      hangUp,
+      detach() {
+        publish(context, record.container, 'exec_detach', { execID: record.id })
+        hangUp()
+      },
     }
   }
 

@@ -13,6 +13,7 @@ export async function removeLocked(
   const { id, document } = container
   container.isRemoving = true
   container.pendingRestart?.abort()
+  context.attachments.dismiss(container)
   // recorded first: whatever a crash leaves of it has no row, and goes at the next start
   context.store.delete(container)
   await context.layers.release(id)

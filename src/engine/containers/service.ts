@@ -8,6 +8,7 @@ import { findRuntimes } from '../runtime/choose.ts'
 import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services.ts'
 import { getArchive, putArchive } from './archive.ts'
+import { createAttachments } from './attach.ts'
 import { connectNetwork, disconnectNetwork } from './connect.ts'
 import { lockKey, publish, type ContainerDependencies, type ContainersContext, type Platform } from './context.ts'
 import { createContainer } from './create.ts'
@@ -48,6 +49,7 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     store,
     rubbish: createRubbish(base),
     logKeeper: createLogKeeper(base),
+    attachments: createAttachments(base),
     compiledFilters: new Map(),
     closing: new AbortController(),
     platform: () => (platform ??= openPlatform(base)),
@@ -197,6 +199,8 @@ export function createContainerService(base: EngineBase, dependencies: Container
     logs: async (idOrName, options, sink, signal) => streamLogs(context, store.find(idOrName), options, sink, signal),
     hasTty: async (idOrName) => store.find(idOrName).document.config.Tty ?? false,
     isRunning: (id) => store.byId(id)?.run !== undefined,
+    attach: async (idOrName, request) => context.attachments.attach(store.find(idOrName), request),
+    resize: async (idOrName, rows, columns) => context.attachments.resize(store.find(idOrName), rows, columns),
     createExec: async (idOrName, request) => execs.create(store.find(idOrName), request),
     startExec: (execId, request) => execs.start(execId, request),
     inspectExec: async (execId) => execs.inspect(execId),

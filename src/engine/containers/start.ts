@@ -4,6 +4,7 @@
  */
 import { ConflictError, InvalidRequestError, MycomposeError } from '../../errors.ts'
 import { NEVER, type ContainerDocument } from '../../state/containers.ts'
+import { isStdinOnce } from './attach.ts'
 import { createWithConmon } from '../runtime/conmon.ts'
 import { requireProgram } from '../runtime/programs.ts'
 import type { OciRuntime } from '../runtime/runtime.ts'
@@ -82,7 +83,7 @@ async function createProcess(
       containerPidFile: folder.pidFile,
       conmonPidFile: folder.conmonPidFile,
       terminal: document.config.Tty ?? false,
-      keepStdinOpen: document.config.OpenStdin ?? false,
+      stdin: document.config.OpenStdin !== true ? 'none' : isStdinOnce(container) ? 'once' : 'open',
     })
   } catch (error) {
     if (error instanceof MycomposeError && error.code === 'RUNTIME_FAILED')
@@ -147,6 +148,7 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   undo.defer(() => {
     container.run = undefined
   })
+  await context.attachments.connect(container)
   await runtime.start(id)
   undo.move()
 }
@@ -159,6 +161,7 @@ export async function startLocked(context: ContainersContext, container: Contain
   try {
     await bringUp(context, container)
   } catch (error) {
+    context.attachments.dismiss(container)
     const failure = error instanceof SuppressedError ? (error.suppressed as unknown) : error
     const exitCode = failure instanceof MycomposeError && failure.exitCode > 1 ? failure.exitCode : 128
     const message = failure instanceof Error ? failure.message : String(failure)

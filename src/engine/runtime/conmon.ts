@@ -17,7 +17,8 @@ export interface ConmonRequest {
   readonly containerPidFile: string
   readonly conmonPidFile: string
   readonly terminal: boolean
-  readonly keepStdinOpen: boolean
+  /** "once": closed when the first who attached has gone. */
+  readonly stdin: 'none' | 'once' | 'open'
 }
 
 const SYNC_FD = 3
@@ -48,7 +49,8 @@ export function conmonArgv(conmonPath: string, runtime: OciRuntime, request: Con
     '--full-attach',
     '--no-sync-log',
     ...(request.terminal ? ['--terminal'] : []),
-    ...(request.keepStdinOpen ? ['--stdin', '--leave-stdin-open'] : []),
+    ...(request.stdin === 'none' ? [] : ['--stdin']),
+    ...(request.stdin === 'open' ? ['--leave-stdin-open'] : []),
   ]
 }
 

@@ -72,10 +72,18 @@ function toNamespaces(namespaces: SpecInput['namespaces']): OciNamespace[] {
   ]
 }
 
+/** Rows, columns; what is no size is left to the kernel (0 x 0), as in Docker. */
+function toConsoleSize(size: HostConfig['ConsoleSize']): Pick<OciProcess, 'consoleSize'> {
+  const [height = 0, width = 0] = Array.isArray(size) ? size : []
+  const isSize = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 0 && Number(value) <= 0xffff
+  return isSize(height) && isSize(width) ? { consoleSize: { height, width } } : {}
+}
+
 function toProcess(input: SpecInput): OciProcess {
   const { user, tty, hostConfig, rlimits } = input
   return {
     terminal: tty,
+    ...(tty ? toConsoleSize(hostConfig.ConsoleSize) : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: input.initPath === undefined ? input.args : [INIT_TARGET, '--', ...input.args],
     env: toEnv({ env: input.env, hostname: input.hostname, tty, home: user.home }),

@@ -39,7 +39,7 @@ test('conmon gets the runtime with its state folder, and no log when there is no
     containerPidFile: '/p',
     conmonPidFile: '/c',
     terminal: true,
-    keepStdinOpen: false,
+    stdin: 'none' as const,
   }
   const argv = conmonArgv('/usr/bin/conmon', runtime, request)
   assert.deepEqual(argv.slice(0, 1), ['/usr/bin/conmon'])
@@ -47,4 +47,14 @@ test('conmon gets the runtime with its state folder, and no log when there is no
   assert.ok(argv.includes('null:') && argv.includes('--terminal') && !argv.includes('--stdin'))
   const logged = conmonArgv('/c', runtime, { ...request, logPath: '/l' }).join(' ')
   assert.ok(logged.includes('--log-path k8s-file:/l') && !logged.includes('--log-size-max'))
+  assert.ok(
+    conmonArgv('/c', runtime, { ...request, stdin: 'once' })
+      .join(' ')
+      .endsWith('--stdin'),
+  )
+  assert.ok(
+    conmonArgv('/c', runtime, { ...request, stdin: 'open' })
+      .join(' ')
+      .endsWith('--stdin --leave-stdin-open'),
+  )
 })
