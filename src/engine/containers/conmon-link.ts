@@ -50,7 +50,7 @@ export interface ConmonLinkOptions {
   /** The pipe to the process's input; absent with a terminal, which is reached through conmon. */
   readonly pipe: Writable | undefined
   /** Whether the container's first process still runs. */
-  isAlive(): boolean
+  readonly isAlive: () => boolean
 }
 
 export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): ConmonLink {
