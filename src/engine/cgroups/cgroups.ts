@@ -10,9 +10,12 @@ import type { Host } from '../../host/host.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
 import type { CgroupAbilities } from './limits.ts'
 import { createMonitorCgroup } from './monitors.ts'
+import { grantRealtime } from './realtime.ts'
 import { readUsage, type CgroupUsage } from './usage.ts'
 
 const CONTROLLERS_V2 = ['cpu', 'cpuset', 'io', 'memory', 'pids']
+const WEIGHTS_V2 = ['io.bfq.weight', 'io.weight'] as const
+const WEIGHTS_V1 = ['blkio.weight', 'blkio.bfq.weight'] as const
 const BUSY_ATTEMPTS = 200
 const BUSY_PAUSE_MS = 10
 const SIGKILL = 9
@@ -32,6 +35,10 @@ export interface Cgroups {
   usage(path: string): CgroupUsage
   /** Stops or continues all processes in it, and waits until that is so. */
   freeze(path: string, frozen: boolean): Promise<void>
+  /** Writes lines of the block controller. Throws as the kernel does. sync */
+  writeBlock(path: string, lines: readonly (readonly [file: string, line: string])[]): void
+  /** Before a container with a real-time limit is created (v1 only). */
+  grantRealtime(wishUs: number): Promise<void>
   /** See MonitorCgroup.adopt. */
   adoptMonitor(pid: number, onError: (error: unknown) => void): void
   /** Removes the engine's parent when it is empty. */
@@ -57,7 +64,7 @@ function readAbilities(host: Host, layout: CgroupLayout, parent: string): Cgroup
   const v2 = join(layout.trees.get('') ?? '', parent)
   const v1Has = (controller: string, file: string): boolean => {
     const tree = layout.trees.get(controller)
-    return tree !== undefined && files.existsSync(join(tree, file))
+    return tree !== undefined && [tree, join(tree, parent)].some((folder) => files.existsSync(join(folder, file)))
   }
   const enabled = version === 2 ? (files.readTextSync(join(v2, 'cgroup.controllers')) ?? '').split(/\s+/) : []
   const has = (controller: string): boolean =>
@@ -71,18 +78,20 @@ function readAbilities(host: Host, layout: CgroupLayout, parent: string): Cgroup
     io: has('io'),
     swap:
       version === 2 ? files.existsSync(join(v2, 'memory.swap.max')) : v1Has('memory', 'memory.memsw.limit_in_bytes'),
-    ioWeight:
-      version === 2
-        ? files.existsSync(join(v2, 'io.weight')) || files.existsSync(join(v2, 'io.bfq.weight'))
-        : v1Has('blkio', 'blkio.weight') || v1Has('blkio', 'blkio.bfq.weight'),
+    ioWeight: (version === 2 ? WEIGHTS_V2 : WEIGHTS_V1).find((file) =>
+      version === 2 ? files.existsSync(join(v2, file)) : v1Has('blkio', file),
+    ),
+    cpuRealtime: version === 1 && v1Has('cpu', 'cpu.rt_runtime_us'),
     cpuCount: availableParallelism(),
+    memoryNodes: (files.readTextSync('/sys/devices/system/node/has_memory') ?? '0').trim(),
     deviceNumber(path) {
       const name = path.replace(/^\/dev\//, '')
       const text = /^[\w.-]+$/.test(name) ? files.readTextSync(`/sys/class/block/${name}/dev`) : undefined
       const [major, minor] = (text ?? '').trim().split(':').map(Number)
       if (major === undefined || minor === undefined)
         throw new InvalidRequestError(`${JSON.stringify(path)} is not a block device of this machine`)
-      return { major, minor }
+      const schedulers = files.readTextSync(`/sys/dev/block/${major}:${minor}/queue/scheduler`) ?? ''
+      return { major, minor, scheduler: /\[([\w-]+)\]/.exec(schedulers)?.[1] ?? 'none' }
     },
   }
 }
@@ -96,6 +105,9 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
     await host.files.mkdir(join(v2Root, parent), { recursive: true })
     delegate(host, v2Root, parent)
   }
+  // bfq's weights are files of cgroups below the root only
+  const blockTree = layout.trees.get('blkio')
+  if (blockTree !== undefined) await host.files.mkdir(join(blockTree, parent), { recursive: true })
   const killAll = (folder: string): void => {
     for (const pid of pidsIn(folder)) host.processes.signal(pid, SIGKILL)
   }
@@ -188,6 +200,16 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
         errno: 'ETIMEDOUT',
         path: folder,
       })
+    },
+    writeBlock(path, lines) {
+      const tree = layout.kind === 'v2' ? v2Root : layout.trees.get('blkio')
+      for (const [file, line] of lines) host.files.writeTextSync(join(tree ?? '', path, file), line)
+    },
+    async grantRealtime(wishUs) {
+      const tree = layout.trees.get('cpu')
+      if (layout.kind === 'v2' || tree === undefined) return
+      await host.files.mkdir(join(tree, parent), { recursive: true })
+      grantRealtime(host.files, join(tree, parent), wishUs)
     },
     adoptMonitor: (pid, onError) => monitors.adopt(pid, onError),
     async removeParent() {

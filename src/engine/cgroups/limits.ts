@@ -5,6 +5,7 @@
  */
 import { InvalidRequestError } from '../../errors.ts'
 import type { HostConfig } from '../../api/types/index.ts'
+import { blockLimits, blockWeights, type OciBlockIo, type WeightFiles } from './block-limits.ts'
 
 /** `linux.resources` without devices. */
 export interface OciResources {
@@ -25,19 +26,7 @@ export interface OciResources {
     readonly mems?: string
   }
   readonly pids?: { readonly limit: number }
-  readonly blockIO?: {
-    readonly weight?: number
-    readonly throttleReadBpsDevice?: readonly ThrottleDevice[]
-    readonly throttleWriteBpsDevice?: readonly ThrottleDevice[]
-    readonly throttleReadIOPSDevice?: readonly ThrottleDevice[]
-    readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[]
-  }
-}
-
-export interface ThrottleDevice {
-  readonly major: number
-  readonly minor: number
-  readonly rate: number
+  readonly blockIO?: OciBlockIo
 }
 
 /** What the controllers of this machine can do. */
@@ -49,10 +38,15 @@ export interface CgroupAbilities {
   readonly cpuset: boolean
   readonly pids: boolean
   readonly io: boolean
-  readonly ioWeight: boolean
+  /** Undefined: no weights. */
+  readonly ioWeight: WeightFiles | undefined
+  /** v1 with CONFIG_RT_GROUP_SCHED. */
+  readonly cpuRealtime: boolean
   readonly cpuCount: number
-  /** Major and minor of a block device's node. Throws InvalidRequestError. */
-  deviceNumber(path: string): { readonly major: number; readonly minor: number }
+  /** NUMA nodes with memory: "0" or "0-1". */
+  readonly memoryNodes: string
+  /** Of a block device's node. `scheduler` is the one in use ("mq-deadline"). Throws InvalidRequestError. */
+  deviceNumber(path: string): { readonly major: number; readonly minor: number; readonly scheduler: string }
 }
 
 const MIN_MEMORY_BYTES = 6 * 2 ** 20
@@ -62,16 +56,26 @@ function invalid(message: string): never {
   throw new InvalidRequestError(message)
 }
 
-/** "0-3,7" within `count`. */
-function checkCpuList(key: string, list: string, count: number): void {
-  for (const part of list.split(',')) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part)
+/** Members of "0-3,7". Throws InvalidRequestError. */
+function parseCpuList(key: string, list: string): number[] {
+  return list.split(',').flatMap((part) => {
+    const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part)
     if (match === null) invalid(`invalid value ${JSON.stringify(list)} for ${key}: want a list such as "0-2,4"`)
+    const first = Number(match[1])
     const last = Number(match[2] ?? match[1])
-    if (last < Number(match[1])) invalid(`invalid range ${JSON.stringify(part)} in ${key}`)
-    if (key === 'CpusetCpus' && last >= count)
-      invalid(`requested CPUs are not available - requested ${list}, available: 0-${count - 1}`)
-  }
+    if (last < first) invalid(`invalid range ${JSON.stringify(part)} in ${key}`)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  })
+}
+
+function checkCpuset({ CpusetCpus = '', CpusetMems = '' }: HostConfig, can: CgroupAbilities): void {
+  const cpus = CpusetCpus === '' ? [] : parseCpuList('CpusetCpus', CpusetCpus)
+  if (cpus.some((cpu) => cpu >= can.cpuCount))
+    invalid(`requested CPUs are not available - requested ${CpusetCpus}, available: 0-${can.cpuCount - 1}`)
+  const nodes = new Set(parseCpuList('memory nodes of this machine', can.memoryNodes))
+  const wanted = CpusetMems === '' ? [] : parseCpuList('CpusetMems', CpusetMems)
+  if (wanted.some((node) => !nodes.has(node)))
+    invalid(`requested memory nodes are not available - requested ${CpusetMems}, available: ${can.memoryNodes}`)
 }
 
 function memoryLimits(host: HostConfig, can: CgroupAbilities, warn: (text: string) => void): OciResources['memory'] {
@@ -100,6 +104,8 @@ function memoryLimits(host: HostConfig, can: CgroupAbilities, warn: (text: strin
   const swappiness = can.version === 1 && MemorySwappiness !== -1 ? MemorySwappiness : undefined
   if (can.version === 2 && typeof MemorySwappiness === 'number' && MemorySwappiness >= 0)
     warn('cgroup v2 has no memory swappiness: it is ignored')
+  if (can.version === 1 && OomKillDisable === true && Memory === 0)
+    warn('the OOM killer is disabled but no memory limit is set: the machine may run out of memory')
   if (can.version === 2 && OomKillDisable === true)
     warn('cgroup v2 has no OOM kill switch: oom_kill_disable is ignored')
   const memory = {
@@ -127,16 +133,19 @@ function checkCpu(host: HostConfig, can: CgroupAbilities): void {
 function cpuLimits(host: HostConfig, can: CgroupAbilities, warn: (text: string) => void): OciResources['cpu'] {
   checkCpu(host, can)
   const { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, CpuShares = 0, CpusetCpus = '', CpusetMems = '' } = host
-  if (CpusetCpus !== '') checkCpuList('CpusetCpus', CpusetCpus, can.cpuCount)
-  if (CpusetMems !== '') checkCpuList('CpusetMems', CpusetMems, can.cpuCount)
+  checkCpuset(host, can)
+  const { CpuRealtimePeriod: rtPeriod = 0, CpuRealtimeRuntime: rtRuntime = 0 } = host
+  if (rtPeriod > 0 && rtRuntime > rtPeriod) invalid('cpu real-time runtime cannot be higher than cpu real-time period')
+  if (rtPeriod + rtRuntime > 0 && !can.cpuRealtime)
+    warn(`${can.version === 2 ? 'cgroup v2' : 'this kernel'} has no real-time limits: cpu_rt_* is ignored`)
   const time = {
     ...(CpuShares > 0 ? { shares: CpuShares } : {}),
     ...(NanoCpus > 0
       ? { quota: Math.round((NanoCpus * DEFAULT_PERIOD_US) / 1e9), period: DEFAULT_PERIOD_US }
       : { ...(CpuQuota !== 0 ? { quota: CpuQuota } : {}), ...(CpuPeriod !== 0 ? { period: CpuPeriod } : {}) }),
-    ...((host.CpuRealtimePeriod ?? 0) > 0 ? { realtimePeriod: host.CpuRealtimePeriod } : {}),
-    ...((host.CpuRealtimeRuntime ?? 0) > 0 ? { realtimeRuntime: host.CpuRealtimeRuntime } : {}),
-  } as NonNullable<OciResources['cpu']>
+    ...(rtPeriod > 0 && can.cpuRealtime ? { realtimePeriod: rtPeriod } : {}),
+    ...(rtRuntime > 0 && can.cpuRealtime ? { realtimeRuntime: rtRuntime } : {}),
+  }
   const set = {
     ...(CpusetCpus === '' ? {} : { cpus: CpusetCpus }),
     ...(CpusetMems === '' ? {} : { mems: CpusetMems }),
@@ -147,37 +156,12 @@ function cpuLimits(host: HostConfig, can: CgroupAbilities, warn: (text: string) 
   return Object.keys(cpu).length === 0 ? undefined : cpu
 }
 
-function blockLimits(host: HostConfig, can: CgroupAbilities, warn: (text: string) => void): OciResources['blockIO'] {
-  const weight = host.BlkioWeight ?? 0
-  if (weight !== 0 && (weight < 10 || weight > 1000)) invalid('range of blkio weight is from 10 to 1000')
-  if ((host.BlkioWeightDevice ?? []).length > 0) warn('blkio weights per device are not supported: ignored')
-  const throttle = (list: HostConfig['BlkioDeviceReadBps']): ThrottleDevice[] =>
-    (list ?? []).map(({ Path, Rate }) => {
-      const { major, minor } = can.deviceNumber(Path)
-      return { major, minor, rate: Rate }
-    })
-  const block = {
-    ...(weight > 0 && can.ioWeight ? { weight } : {}),
-    throttleReadBpsDevice: throttle(host.BlkioDeviceReadBps),
-    throttleWriteBpsDevice: throttle(host.BlkioDeviceWriteBps),
-    throttleReadIOPSDevice: throttle(host.BlkioDeviceReadIOps),
-    throttleWriteIOPSDevice: throttle(host.BlkioDeviceWriteIOps),
-  }
-  const entries = Object.entries(block).filter(([, value]) => !Array.isArray(value) || value.length > 0)
-  if (weight > 0 && !can.ioWeight) warn('this kernel has no block weights: blkio_config.weight is ignored')
-  if (entries.length === 0) return undefined
-  if (!can.io) {
-    warn('this machine has no block controller: blkio limits are not applied')
-    return undefined
-  }
-  return Object.fromEntries(entries)
-}
-
 /** Throws InvalidRequestError; `warn` is told what cannot be applied here. */
 export function toOciResources(host: HostConfig, can: CgroupAbilities, warn: (text: string) => void): OciResources {
   const memory = memoryLimits(host, can, warn)
   const cpu = cpuLimits(host, can, warn)
   const blockIO = blockLimits(host, can, warn)
+  blockWeights(host, can, warn)
   const pids = host.PidsLimit ?? 0
   if (pids > 0 && !can.pids) warn('this machine has no pids controller: the pids limit is not applied')
   if (host.OomScoreAdj !== undefined && (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000))

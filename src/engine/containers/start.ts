@@ -5,6 +5,7 @@
 import { ConflictError, InvalidRequestError, MycomposeError } from '../../errors.ts'
 import { NEVER, type ContainerDocument } from '../../state/containers.ts'
 import { isStdinOnce } from './attach.ts'
+import { blockWeights } from '../cgroups/block-limits.ts'
 import { createWithConmon } from '../runtime/conmon.ts'
 import { requireProgram } from '../runtime/programs.ts'
 import type { OciRuntime } from '../runtime/runtime.ts'
@@ -143,12 +144,18 @@ async function bringUp(context: ContainersContext, container: Container): Promis
     host.files.writeFile(folder.configJson, formatOci(spec), { mode: 0o600 }),
     host.files.rm(folder.exitFile, { force: true }),
   ])
+  const { realtimeRuntime } = spec.linux.resources.cpu ?? {}
+  if (realtimeRuntime !== undefined) await platform.cgroups.grantRealtime(realtimeRuntime)
   await createProcess(context, container, runtime, undo)
   container.run = newRun(host.clock.nowMs(), spec.linux.cgroupsPath)
   undo.defer(() => {
     container.run = undefined
   })
   await context.attachments.connect(container)
+  platform.cgroups.writeBlock(
+    spec.linux.cgroupsPath,
+    blockWeights(document.hostConfig, platform.cgroups.abilities, () => {}),
+  )
   await runtime.start(id)
   undo.move()
 }

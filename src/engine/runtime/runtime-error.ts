@@ -16,6 +16,8 @@ export function cleanToolText(text: string): string {
 
 /** 127 not found, 126 found and not executable, else 128. */
 export function exitCodeOfStartError(text: string): 126 | 127 | 128 {
+  // a file of the machine, not of the image
+  if (/`?(?:blkio|cpu|cpuset|devices|io|memory|pids|cgroup|hugetlb)\.[a-z_.]+`?/.test(text)) return 128
   if (/executable file not found|no such file or directory|system cannot find the file|not found in \$PATH/i.test(text))
     return 127
   if (/permission denied|open executable|not a directory|is a directory|exec format error|text file busy/i.test(text))

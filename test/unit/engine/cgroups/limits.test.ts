@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { blockWeights } from '../../../../src/engine/cgroups/block-limits.ts'
 import { parseCgroupMounts } from '../../../../src/engine/cgroups/layout.ts'
 import { toOciResources, type CgroupAbilities } from '../../../../src/engine/cgroups/limits.ts'
 
@@ -11,9 +12,11 @@ const ALL: CgroupAbilities = {
   cpuset: true,
   pids: true,
   io: true,
-  ioWeight: true,
+  ioWeight: 'io.bfq.weight',
+  cpuRealtime: false,
+  memoryNodes: '0',
   cpuCount: 4,
-  deviceNumber: () => ({ major: 8, minor: 16 }),
+  deviceNumber: () => ({ major: 8, minor: 16, scheduler: 'bfq' }),
 }
 const MIB = 2 ** 20
 const silent = (): void => assert.fail('no warning expected')
@@ -47,8 +50,24 @@ const CASES = [
   {
     name: 'block',
     host: { BlkioWeight: 300, BlkioDeviceReadBps: [{ Path: '/dev/sdb', Rate: 5 }] },
-    want: { blockIO: { weight: 300, throttleReadBpsDevice: [{ major: 8, minor: 16, rate: 5 }] } },
+    want: { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 16, rate: 5 }] } },
   },
+  {
+    name: 'rates of block devices',
+    host: {
+      BlkioDeviceWriteBps: [{ Path: '/dev/sdb', Rate: 1 }],
+      BlkioDeviceReadIOps: [{ Path: '/dev/sdb', Rate: 2 }],
+      BlkioDeviceWriteIOps: [{ Path: '/dev/sdb', Rate: 3 }],
+    },
+    want: {
+      blockIO: {
+        throttleWriteBpsDevice: [{ major: 8, minor: 16, rate: 1 }],
+        throttleReadIOPSDevice: [{ major: 8, minor: 16, rate: 2 }],
+        throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 3 }],
+      },
+    },
+  },
+  { name: 'memory nodes', host: { CpusetMems: '0' }, want: { cpu: { mems: '0' } } },
 ]
 for (const { name, host, want } of CASES) test(name, () => assert.deepEqual(toOciResources(host, ALL, silent), want))
 
@@ -66,6 +85,9 @@ const BAD = [
   { BlkioWeight: 5 },
   { OomScoreAdj: 1001 },
   { MemorySwappiness: 101 },
+  { CpusetMems: '1' },
+  { CpuRealtimePeriod: 1000, CpuRealtimeRuntime: 2000 },
+  { BlkioWeightDevice: [{ Path: '/dev/sdb', Weight: 9 }] },
 ]
 for (const host of BAD)
   test(`refuses ${JSON.stringify(host)}`, () =>
@@ -80,7 +102,7 @@ test('what the machine cannot do is a warning, and left out', () => {
     cpuset: false,
     pids: false,
     io: false,
-    ioWeight: false,
+    ioWeight: undefined,
     swap: false,
   }
   const host = { Memory: 64 * MIB, NanoCpus: 1e9, CpusetCpus: '0', PidsLimit: 5, BlkioWeight: 10 }
@@ -89,6 +111,50 @@ test('what the machine cannot do is a warning, and left out', () => {
     {},
   )
   assert.equal(warnings.length, 5)
+})
+
+const WEIGHTS = {
+  BlkioWeight: 505,
+  BlkioWeightDevice: [
+    { Path: '/dev/sdb', Weight: 10 },
+    { Path: '/dev/sdc', Weight: 0 },
+  ],
+}
+const WEIGHT_CASES: [CgroupAbilities['ioWeight'], string[]][] = [
+  ['io.weight', ['io.weight 5000', 'io.weight 8:16 1']],
+  ['io.bfq.weight', ['io.bfq.weight 505', 'io.bfq.weight 8:16 10']],
+  ['blkio.weight', ['blkio.weight 505', 'blkio.weight_device 8:16 10']],
+  ['blkio.bfq.weight', ['blkio.bfq.weight 505', 'blkio.bfq.weight_device 8:16 10']],
+]
+for (const [ioWeight, want] of WEIGHT_CASES)
+  test(`weights in ${ioWeight}`, () => {
+    const lines = blockWeights(WEIGHTS, { ...ALL, ioWeight }, silent)
+    assert.deepEqual(
+      lines.map((line) => line.join(' ')),
+      want,
+    )
+  })
+
+test('weights that nobody looks at are warned about', () => {
+  const warnings: string[] = []
+  const other = { ...ALL, deviceNumber: () => ({ major: 8, minor: 16, scheduler: 'none' }) }
+  assert.equal(blockWeights(WEIGHTS, other, (text) => warnings.push(text)).length, 1)
+  assert.match(warnings[0] ?? '', /\/dev\/sdb has the scheduler none/)
+})
+
+test('only v1 has real-time limits, swappiness and a switch for the OOM killer', () => {
+  const warnings: string[] = []
+  const host = { Memory: 64 * MIB, CpuRealtimeRuntime: 1000, MemorySwappiness: 10, OomKillDisable: true }
+  const memory = { limit: 64 * MIB, swap: 128 * MIB }
+  assert.deepEqual(
+    toOciResources(host, ALL, (text) => warnings.push(text)),
+    { memory },
+  )
+  assert.equal(warnings.length, 3)
+  assert.deepEqual(toOciResources(host, { ...ALL, version: 1, cpuRealtime: true }, silent), {
+    memory: { ...memory, swappiness: 10, disableOOMKiller: true },
+    cpu: { realtimeRuntime: 1000 },
+  })
 })
 
 const LAYOUTS = [
