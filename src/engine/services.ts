@@ -11,6 +11,7 @@ import type {
   ContainerInspect,
   ContainerStats,
   ContainerSummary,
+  ContainerUpdateRequest,
   EndpointSettings,
   ExecCreateRequest,
   ExecInspect,
@@ -256,6 +257,8 @@ export interface ContainerService {
     idOrName: string,
     psArgs: string,
   ): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
+  /** New limits and restart policy; answers warnings. 409 for options that exclude each other. */
+  update(idOrName: string, request: ContainerUpdateRequest): Promise<string[]>
   /** One sample; zeroes for one that does not run. */
   stats(idOrName: string): Promise<ContainerStats>
   /** Container ids that refer to the volume, image id or network id, running or not. */

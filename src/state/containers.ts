@@ -84,6 +84,8 @@ export interface ContainerDocument {
   readonly runtime: string
   readonly state: StateRecord
   readonly health?: Health | undefined
+  /** New limits are recorded, and not yet known to be in the kernel. */
+  readonly limitsPending?: boolean | undefined
   readonly restartCount: number
   /** The user stopped it: `unless-stopped` and `always` do not start it again at once. */
   readonly manuallyStopped: boolean

@@ -111,6 +111,21 @@ else
       assert.equal(await ok(['volume', 'ls', '-q']), '')
     })
 
+    it('stats, update, pause', async () => {
+      await ok(['run', '-d', '--name', 's1', '-m', '64m', '--pids-limit', '9', BUSYBOX_IMAGE, 'sleep', '100'])
+      const stats = await ok(['stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 's1'])
+      assert.match(stats, /^s1 [\d.]+KiB \/ 64MiB 1$/)
+      assert.equal(await ok(['update', '-m', '96m', '--restart', 'unless-stopped', 's1']), 's1')
+      assert.equal(
+        await ok(['inspect', '-f', '{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}', 's1']),
+        `${96 * 2 ** 20} unless-stopped`,
+      )
+      assert.match((await docker(['update', '-m', '1m', 's1'])).stderr, /minimum memory limit allowed is 6MB/)
+      await ok(['pause', 's1'])
+      assert.match(await ok(['ps', '--filter', 'name=s1', '--format', '{{.Status}}']), /^Up .* \(Paused\)$/)
+      await ok(['rm', '-f', 's1'])
+    })
+
     it('cp in and out, top, rename, kill, events', async () => {
       await ok(['run', '-d', '--name', 'k1', BUSYBOX_IMAGE, 'sleep', '100'])
       const tar = spawnSync('tar', ['-C', import.meta.dirname, '-cf', '-', 'api-docker-cli.test.ts']).stdout

@@ -4,7 +4,7 @@ import { readBytes, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { untilOf, pruneLabelsMatch } from './prune.ts'
 import type { Routes } from './router.ts'
-import type { ContainerCreateRequest, ContainerSummary } from '../types/index.ts'
+import type { ContainerCreateRequest, ContainerSummary, ContainerUpdateRequest } from '../types/index.ts'
 import type { Filters } from '../../engine/services.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
@@ -96,6 +96,10 @@ export function containerRoutes(context: ApiContext): Routes {
     'POST /containers/{id}/unpause': async (request) => {
       await containers.unpause(idOf(request))
       return noContent
+    },
+    'POST /containers/{id}/update': async (request) => {
+      const body = await readJson<ContainerUpdateRequest>(request)
+      return ok({ Warnings: await containers.update(idOf(request), body) })
     },
     'POST /containers/{id}/rename': async (request) => {
       await containers.rename(idOf(request), required(request, 'name').replace(/^\//, ''))

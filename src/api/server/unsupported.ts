@@ -6,7 +6,6 @@ import { ApiError, UnsupportedError } from '../../errors.ts'
 const NOT_YET: Readonly<Record<string, string>> = {
   'GET /containers/{id}/changes': 'listing changes of a container',
   'GET /containers/{id}/export': 'exporting a container',
-  'POST /containers/{id}/update': 'updating a container',
   'POST /commit': 'committing a container',
   'POST /build': 'building images',
   'POST /build/prune': 'building images',

@@ -166,6 +166,25 @@ export interface ContainerCreateRequest extends ContainerConfig {
   readonly NetworkingConfig?: { readonly EndpointsConfig?: Readonly<Record<string, EndpointSettings>> }
 }
 
+/** Body of `POST /containers/ID/update`: a zero, "" or null leaves the value as it is. */
+export type ContainerUpdateRequest = Pick<
+  HostConfig,
+  | 'BlkioWeight'
+  | 'CpuPeriod'
+  | 'CpuQuota'
+  | 'CpuRealtimePeriod'
+  | 'CpuRealtimeRuntime'
+  | 'CpuShares'
+  | 'CpusetCpus'
+  | 'CpusetMems'
+  | 'Memory'
+  | 'MemoryReservation'
+  | 'MemorySwap'
+  | 'NanoCpus'
+  | 'PidsLimit'
+  | 'RestartPolicy'
+>
+
 export interface ContainerCreateResponse {
   readonly Id: string
   readonly Warnings: readonly string[]

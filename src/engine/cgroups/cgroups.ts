@@ -35,8 +35,8 @@ export interface Cgroups {
   usage(path: string): CgroupUsage
   /** Stops or continues all processes in it, and waits until that is so. */
   freeze(path: string, frozen: boolean): Promise<void>
-  /** Writes lines of the block controller. Throws as the kernel does. sync */
-  writeBlock(path: string, lines: readonly (readonly [file: string, line: string])[]): void
+  /** Writes lines of a controller (its name on v1). Throws as the kernel does. sync */
+  write(path: string, controller: 'blkio' | 'pids', lines: readonly (readonly [file: string, line: string])[]): void
   /** Before a container with a real-time limit is created (v1 only). */
   grantRealtime(wishUs: number): Promise<void>
   /** See MonitorCgroup.adopt. */
@@ -201,8 +201,8 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
         path: folder,
       })
     },
-    writeBlock(path, lines) {
-      const tree = layout.kind === 'v2' ? v2Root : layout.trees.get('blkio')
+    write(path, controller, lines) {
+      const tree = layout.kind === 'v2' ? v2Root : layout.trees.get(controller)
       for (const [file, line] of lines) host.files.writeTextSync(join(tree ?? '', path, file), line)
     },
     async grantRealtime(wishUs) {

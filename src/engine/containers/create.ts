@@ -32,7 +32,8 @@ import { checkedName } from './store.ts'
 import { parseUserSpec } from './user.ts'
 import { subpathSource } from './volume-subpath.ts'
 
-function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
+/** Throws InvalidRequestError. */
+export function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
   const name = policy?.Name ?? ''
   if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(name))
     throw new InvalidRequestError(`invalid restart policy: unknown policy '${name}'`)

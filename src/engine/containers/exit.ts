@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { lockKey, publish, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
+import { noticeOomKills } from './oom.ts'
 import { removeLocked } from './remove.ts'
 import { restartDelayMs } from './restart-policy.ts'
 import { startLocked } from './start.ts'
@@ -90,8 +91,7 @@ export function retryOrGiveUp(context: ContainersContext, container: Container):
 export async function finishLocked(context: ContainersContext, container: Container, exitCode: number): Promise<void> {
   const { run } = container
   if (run === undefined) return
-  const { cgroups } = await context.platform()
-  const oomKilled = cgroups.oomKills(run.cgroupPath) > 0
+  noticeOomKills(context, await context.platform(), container)
   context.logKeeper.unwatch(container.id)
   container.health?.stop()
   container.health = undefined
@@ -115,11 +115,9 @@ export async function finishLocked(context: ContainersContext, container: Contai
     process: undefined,
     conmonPid: 0,
     exitCode,
-    oomKilled,
     finishedAt: context.host.clock.nowRfc3339(),
   })
   container.run = undefined
-  if (oomKilled) publish(context, container, 'oom')
   publish(context, container, 'die', {
     exitCode: String(exitCode),
     execDuration: String(Math.floor(ranMs / 1000)),
@@ -182,7 +180,15 @@ export function watchExits(context: ContainersContext): Disposable {
   const watcher = context.host.files.watch(context.config.paths.exits, (_event, name) => {
     if (name !== null && ID.test(name)) handle(name, handleExit(context, name))
   })
-  const sweep = sweeper(context, (id) => handle(id, handleLostExit(context, id)))
+  const sweepExits = sweeper(context, (id) => handle(id, handleLostExit(context, id)))
+  const sweepOomKills = async (): Promise<void> => {
+    const platform = await context.platform()
+    for (const container of context.store.all()) noticeOomKills(context, platform, container)
+  }
+  const sweep = (): void => {
+    sweepExits()
+    handle('', sweepOomKills())
+  }
   const timer = setInterval(sweep, SWEEP_MS)
   timer.unref()
   return {

@@ -11,6 +11,7 @@ import { removeLocked } from './remove.ts'
 import { startsWithEngine } from './restart-policy.ts'
 import { newRun, startLocked } from './start.ts'
 import type { Container } from './store.ts'
+import { applyLimits } from './update.ts'
 
 const UNKNOWN_EXIT_CODE = 255
 const ID = /^[0-9a-f]{64}$/
@@ -35,12 +36,24 @@ async function resumeStart(context: ContainersContext, { id, document }: Contain
   }
 }
 
+/** Limits that were recorded and may not have reached the kernel. */
+async function finishUpdate(context: ContainersContext, container: Container): Promise<void> {
+  if (container.document.limitsPending !== true) return
+  try {
+    await applyLimits(context, container)
+    context.store.update(container, { limitsPending: undefined })
+  } catch (error) {
+    context.log('error', 'cannot apply the limits of a container', { container: container.id, error: String(error) })
+  }
+}
+
 /** Holds the lock. True when its process lives and is looked after again. */
 async function adopt(context: ContainersContext, container: Container): Promise<boolean> {
   const { machine } = await context.platform()
   if (!isAlive(context, container, machine.bootId)) return false
   await resumeStart(context, container)
   context.logKeeper.watch(container)
+  await finishUpdate(context, container)
   container.health = startHealthMonitor(context, container, { resume: true })
   container.health?.pause(container.document.state.status === 'paused')
   return true
@@ -79,6 +92,8 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
   const { status } = before.state
   if (status === 'running' || status === 'paused') {
     container.run = newRun(Date.parse(before.state.startedAt), cgroupPath)
+    // an earlier engine has told of them
+    if (before.state.oomKilled) container.run.oomKills = cgroups.oomKills(cgroupPath)
     if (await adopt(context, container)) return
     await finishUnseen(context, container)
   } else if (cgroups.processIds(cgroupPath).length > 0) {

@@ -28,6 +28,7 @@ import { sampleContainer } from './stats.ts'
 import { endRun, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
 import { checkedName, createStore, type Container } from './store.ts'
 import { processTable } from './top.ts'
+import { updateContainer } from './update.ts'
 
 async function openPlatform(base: EngineBase): Promise<Platform> {
   const { host, config } = base
@@ -208,6 +209,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     putArchive: async (idOrName, path, tar) => putArchive(context, store.find(idOrName), path, tar),
     getArchive: async (idOrName, path) => getArchive(context, store.find(idOrName), path),
     top: async (idOrName, psArgs) => processTable(context, store.find(idOrName), psArgs),
+    update: async (idOrName, request) => updateContainer(context, store.find(idOrName), request),
     stats: async (idOrName) => sampleContainer(context, store.find(idOrName)),
     usersOf: ({ volume, imageId, networkId }) =>
       store

@@ -38,7 +38,7 @@ function readyBindSources({ host }: ContainersContext, { mounts }: ContainerDocu
 
 export function newRun(startedAtMs: number, cgroupPath: string): Run {
   const { promise, resolve } = Promise.withResolvers<number>()
-  return { startedAtMs, cgroupPath, ended: promise, end: resolve }
+  return { startedAtMs, cgroupPath, oomKills: 0, ended: promise, end: resolve }
 }
 
 /** Own network or not, and the three files where the container is to have its own. */
@@ -152,10 +152,8 @@ async function bringUp(context: ContainersContext, container: Container): Promis
     container.run = undefined
   })
   await context.attachments.connect(container)
-  platform.cgroups.writeBlock(
-    spec.linux.cgroupsPath,
-    blockWeights(document.hostConfig, platform.cgroups.abilities, () => {}),
-  )
+  const weights = blockWeights(document.hostConfig, platform.cgroups.abilities, () => {}) // create has warned
+  platform.cgroups.write(spec.linux.cgroupsPath, 'blkio', weights)
   await runtime.start(id)
   undo.move()
 }

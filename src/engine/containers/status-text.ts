@@ -34,7 +34,7 @@ export function statusText({ state, health }: ContainerDocument, nowMs: number):
     case 'restarting':
       return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`
     case 'exited':
-      return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`
+      return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago${state.oomKilled ? ' (out of memory)' : ''}`
     case 'dead':
       return 'Dead'
     default:

@@ -11,6 +11,8 @@ import type { HealthMonitor } from './health.ts'
 export interface Run {
   readonly startedAtMs: number
   readonly cgroupPath: string
+  /** Kills for want of memory that have been told. */
+  oomKills: number
   /** Resolves with the exit code when all is cleaned up. */
   readonly ended: Promise<number>
   end(exitCode: number): void
