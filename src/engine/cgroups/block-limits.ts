@@ -44,10 +44,11 @@ function checkWeights({ BlkioWeight = 0, BlkioWeightDevice }: HostConfig): void 
 /** Files and lines to write, in order. Throws InvalidRequestError. */
 export function blockWeights(
   host: HostConfig,
-  { ioWeight, deviceNumber }: CgroupAbilities,
+  can: CgroupAbilities,
   warn: (text: string) => void,
 ): (readonly [file: string, line: string])[] {
   checkWeights(host)
+  const { ioWeight } = can
   const { BlkioWeight: weight = 0 } = host
   const devices = (host.BlkioWeightDevice ?? []).filter(({ Weight }) => Weight !== 0)
   if (weight === 0 && devices.length === 0) return []
@@ -59,7 +60,7 @@ export function blockWeights(
   const scaled = (value: number): number =>
     ioWeight === 'io.weight' ? Math.floor(1 + ((value - 10) * 9999) / 990) : value
   const lines = devices.flatMap(({ Path, Weight }): [string, string][] => {
-    const { major, minor, scheduler } = deviceNumber(Path)
+    const { major, minor, scheduler } = can.deviceNumber(Path)
     if (!ioWeight.includes('bfq') || scheduler === 'bfq')
       return [[DEVICE_FILES[ioWeight], `${major}:${minor} ${scaled(Weight)}`]]
     // the kernel would refuse the line

@@ -63,7 +63,7 @@ export async function applyLimits(context: ContainersContext, { id, document, ru
   const resources = toOciResources(document.hostConfig, cgroups.abilities, silent)
   await context.host.files.writeFile(file, JSON.stringify(resources), { mode: 0o600 })
   const argv = [runtime.path, ...runtime.globalArgs, 'update', '--resources', file, id]
-  const { exitCode, stderr } = await runTool(runtime.spawn, argv)
+  const { exitCode, stderr } = await runTool((program, options) => runtime.spawn(program, options), argv)
   if (exitCode !== 0)
     throw new MycomposeError(`cannot update container ${id}: ${cleanToolText(stderr)}`, { code: 'RUNTIME_FAILED' })
   cgroups.write(run.cgroupPath, 'blkio', blockWeights(document.hostConfig, cgroups.abilities, silent))
