@@ -19,6 +19,7 @@ import type { ApiServer } from '../api/server/server.ts'
 import { MycomposeError, errnoOf } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { openLogFile } from '../host/log-file.ts'
+import { createFilePageRelease } from '../host/file-pages.ts'
 import { loadLibc } from '../host/libc.ts'
 import { createNodeHost } from '../host/node-host.ts'
 import { createProcessControl, type ProcessControl, type ProcessLock } from '../host/process-control.ts'
@@ -28,6 +29,9 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024
 /** How long answers that are under way may take when the engine ends. */
 const CLOSE_GRACE_MS = 300
 const BUG_EXIT_CODE = 70
+
+/** The start is over by then; and code that is used seldom should not stay in memory for ever. */
+const RELEASE_PAGES_MS = 30_000
 
 class AlreadyRunning extends MycomposeError {}
 
@@ -113,7 +117,8 @@ async function start(root: string): Promise<void> {
   process.umask(0o022)
   process.chdir('/')
   const host = createNodeHost()
-  const control = createProcessControl(loadLibc())
+  const libc = loadLibc()
+  const control = createProcessControl(libc)
   const config = engineConfig(root, VERSION)
   const lock = await takeLock(config, host, control)
   const { log, adopt } = openLog(config, host, control)
@@ -144,6 +149,9 @@ async function start(root: string): Promise<void> {
   control.print(1, 'ready\n')
   control.closeInput()
   adopt()
+  const releasePages = createFilePageRelease(libc)
+  setTimeout(releasePages, 1000).unref()
+  setInterval(releasePages, RELEASE_PAGES_MS).unref()
 }
 
 /** Nobody else may connect before the socket has its group and mode. bind(2) happens before `listen` returns. */
