@@ -9,7 +9,7 @@ import { mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } fr
 import type { Problems } from './problems.ts'
 import { locationOf, type SourceFile } from './source-file.ts'
 import { explainYamlError } from './yaml-errors.ts'
-import { resolvePlain } from './yaml-scalar.ts'
+import { isOtherType, nonStringKey, resolvePlain } from './yaml-scalar.ts'
 
 /** Nodes of one document once its aliases are written out. docker compose has the same cap. */
 const MAX_NODES = 100_000
@@ -129,14 +129,20 @@ class TreeBuilder {
     if (key === null) return 'null'
     if (isScalar(key)) {
       if (key.anchor !== undefined) this.#anchors.set(key.anchor, this.#node(key))
-      // Keys are strings whatever they look like: 8080, true.
-      return typeof key.value === 'string' ? key.value : String(key.value)
+      const name = typeof key.value === 'string' ? key.value : String(key.value)
+      this.#checkKey(name, key)
+      return name
     }
     const aliased = isAlias(key) ? this.#anchors.get(key.source) : undefined
     if (aliased?.kind === 'scalar') return String(aliased.value)
     const message = 'a key must be a plain word, not a list or a mapping'
     this.#problems.error({ source: this.#source, offset: key.range[0] }, { code: 'YAML_SYNTAX', message })
     return undefined
+  }
+
+  #checkKey(name: string, key: Scalar.Parsed): void {
+    if (key.type !== 'PLAIN' || key.tag !== undefined || !isOtherType(name)) return
+    this.#problems.error({ source: this.#source, offset: key.range[0] }, nonStringKey(name))
   }
 
   #alias(name: string, offset: number): Node {
@@ -155,8 +161,8 @@ class TreeBuilder {
     const name = MERGE_TAGS[tag]
     if (name !== undefined) return { ...node, tag: name }
     if (tag.startsWith('tag:yaml.org,2002:') || tag === '!') return node
-    const message = `unknown tag "${tag}"`
-    this.#problems.error(node.origin, { code: 'YAML_TAG', message, hint: 'Compose knows !reset and !override' })
+    const message = `unknown tag "${tag}" is ignored`
+    this.#problems.warn(node.origin, { code: 'YAML_TAG', message, hint: 'Compose knows !reset and !override' })
     return node
   }
 

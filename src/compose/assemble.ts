@@ -4,6 +4,7 @@
  */
 import { completeService } from './defaults.ts'
 import type { ProjectDraft, ServiceDraft } from './draft.ts'
+import type { Lookup } from './interpolate.ts'
 import type { Project, Service } from './model.ts'
 import { originAt, type MapNode } from './node.ts'
 import type { Problems } from './problems.ts'
@@ -56,7 +57,8 @@ export async function assembleProject(merged: Merged, context: AssembleContext):
     models: draft.models ?? {},
     extensions: draft.extensions ?? {},
   }
-  if (request.skip?.consistency !== true) validateProject(project, tree, removed, problems)
+  if (request.skip?.consistency !== true)
+    validateProject(project, tree, removed, problems, request.skip?.services === true)
   return request.allResources === true ? project : { ...project, ...usedResources(all, services) }
 }
 
@@ -75,7 +77,7 @@ async function enabledServices(
   }
   const services: Record<string, Service> = {}
   for (const name of enabled) {
-    const draft = drafts[name] ?? {}
+    const draft = withArguments(drafts[name] ?? {}, request.skip?.normalization === true ? undefined : lookup)
     services[name] = completeService(
       name,
       draft,
@@ -89,6 +91,15 @@ async function enabledServices(
     )
   }
   return services
+}
+
+/** A build argument without value is the project's variable of that name, or none. */
+function withArguments(draft: ServiceDraft, lookup: Lookup | undefined): ServiceDraft {
+  const written = draft.build?.args
+  if (draft.build === undefined || written === undefined || lookup === undefined) return draft
+  const args = Object.entries(resolveVariables(written, lookup)).filter(([, value]) => value !== null)
+  const { args: _written, ...build } = draft.build
+  return { ...draft, build: args.length === 0 ? build : { ...build, args: Object.fromEntries(args) } }
 }
 
 function disabledOnes(

@@ -51,8 +51,32 @@ const volumesFrom: Format = (value) =>
 const links: Format = (value) =>
   many(value, ({ service, alias }) => (service === alias ? service : `${String(service)}:${String(alias)}`))
 
-const requests: Format = (value) =>
-  many(value, (item) => ({ ...item, ...(item['count'] === -1 ? { count: 'all' } : {}) }))
+/** One number where both limits are the same. */
+const ulimits: Format = (value) => {
+  if (!isRecord(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, limit]) => [
+      name,
+      isRecord(limit) && limit['soft'] === limit['hard'] && Object.keys(limit).length === 2 ? limit['soft'] : limit,
+    ]),
+  )
+}
+
+/** What is not said, so that no file has to say it. */
+const dependencies: Format = (value) => {
+  if (!isRecord(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, dependency]) => {
+      if (!isRecord(dependency) || dependency['restart'] !== false) return [name, dependency]
+      const { restart: _restart, ...others } = dependency
+      return [name, others]
+    }),
+  )
+}
+
+/** "id" or "id=path". */
+const ssh: Format = (value) =>
+  isRecord(value) ? Object.entries(value).map(([id, path]) => (path === '' ? id : `${id}=${String(path)}`)) : value
 
 const updates = within({ delay: duration, monitor: duration })
 const rates = each({ rate: size })
@@ -63,7 +87,6 @@ const SERVICE_FORMATS: Readonly<Record<string, Format>> = {
   links,
   volumes_from: volumesFrom,
   extra_hosts: hosts,
-  gpus: requests,
   stop_grace_period: duration,
   mem_limit: size,
   mem_reservation: size,
@@ -71,19 +94,27 @@ const SERVICE_FORMATS: Readonly<Record<string, Format>> = {
   shm_size: size,
   secrets: files,
   configs: files,
-  volumes: each({ tmpfs: within({ size, mode }) }),
+  depends_on: dependencies,
+  ulimits,
+  mem_swappiness: size,
+  volumes: each({ tmpfs: within({ size }) }),
   healthcheck: within({ interval: duration, timeout: duration, start_period: duration, start_interval: duration }),
-  build: within({ extra_hosts: hosts, shm_size: size, secrets: files }),
+  build: within({ extra_hosts: hosts, shm_size: size, secrets: files, ssh, ulimits }),
   deploy: within({
     resources: within({
       limits: within({ memory: size }),
-      reservations: within({ memory: size, devices: requests }),
+      reservations: within({ memory: size }),
     }),
     restart_policy: within({ delay: duration, window: duration }),
     update_config: updates,
     rollback_config: updates,
   }),
-  blkio_config: within({ device_read_bps: rates, device_write_bps: rates }),
+  blkio_config: within({
+    device_read_bps: rates,
+    device_write_bps: rates,
+    device_read_iops: rates,
+    device_write_iops: rates,
+  }),
 }
 
 /** A service, or a part of one, in snake_case and in the syntax of a file. */

@@ -4,7 +4,7 @@
  */
 import type { ServiceDraft } from './draft.ts'
 import type { BuildConfig } from './model-build.ts'
-import type { BindMount, Dependency, Service, ServiceNetwork, ServiceVolume } from './model.ts'
+import type { BindMount, Dependency, ExtraHost, PreStartHook, Service, ServiceNetwork, ServiceVolume } from './model.ts'
 
 export interface CompletionOptions {
   /** What `build` without a context means. */
@@ -36,9 +36,16 @@ export function completeService(
     secrets: draft.secrets ?? [],
     configs: draft.configs ?? [],
     profiles: draft.profiles ?? [],
+    ...(draft.extraHosts === undefined ? {} : { extraHosts: byHost(draft.extraHosts) }),
     extensions: draft.extensions ?? {},
-    ...(draft.build === undefined ? {} : { build: completeBuild(draft.build, defaultContext) }),
+    ...(draft.build === undefined ? {} : { build: completeBuild(draft.build, { defaultContext, isNormalised }) }),
+    ...(draft.preStart === undefined || !isNormalised ? {} : { preStart: draft.preStart.map(withImageOf(draft)) }),
   }
+}
+
+/** A hook that names no image runs in the service's. */
+function withImageOf({ image }: ServiceDraft): (hook: PreStartHook) => PreStartHook {
+  return (hook) => (image === undefined ? hook : { image, ...hook })
 }
 
 /** An empty list or mapping says as much as none; the printer would leave it out. */
@@ -47,6 +54,11 @@ function withoutEmpty<T extends object>(attributes: T): T {
     ([, value]) => typeof value !== 'object' || value === null || Object.keys(value as object).length > 0,
   )
   return Object.fromEntries(kept) as T
+}
+
+/** The addresses of a host stay in their order. */
+function byHost(hosts: readonly ExtraHost[]): readonly ExtraHost[] {
+  return hosts.toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
 }
 
 function completeVolume(volume: ServiceVolume): ServiceVolume {
@@ -69,12 +81,16 @@ function completeVolume(volume: ServiceVolume): ServiceVolume {
   }
 }
 
-function completeBuild(build: Partial<BuildConfig>, defaultContext: string): BuildConfig {
-  return { ...build, context: build.context ?? defaultContext }
+function completeBuild(build: Partial<BuildConfig>, { defaultContext, isNormalised }: CompletionOptions): BuildConfig {
+  const named = { ...build, context: build.context ?? defaultContext }
+  const hosts = build.extraHosts === undefined ? {} : { extraHosts: byHost(build.extraHosts) }
+  const hasFile = build.dockerfile !== undefined || build.dockerfileInline !== undefined
+  return { ...named, ...hosts, ...(hasFile || !isNormalised ? {} : { dockerfile: 'Dockerfile' }) }
 }
 
-function networksOf({ networkMode, networks }: ServiceDraft): Readonly<Record<string, ServiceNetwork | null>> {
-  if (networkMode !== undefined) return networks ?? {}
+function networksOf(draft: ServiceDraft): Readonly<Record<string, ServiceNetwork | null>> {
+  const { networkMode, networks, provider } = draft
+  if (networkMode !== undefined || provider !== undefined) return networks ?? {}
   return networks === undefined || Object.keys(networks).length === 0 ? { default: null } : networks
 }
 

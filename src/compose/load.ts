@@ -7,6 +7,7 @@ import { toDraft } from './draft.ts'
 import { readDocuments, type FileContext } from './file-pipeline.ts'
 import { mergeFiles, type RawFile } from './include.ts'
 import { assembleProject } from './assemble.ts'
+import { dropReplacedItems } from './merge.ts'
 import { mapNode, originAt, type MapNode } from './node.ts'
 import { explicitProjectName, nameOfFiles, nameOfFolder } from './project-name.ts'
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
@@ -35,7 +36,7 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
   const merged = await mergeFiles(files, { ...context, lookup: lookupIn(named.values) }, [])
   // A part is missing: what the rules would say about the rest may be wrong.
   if (context.removed.some((path) => path.length === 0)) problems.throwIfAny()
-  const tree = merged ?? mapNode(new Map(), emptyOrigin(paths))
+  const tree = dropReplacedItems(merged ?? mapNode(new Map(), emptyOrigin(paths)))
   const project = await assembleProject(
     { name, workingDir, composeFiles: paths, variables: named, draft: toDraft(tree), tree },
     { request, reader, problems, removed: context.removed },

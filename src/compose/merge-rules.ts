@@ -28,7 +28,9 @@ function fieldsKey(...keys: readonly string[]): (item: Node) => string {
   return (item) => keys.map((key) => field(item, key)).join('\0')
 }
 
-const byValue = uniqueBy((item) => textOf(item) ?? '')
+/** By the text before "=": "/run:size=1m" takes the place of "/run:size=2m". */
+const portKey = fieldsKey('published', 'target', 'protocol')
+const byValue = uniqueBy((item) => (textOf(item) ?? '').replace(/=.*$/s, ''))
 const byTarget = uniqueBy(fieldsKey('target'))
 /** Options of one driver mean nothing to another. */
 const logging: MergeRule = (base, over) => {
@@ -72,7 +74,7 @@ const SERVICE_RULES: Readonly<Record<string, MergeRule>> = {
   devices: byTarget,
   secrets: byTarget,
   configs: byTarget,
-  ports: uniqueBy(fieldsKey('host_ip', 'published', 'target', 'protocol')),
+  ports: uniqueBy((item) => `${field(item, 'host_ip') || '0.0.0.0'}\0${portKey(item)}`),
   'ulimits.*': replace,
   'build.ulimits.*': replace,
   'environment.*': replace,
@@ -80,13 +82,21 @@ const SERVICE_RULES: Readonly<Record<string, MergeRule>> = {
   logging,
 }
 
-/** `ipam.config` is merged subnet by subnet; see merge.ts. */
+/** Of `ipam.config` the pools of the override count, each with what the base says of the same subnet; see merge.ts. */
 export const MERGED_BY_KEY: Readonly<Record<string, (item: Node) => string>> = {
   'networks.*.ipam.config': fieldsKey('subnet'),
 }
 
 export const MERGE_RULES: ReadonlyMap<string, MergeRule> = new Map(
   Object.entries(SERVICE_RULES).map(([pattern, rule]) => [`services.*.${pattern}`, rule]),
+)
+
+/** Lists in which a later item takes the place of one with the same key. */
+export const UNIQUE_LISTS: ReadonlySet<string> = new Set(
+  Object.keys(SERVICE_RULES)
+    .filter((key) => !['extra_hosts', 'build.extra_hosts'].includes(key) && !key.endsWith('.*'))
+    .filter((key) => !['command', 'entrypoint', 'healthcheck.test', 'restart', 'logging'].includes(key))
+    .map((key) => `services.*.${key}`),
 )
 
 /** Below these, keys are the user's: a pattern has "*" there. */

@@ -3,7 +3,7 @@
  * "Merge" with `!reset` and `!override`.
  */
 import { isNull, mapEntries, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
-import { MERGED_BY_KEY, MERGE_RULES, USER_KEYED } from './merge-rules.ts'
+import { MERGED_BY_KEY, MERGE_RULES, UNIQUE_LISTS, USER_KEYED } from './merge-rules.ts'
 
 /** `over` on top of `base`; both are the root of a file, or both the mapping at `pattern` ("services.*"). */
 export function mergeTrees(base: MapNode, over: MapNode, pattern = ''): MapNode {
@@ -15,6 +15,23 @@ export function mergeTrees(base: MapNode, over: MapNode, pattern = ''): MapNode 
     else if (value !== before?.value) merged.set(key, { key: entry.key, value })
   }
   return { kind: 'map', origin: over.origin, entries: merged }
+}
+
+/**
+ * The tree without items of lists that a later item of the same list replaces: merging does it across files, this
+ * within one (and for a file alone).
+ */
+export function dropReplacedItems(tree: MapNode): MapNode {
+  const visit = (node: Node, pattern: string): Node => {
+    if (node.kind === 'map')
+      return mapEntries(node, (value, key) => (value.kind === 'scalar' ? value : visit(value, patternOf(pattern, key))))
+    const isUnique = node.kind === 'seq' && node.items.length > 1 && UNIQUE_LISTS.has(pattern)
+    return isUnique ? (MERGE_RULES.get(pattern)?.({ ...node, items: [] }, node) ?? node) : node
+  }
+  const services = tree.entries.get('services')
+  if (services === undefined) return tree
+  const entries = new Map(tree.entries)
+  return { ...tree, entries: entries.set('services', { ...services, value: visit(services.value, 'services') }) }
 }
 
 function patternOf(parent: string, key: string): string {
@@ -37,12 +54,9 @@ function mergeValue(base: Node | undefined, over: Node, pattern: string): Node |
 function mergeLists(base: SeqNode, over: SeqNode, pattern: string): Node {
   const keyOf = MERGED_BY_KEY[pattern]
   if (keyOf === undefined) return { ...over, items: [...base.items, ...over.items.map(settleItem)] }
-  const items = new Map<string, Node>()
-  for (const item of [...base.items, ...over.items]) {
-    const before = items.get(keyOf(item))
-    items.set(keyOf(item), before === undefined ? settleItem(item) : (mergeValue(before, item, '') ?? item))
-  }
-  return { ...over, items: [...items.values()] }
+  const before = new Map(base.items.map((item) => [keyOf(item), item]))
+  const items = over.items.map((item) => mergeValue(before.get(keyOf(item)), item, '') ?? item)
+  return { ...over, items }
 }
 
 function settle(node: Node): Node | undefined {

@@ -9,7 +9,7 @@ export interface BuildConfig {
   /** Relative to the context, or absolute. */
   readonly dockerfile?: string
   readonly dockerfileInline?: string
-  /** null: from the build's environment. */
+  /** null (with `config --no-normalize` only): the project's variable of that name. */
   readonly args?: Readonly<Record<string, string | null>>
   /** Absolute path, URL, "docker-image://REF" or "service:NAME". */
   readonly additionalContexts?: Readonly<Record<string, string>>

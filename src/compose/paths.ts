@@ -6,7 +6,12 @@ import { posix } from 'node:path'
 /** "~" and "~/x" stand for the home; a relative path for one below `baseDir`. */
 export function resolvePath(path: string, baseDir: string, homeDir: string | undefined): string {
   if (homeDir !== undefined && (path === '~' || path.startsWith('~/'))) return posix.join(homeDir, path.slice(1))
-  return posix.resolve(baseDir, path)
+  return isWindowsPath(path) ? path : posix.resolve(baseDir, path)
+}
+
+/** "C:\\x", "c:/x" or "\\\\.\\pipe\\x": absolute there, and nothing here. */
+export function isWindowsPath(path: string): boolean {
+  return /^([a-zA-Z]:[\\/]|\\\\)/.test(path)
 }
 
 /** A build context or include that is no local path: a URL, `git@host:...`, or `scheme:rest`. */

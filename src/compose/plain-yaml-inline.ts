@@ -4,7 +4,7 @@
  */
 import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
 import type { Origin } from './source-file.ts'
-import { resolvePlain } from './yaml-scalar.ts'
+import { isOtherType, resolvePlain } from './yaml-scalar.ts'
 
 /** Thrown to give up; no Error, so that it costs no stack trace. */
 export const NOT_PLAIN: unique symbol = Symbol('needs the whole of YAML')
@@ -105,7 +105,7 @@ function readMap(inline: Inline): Node {
   readParts(inline, '}', () => {
     const key = place(inline, inline.at)
     const name = INLINE_KEY.exec(inline.text.slice(inline.at))?.[1] ?? giveUp()
-    if (entries.has(name) || name === '__proto__') giveUp()
+    if (entries.has(name) || name === '__proto__' || isOtherType(name)) giveUp()
     inline.at += name.length + 1
     skipBlanks(inline)
     const isEmpty = /[,}]/.test(inline.text[inline.at] ?? '')

@@ -7,6 +7,7 @@
 import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
 import { giveUp, KEY_WORD, NOT_PLAIN, readInline } from './plain-yaml-inline.ts'
 import type { Origin, SourceFile } from './source-file.ts'
+import { isOtherType } from './yaml-scalar.ts'
 
 /** The document of a file, or undefined when the file needs the whole of YAML. */
 export function parsePlainYaml(source: SourceFile): Node | undefined {
@@ -86,6 +87,7 @@ function readMapping(reader: Reader, indent: number): Node {
     const match = KEY.exec(line.text) ?? giveUp()
     const name = match[1] ?? match[2] ?? match[3] ?? ''
     if (entries.has(name) || name === '<<' || name === '__proto__') giveUp()
+    if (match[1] !== undefined && isOtherType(name)) giveUp()
     const key = origin(reader, line.start)
     const length = match[0].length
     const value = readValue(reader, { line, indent, offset: length, key })

@@ -44,13 +44,18 @@ export function nameOfFiles(files: readonly RawFile[], lookup: Lookup, problems:
   if (node === undefined) return undefined
   const name = textOf(interpolateTree(node, lookup, problems)) ?? ''
   if (VALID_NAME.test(name)) return name
-  const suggestion = normaliseProjectName(name)
-  problems.error(node.origin, {
-    code: 'PROJECT_NAME',
-    message: `invalid project name ${JSON.stringify(name)}`,
-    hint: suggestion === '' ? RULE : `use "${suggestion}": ${RULE}`,
-  })
-  return suggestion === '' ? 'project' : suggestion
+  const normal = normaliseProjectName(name)
+  if (normal === '') {
+    problems.error(node.origin, {
+      code: 'PROJECT_NAME',
+      message: `invalid project name ${JSON.stringify(name)}`,
+      hint: RULE,
+    })
+    return 'project'
+  }
+  const message = `the project name ${JSON.stringify(name)} is read as "${normal}"`
+  problems.warn(node.origin, { code: 'PROJECT_NAME', message, hint: RULE })
+  return normal
 }
 
 /** @throws MycomposeError PROJECT_NAME when the folder's name has no usable character. */

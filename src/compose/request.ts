@@ -35,6 +35,8 @@ export interface LoadRequest {
     readonly envResolution?: boolean
     readonly normalization?: boolean
     readonly pathResolution?: boolean
+    /** That there is a service at all: for commands that start nothing. */
+    readonly services?: boolean
     /** Warnings of what the engine does not honour: for commands that start nothing. */
     readonly unsupported?: boolean
   }

@@ -7,6 +7,7 @@ import type { ConfigProblem } from '../errors.ts'
 import { serviceText } from './canonical-text.ts'
 import { isRecord, toSnake } from './draft.ts'
 import type { Project } from './model.ts'
+import { isWindowsPath } from './paths.ts'
 import type { LoadResult } from './request.ts'
 
 interface Unsupported {
@@ -34,6 +35,8 @@ const isNotKey =
   (_value: unknown, key: string): boolean =>
     !known.includes(key)
 
+const isWindowsTarget = (value: unknown): boolean => isWindowsPath(String(value))
+
 const TABLE: readonly Unsupported[] = [
   { path: 'services.*.cpu_count', says: WINDOWS },
   { path: 'services.*.cpu_percent', says: WINDOWS },
@@ -60,6 +63,7 @@ const TABLE: readonly Unsupported[] = [
     when: (value) => ['image', 'npipe', 'cluster'].includes(String(value)),
     says: REFUSED,
   },
+  { path: 'services.*.volumes.*.target', when: isWindowsTarget, says: 'is a path on Windows: it will be refused' },
   { path: 'services.*.volumes.*.bind.selinux', says: NOT_YET },
   { path: 'services.*.networks.*.link_local_ips', says: NOT_YET },
   {

@@ -6,7 +6,7 @@ import { originAt, type MapNode } from './node.ts'
 import type { Problems } from './problems.ts'
 import type { RuleContext } from './validate/context.ts'
 import { noCycles } from './validate/cycles.ts'
-import { PROJECT_RULES } from './validate/project-rules.ts'
+import { hasServices, PROJECT_RULES } from './validate/project-rules.ts'
 import { dependenciesExist, referencesExist } from './validate/references.ts'
 import { SERVICE_RULES } from './validate/service-rules.ts'
 
@@ -16,6 +16,7 @@ export function validateProject(
   tree: MapNode,
   removed: readonly (readonly string[])[],
   problems: Problems,
+  mayBeEmpty: boolean,
 ): void {
   const cuts = new Set(removed.map((path) => path.join('\0')))
   const incomplete = new Set(removed.flatMap((path) => path.map((_, index) => path.slice(0, index + 1).join('\0'))))
@@ -26,6 +27,7 @@ export function validateProject(
     isIncomplete: (path) => incomplete.has(path.join('\0')),
     isRemoved: (path) => path.some((_, index) => cuts.has(path.slice(0, index + 1).join('\0'))),
   }
+  if (!mayBeEmpty) hasServices(context)
   for (const rule of PROJECT_RULES) rule(context)
   for (const service of Object.values(project.services)) {
     for (const rule of SERVICE_RULES) rule(service, context)

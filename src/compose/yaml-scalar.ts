@@ -26,6 +26,18 @@ export function resolvePlain(text: string): ScalarValue {
   return SPECIAL_FLOAT.test(text) ? text.toLowerCase() : text
 }
 
+/** Whether a plain key would be a number, a boolean or null: docker compose takes none for a key. */
+export function isOtherType(key: string): boolean {
+  return typeof resolvePlain(key) !== 'string'
+}
+
+/** @example nonStringKey("8080") */
+export function nonStringKey(key: string): { readonly code: string; readonly message: string; readonly hint: string } {
+  const value = resolvePlain(key)
+  const kind = value === null ? 'null' : typeof value === 'number' ? 'a number' : 'a boolean'
+  return { code: 'NON_STRING_KEY', message: `the key ${key} is ${kind}, not a text`, hint: `quote it: "${key}"` }
+}
+
 function resolveInteger(sign: number, digits: string): number | undefined {
   const clean = digits.replaceAll('_', '')
   const octal = /^0o?([0-7]+)$/.exec(clean)

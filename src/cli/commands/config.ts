@@ -64,6 +64,7 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
       envResolution: !flags.envResolution,
       normalization: !flags.normalize,
       pathResolution: !flags.pathResolution,
+      services: true,
       unsupported: true,
     },
   })

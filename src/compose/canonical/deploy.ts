@@ -1,7 +1,7 @@
 /**
  * deploy, gpus, develop and blkio_config. Source: Compose Deploy and Develop Specifications.
  */
-import { mapOf, scalarNode, seqNode, textOf } from '../node.ts'
+import { mapOf, scalarNode, seqNode, textOf, withEntry } from '../node.ts'
 import { reject, type Canonicalize } from './context.ts'
 import { hostPath } from './paths.ts'
 import { hook } from './process.ts'
@@ -11,13 +11,20 @@ import { list, oneOrMany, strings, struct } from './shapes.ts'
 const count: Canonicalize = (node, context) =>
   textOf(node) === 'all' ? scalarNode(-1, node.origin) : integer(node, context)
 
-const deviceRequest = struct({
+const deviceFields = struct({
   capabilities: list(text),
   count,
   device_ids: list(text),
   driver: text,
   options: strings,
 })
+
+/** All devices, unless a number or ids say otherwise. */
+const deviceRequest: Canonicalize = (node, context) => {
+  const fields = deviceFields(node, context)
+  if (fields?.kind !== 'map' || fields.entries.has('count') || fields.entries.has('device_ids')) return fields
+  return withEntry(fields, 'count', scalarNode(-1, node.origin))
+}
 
 /** "all", or a list of device requests. */
 export const gpus: Canonicalize = (node, context) => {

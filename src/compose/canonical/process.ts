@@ -2,7 +2,7 @@
  * healthcheck, restart, logging, hooks and ulimits. Source: Compose Specification, the attributes of the same names.
  */
 import { nearestName } from '../edit-distance.ts'
-import { mapOf, seqNode, scalarNode, textOf } from '../node.ts'
+import { isNull, mapOf, seqNode, scalarNode, textOf, withEntry } from '../node.ts'
 import { command } from './command.ts'
 import { reject, type Canonicalize } from './context.ts'
 import { boolean, duration, integer, text } from './scalars.ts'
@@ -26,7 +26,7 @@ const test: Canonicalize = (node, context) => {
   return list(text)(node, context)
 }
 
-export const healthcheck: Canonicalize = struct({
+const healthcheckFields = struct({
   test,
   interval: duration,
   timeout: duration,
@@ -35,6 +35,14 @@ export const healthcheck: Canonicalize = struct({
   retries: integer,
   disable: boolean,
 })
+
+/** `test: null` in an override takes the test of the base away: null is a value here. */
+export const healthcheck: Canonicalize = (node, context) => {
+  const canonical = healthcheckFields(node, context)
+  const entry = node.kind === 'map' ? node.entries.get('test') : undefined
+  if (canonical?.kind !== 'map' || entry === undefined || canonical.entries.has('test')) return canonical
+  return isNull(entry.value) ? withEntry(canonical, 'test', entry.value) : canonical
+}
 
 const RESTART_NAMES: readonly string[] = ['no', 'always', 'on-failure', 'unless-stopped']
 

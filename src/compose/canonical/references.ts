@@ -60,7 +60,7 @@ export const volumesFrom: Canonicalize = (node, context) => {
   return mapOf({ kind, name, read_only: mode === 'ro' }, node.origin)
 }
 
-/** "host=ip", "host:ip" (IPv6 with or without brackets), or a mapping host -> ip or list of them. */
+/** "host=ip[,ip]", "host:ip" (IPv6 with or without brackets), or a mapping host -> ip or list of them. */
 export const extraHosts: Canonicalize = (node, context) => {
   const pairs: [string, string, Node][] = []
   if (node.kind === 'map') {
@@ -78,9 +78,11 @@ export const extraHosts: Canonicalize = (node, context) => {
   }
   const items: Node[] = []
   for (const [host, ipText, at] of pairs) {
-    const ip = ipText.trim().replace(/^\[(.*)\]$/, '$1')
-    if (host.trim() === '' || ip === '') reject(at, context, `the extra host "${host}" lacks a name or an address`)
-    else items.push(mapOf({ host: host.trim(), ip }, at.origin))
+    for (const part of ipText.split(',')) {
+      const ip = part.trim().replace(/^\[(.*)\]$/, '$1')
+      if (host.trim() === '' || ip === '') reject(at, context, `the extra host "${host}" lacks a name or an address`)
+      else items.push(mapOf({ host: host.trim(), ip }, at.origin))
+    }
   }
   return seqNode(items, node.origin)
 }

@@ -20,6 +20,9 @@ const pullPolicy: Canonicalize = (node) => {
   return scalarNode(written === 'if_not_present' ? 'missing' : written, node.origin)
 }
 
+/** `dns: ${DNS}` with an empty variable is no server. */
+const textOrNothing: Canonicalize = (node, context) => (textOf(node) === '' ? undefined : text(node, context))
+
 /** A service name, or { service, file }; the file's path is resolved by extends.ts. */
 const extendsFrom: Canonicalize = struct({ service: text, file: text })
 
@@ -54,7 +57,7 @@ export const SERVICE_FIELDS: Readonly<Record<string, Canonicalize>> = {
   develop,
   device_cgroup_rules: list(text),
   devices: list(device),
-  dns: oneOrMany(text),
+  dns: oneOrMany(textOrNothing),
   dns_opt: list(text),
   dns_search: oneOrMany(text),
   domainname: text,

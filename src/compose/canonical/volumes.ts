@@ -2,7 +2,7 @@
  * A service's volumes: short syntax `[source:]target[:options]` and the long one, as a union by type.
  * Source: Compose Specification, "volumes".
  */
-import { cleanPath } from '../paths.ts'
+import { cleanPath, isWindowsPath } from '../paths.ts'
 import { child, mapNode, mapOf, scalarNode, textOf, type Entry, type MapNode, type Node } from '../node.ts'
 import { reject, type CanonicalContext, type Canonicalize } from './context.ts'
 import { absolute } from './paths.ts'
@@ -28,13 +28,15 @@ function splitShort(written: string): ShortParts | undefined {
   const isDrive =
     /^[a-zA-Z]$/.test(parts[0] ?? '') && (parts[1]?.startsWith('\\') === true || parts[2]?.startsWith('/') === true)
   if (isDrive) parts.splice(0, 2, `${parts[0]}:${parts[1]}`)
-  const [first = '', second, third, ...more] = parts
+  const second = parts[1] ?? ''
+  if (/^[a-zA-Z]$/.test(second) && parts[2]?.startsWith('\\') === true) parts.splice(1, 2, `${second}:${parts[2]}`)
+  const [first = '', next, third, ...more] = parts
   if (more.length > 0 || parts.some((part) => part === '')) return undefined
-  if (second === undefined) return { target: first, options: [] }
-  if (third === undefined && !second.startsWith('/') && areOptions(second)) {
-    return { target: first, options: second.split(',') }
+  if (next === undefined) return { target: first, options: [] }
+  if (third === undefined && !next.startsWith('/') && areOptions(next)) {
+    return { target: first, options: next.split(',') }
   }
-  return { source: first, target: second, options: third?.split(',') ?? [] }
+  return { source: first, target: next, options: third?.split(',') ?? [] }
 }
 
 function areOptions(written: string): boolean {
@@ -49,7 +51,12 @@ function isKnownOption(option: string): boolean {
 
 /** docker takes a source that begins so for a path; anything else names a volume. */
 function isPathSource(source: string): boolean {
-  return /^[./~]/.test(source) || /^[a-zA-Z]:[\\/]/.test(source) || source.startsWith('\\\\')
+  return /^[./~]/.test(source) || isWindowsPath(source)
+}
+
+/** Of a Windows container too: the engine refuses it, the file is right. */
+function isAbsoluteTarget(target: string): boolean {
+  return target.startsWith('/') || isWindowsPath(target)
 }
 
 function shortVolume(node: Node, context: CanonicalContext): Node | undefined {
@@ -68,7 +75,7 @@ function shortVolume(node: Node, context: CanonicalContext): Node | undefined {
       'options: ro, rw, z, Z, nocopy, rshared, ...',
     )
   }
-  if (!target.startsWith('/')) {
+  if (!isAbsoluteTarget(target)) {
     return reject(
       node,
       context,
@@ -122,7 +129,7 @@ function longVolume(node: MapNode, context: CanonicalContext): Node | undefined 
   const source = textOf(sourceNode) ?? ''
   const targetNode = child(fields, 'target') ?? node
   const target = textOf(targetNode) ?? ''
-  if (!target.startsWith('/')) return reject(targetNode, context, `the target "${target}" is not an absolute path`)
+  if (!isAbsoluteTarget(target)) return reject(targetNode, context, `the target "${target}" is not an absolute path`)
   if ((type === 'bind' || type === 'image') && source === '')
     return reject(node, context, `a mount of type ${type} needs a source`)
   if (type === 'tmpfs' && source !== '')

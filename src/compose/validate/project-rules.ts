@@ -3,7 +3,7 @@
  */
 import type { ProjectRule, RuleContext } from './context.ts'
 
-const hasServices: ProjectRule = (context) => {
+export const hasServices: ProjectRule = (context) => {
   const { services, disabledServices } = context.project
   if (Object.keys(services).length + Object.keys(disabledServices).length > 0 || context.isRemoved(['services'])) return
   const message = 'the project has no services'
@@ -32,7 +32,10 @@ const externalAlone: ProjectRule = (context) => {
       if (extra === undefined) continue
       const message = `external ${section.slice(0, -1)} "${key}" takes no other keys than "name"`
       const hint = 'it exists already: mycompose does not create or change it'
-      context.error([section, key], { code: 'EXTERNAL', message, hint })
+      const problem = { code: 'EXTERNAL', message, hint }
+      // docker compose refuses them for volumes only
+      if (section === 'volumes') context.error([section, key], problem)
+      else context.warn([section, key], problem)
     }
   }
 }
@@ -65,9 +68,4 @@ function oneSource(
   }
 }
 
-export const PROJECT_RULES: readonly ProjectRule[] = [
-  hasServices,
-  containerNamesDiffer,
-  externalAlone,
-  filesHaveOneSource,
-]
+export const PROJECT_RULES: readonly ProjectRule[] = [containerNamesDiffer, externalAlone, filesHaveOneSource]

@@ -150,7 +150,13 @@ test('project name: normalised from the folder only', () => {
 
 test('project name: invalid ones', async () => {
   await assert.rejects(load(ONE, { projectName: 'My Project' }), { code: 'PROJECT_NAME' })
-  assert.deepEqual(places(await problemsOf(`${ONE}\nname: Bad`)), ['PROJECT_NAME 2:7'])
+  assert.deepEqual(places(await problemsOf(`${ONE}\nname: "..."`)), ['PROJECT_NAME 2:7'])
+})
+
+test('project name: one of a file is made valid, with a warning', async () => {
+  const { project, warnings } = await load(`${ONE}\nname: My.Project`)
+  assert.equal(project.name, 'myproject')
+  assert.deepEqual(places(warnings), ['PROJECT_NAME 2:7'])
 })
 
 test('identifyProject needs no file when the name is given', async () => {

@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { load, places, problemsOf } from './support.ts'
 import { parseDocuments, sourceFile } from '../../../src/compose/document.ts'
 import { originAt, toPlain, type Node } from '../../../src/compose/node.ts'
 import { createProblems } from '../../../src/compose/problems.ts'
@@ -60,8 +61,24 @@ test('quotes and tags make texts', async () => {
 })
 
 test('keys are texts', async () => {
-  const [node] = await parse('1: a\ntrue: b\n~: c\n0x10: d\n"q": e\n')
-  assert.deepEqual(node && toPlain(node), { '1': 'a', true: 'b', '~': 'c', '0x10': 'd', q: 'e' })
+  const [node] = await parse('"1": a\n"true": b\nyes: c\n!!str 2: d\nq: e\n')
+  assert.deepEqual(node && toPlain(node), { '1': 'a', true: 'b', yes: 'c', '2': 'd', q: 'e' })
+})
+
+test('a key that is a number, a boolean or null is refused', async () => {
+  const problems = await problemsOf('services:\n  web: { image: a, environment: { 1: a, true: b, ~: c, 0x10: d } }\n')
+  assert.deepEqual(places(problems), [
+    'NON_STRING_KEY 2:35',
+    'NON_STRING_KEY 2:41',
+    'NON_STRING_KEY 2:50',
+    'NON_STRING_KEY 2:56',
+  ])
+})
+
+test('an unknown tag is ignored with a warning', async () => {
+  const { project, warnings } = await load('services: { web: { image: a, user: !replace b } }')
+  assert.equal(project.services['web']?.user, 'b')
+  assert.deepEqual(places(warnings), ['YAML_TAG 1:45'])
 })
 
 test('places of keys and values, with a byte order mark and Windows line ends', async () => {

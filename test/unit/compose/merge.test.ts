@@ -114,7 +114,7 @@ const CASES: readonly MergeCase[] = [
     name: 'build',
     base: 'build: ./a',
     over: 'build: { target: t, args: [A=1] }',
-    want: { build: { context: '/project/a', target: 't', args: { A: '1' } } },
+    want: { build: { context: '/project/a', dockerfile: 'Dockerfile', target: 't', args: { A: '1' } } },
   },
   {
     name: 'logging of the same driver',
@@ -207,7 +207,7 @@ networks: { n: { driver_opts: { b: 2 }, ipam: { config: [{ subnet: 10.0.0.0/24, 
     name: 'project_n',
     external: false,
     driverOpts: { a: '1', b: '2' },
-    ipam: { config: [{ subnet: '10.0.0.0/24', gateway: '10.0.0.9' }, { subnet: '10.1.0.0/24' }] },
+    ipam: { config: [{ subnet: '10.0.0.0/24', gateway: '10.0.0.9' }] },
   })
 })
 

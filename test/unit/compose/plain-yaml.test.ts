@@ -53,7 +53,7 @@ const TAKEN: readonly string[] = [
   '# c\na: b # c\n\n  # c\nc: "d # e" # f\n',
   `a: 'it''s'\nb: "q\\"\\\\\\n"\nc: ''\nd: ""`,
   'a: [b, "c, d", \'e\', 1, true, ~, x:y, $f]\nb: []\nc: [ a , b, ]\nd: {}',
-  '"a b": c\n\'d\': e\n1: f\n0x1: g',
+  '"a b": c\n\'d\': e\n"1": f',
   'a: b c\nd: -x\ne: :x\nf: ?x\ng: a:b\nh: http://x:80/y\ni: a#b\nj: 8080:80',
   'a: 012\nb: 1.10\nc: null\nd: yes\ne: 12:30',
 ]

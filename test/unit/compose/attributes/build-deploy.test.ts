@@ -6,13 +6,17 @@ import { testAttribute } from './table.ts'
 testAttribute(
   'build',
   [
-    { name: 'a folder', input: 'build: ./app', want: { build: { context: '/project/app' } } },
+    { name: 'a folder', input: 'build: ./app', want: { build: { context: '/project/app', dockerfile: 'Dockerfile' } } },
     {
       name: 'a URL',
       input: 'build: "https://github.com/a/b.git#main:sub"',
-      want: { build: { context: 'https://github.com/a/b.git#main:sub' } },
+      want: { build: { context: 'https://github.com/a/b.git#main:sub', dockerfile: 'Dockerfile' } },
     },
-    { name: 'no context', input: 'build: { target: t }', want: { build: { context: '/project', target: 't' } } },
+    {
+      name: 'no context',
+      input: 'build: { target: t }',
+      want: { build: { context: '/project', dockerfile: 'Dockerfile', target: 't' } },
+    },
     {
       name: 'all keys',
       input: `
@@ -46,7 +50,7 @@ testAttribute(
         build: {
           context: '/',
           dockerfile: 'D',
-          args: { A: '1', B: null },
+          args: { A: '1' },
           additionalContexts: { src: '/project/s', img: 'docker-image://x', svc: 'service:web' },
           cacheFrom: ['a'],
           cacheTo: ['b'],

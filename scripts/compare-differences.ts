@@ -1,0 +1,68 @@
+/**
+ * The differences between docker compose's `config` and ours that are meant: each has a row, with its reason, in the
+ * table of src/compose/README.md; a test holds the two to each other.
+ */
+import type { Difference, Outcome } from './compare-config.ts'
+
+interface Explanation {
+  /** Names the row of the table. */
+  readonly id: string
+  readonly matches: (difference: Difference) => boolean
+}
+
+interface ExplainedVerdict {
+  readonly id: string
+  readonly kind: Outcome['kind']
+  /** Of the message of the one that refuses. */
+  readonly reason: RegExp
+}
+
+const EXPLANATIONS: readonly Explanation[] = [
+  {
+    id: 'empties',
+    matches: ({ docker, ours }) => (isEmpty(docker) && ours === undefined) || (isEmpty(ours) && docker === undefined),
+  },
+  {
+    id: 'zeros',
+    matches: ({ path, docker, ours }) => path.endsWith('.tmpfs.size') && docker === undefined && ours === '0',
+  },
+  { id: 'extensions', matches: ({ path, docker }) => /\.x-[^.]+$/.test(path) && docker === undefined },
+  { id: 'targets', matches: ({ path }) => /\.(secrets|configs)\[\d+\]\.target$/.test(path) },
+  {
+    id: 'create_host_path',
+    matches: ({ path, docker, ours }) =>
+      (path.endsWith('.bind.create_host_path') && docker === undefined && ours === true) ||
+      (/\.volumes\[\d+\]\.bind$/.test(path) && docker === undefined),
+  },
+  { id: 'empty-hook', matches: ({ path, ours }) => /\.watch\[\d+\]\.exec$/.test(path) && ours === undefined },
+  { id: 'models', matches: ({ path, docker }) => path === 'models' && docker === undefined },
+  { id: 'blkio-keys', matches: ({ path }) => /\.blkio_config\.[a-z_]+\[\d+\]\.(path|rate|weight)$/i.test(path) },
+]
+
+const VERDICTS: readonly ExplainedVerdict[] = [
+  { id: 'newer', kind: 'onlyDockerRefuses', reason: /'(pre_start|no_cache_filter|per_replica)' not allowed/ },
+  { id: 'ssh-json', kind: 'onlyDockerRefuses', reason: /MarshalJSON for type types\.SSHKey/ },
+  { id: 'x-service', kind: 'onlyDockerRefuses', reason: /undefined network #extensions/ },
+  { id: 'alias-cycle', kind: 'onlyDockerRefuses', reason: /cycle detected: node at path/ },
+  { id: 'bombs', kind: 'onlyWeRefuse', reason: /more than \d+ values once its aliases are written out/ },
+  { id: 'device-permissions', kind: 'onlyWeRefuse', reason: /invalid device permissions/ },
+  { id: 'short-names', kind: 'onlyWeRefuse', reason: /refers to undefined volume "[a-zA-Z]"/ },
+]
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}
+
+/** The id of the row that explains a difference. */
+export function explainDifference(difference: Difference): string | undefined {
+  return EXPLANATIONS.find(({ matches }) => matches(difference))?.id
+}
+
+export function explainVerdict(kind: Outcome['kind'], reason: string): string | undefined {
+  return VERDICTS.find((known) => known.kind === kind && known.reason.test(reason))?.id
+}
+
+/** All rows that the table must have. */
+export function explanationIds(): string[] {
+  return [...EXPLANATIONS, ...VERDICTS].map(({ id }) => id)
+}
