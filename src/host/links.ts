@@ -5,7 +5,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { KernelError, errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
-import { NLM_F_CREATE, NLM_F_EXCL } from './netlink.ts'
+import { NLM_F_CREATE, NLM_F_EXCL, decodeAttributes } from './netlink.ts'
 import * as conntrack from './netlink-conntrack.ts'
 import * as route from './netlink-route.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, createNetlink, type NetlinkRequest } from './netlink-socket.ts'
@@ -69,9 +69,14 @@ export interface Links {
   routes(): RouteInfo[]
   /** Makes connection tracking forget the UDP flows to these ports, so that new rules hold for their next datagram. */
   forgetUdpFlows(ports: ReadonlySet<number>): void
+  /** A number that changes with every nftables transaction, whoever makes it. Costs some 20 µs. */
+  rulesetGeneration(): number
 }
 
 const NEW = NLM_F_CREATE | NLM_F_EXCL
+// include/uapi/linux/netfilter/nf_tables.h, in the subsystem NFNL_SUBSYS_NFTABLES
+const NFT_MSG_GETGEN = (10 << 8) | 16
+const NFTA_GEN_ID = 1
 
 export function createLinks(libc: Libc): Links {
   const netlink = createNetlink(libc)
@@ -222,6 +227,12 @@ export function createLinks(libc: Libc): Links {
           }
         }
       })
+    },
+    rulesetGeneration() {
+      const request = { type: NFT_MSG_GETGEN, body: Buffer.alloc(4), action: 'cannot read the generation of the rules' }
+      const [answer] = netlink.use(NETLINK_NETFILTER, (socket) => socket.request([request]))
+      const attributes = decodeAttributes(answer?.body.subarray(4) ?? Buffer.alloc(0))
+      return attributes.get(NFTA_GEN_ID)?.readUInt32BE(0) ?? 0
     },
     routes() {
       const names = new Map(list().map((link) => [link.index, link.name]))

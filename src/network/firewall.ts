@@ -1,18 +1,45 @@
 /**
  * Keeps the engine's nftables table equal to the model. Changes that come while a transaction is under way, or in the
  * same turn of the event loop, go into one transaction; the next differences are taken from what was applied. When
- * somebody flushed the table (firewalld reload, `nft flush ruleset`; CVE-2025-54388), the whole table is made again.
+ * somebody flushed the table (firewalld reload, `nft flush ruleset`; CVE-2025-54388), the whole table is made again: the
+ * kernel numbers its transactions, and after one that is not ours the rules are counted.
  */
 import type { EngineBase } from '../engine/context.ts'
-import { renderDelta, renderTable, toElements, type Elements, type RulesetModel } from './ruleset.ts'
+import {
+  expectedCensus,
+  renderDelta,
+  renderTable,
+  toElements,
+  type Census,
+  type Elements,
+  type RulesetModel,
+} from './ruleset.ts'
 
 export interface Firewall {
   /** Resolves when a transaction that holds the present model is in force. */
   flush(): Promise<void>
   /** Makes the whole table afresh. */
   replace(): Promise<void>
-  /** Makes the table again when it is gone. True when it had to. */
+  /** Makes the table again when it is gone or lacks something. True when it had to. Cheap while nobody changes rules. */
   repair(): Promise<boolean>
+}
+
+/** The part of libnftables-json that is counted. */
+interface Listing {
+  readonly nftables: readonly {
+    readonly rule?: { readonly chain: string }
+    readonly set?: { readonly name: string; readonly elem?: readonly unknown[] }
+    readonly map?: { readonly name: string; readonly elem?: readonly unknown[] }
+  }[]
+}
+
+function count({ nftables }: Listing): Census {
+  const census = new Map<string, number>()
+  for (const { rule, set, map = set } of nftables) {
+    if (rule !== undefined) census.set(rule.chain, (census.get(rule.chain) ?? 0) + 1)
+    if (map !== undefined) census.set(map.name, map.elem?.length ?? 0)
+  }
+  return census
 }
 
 export function createFirewall(base: EngineBase, currentModel: () => RulesetModel): Firewall {
@@ -20,6 +47,15 @@ export function createFirewall(base: EngineBase, currentModel: () => RulesetMode
   let applied: Elements | undefined
   let waiting: Promise<void> | undefined
   let running: Promise<unknown> = Promise.resolve()
+
+  let checkedGeneration: number | undefined
+
+  async function isWhole(elements: Elements): Promise<boolean> {
+    const listing = await base.host.nft.list(`table inet ${table}`)
+    if (listing === undefined) return false
+    const found = count(listing as Listing)
+    return [...expectedCensus(elements)].every(([name, size]) => (found.get(name) ?? 0) >= size)
+  }
 
   async function applyWhole(wanted: Elements): Promise<void> {
     applied = undefined
@@ -68,10 +104,17 @@ export function createFirewall(base: EngineBase, currentModel: () => RulesetMode
     },
     replace: () => inTurn(() => applyWhole(toElements(currentModel()))),
     async repair() {
-      if (applied === undefined || (await base.host.nft.list(`chain inet ${table} forward`)) !== undefined) return false
-      base.log('warn', 'the nftables table was removed by somebody: making it again', { table })
-      await inTurn(() => applyWhole(toElements(currentModel())))
-      return true
+      const generation = applied === undefined ? undefined : base.host.links.rulesetGeneration()
+      if (generation === checkedGeneration) return false
+      let repaired = false
+      await inTurn(async () => {
+        if (applied === undefined || (await isWhole(applied))) return
+        base.log('warn', 'the nftables table was changed by somebody: making it again', { table })
+        await applyWhole(toElements(currentModel()))
+        repaired = true
+      })
+      if (!repaired) checkedGeneration = generation
+      return repaired
     },
   }
 }

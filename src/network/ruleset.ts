@@ -194,6 +194,19 @@ function renderSet(name: SetName, elements: ReadonlyMap<string, string>): string
   return `  ${kind} ${name} {\n    ${type.replaceAll('; ', '\n    ')}${content}\n  }\n`
 }
 
+/** Chain or set -> how many rules or elements it has. */
+export type Census = ReadonlyMap<string, number>
+
+/** What the table has when it is whole. */
+export function expectedCensus(elements: Elements): Census {
+  const census = new Map<string, number>(Object.entries(elements).map(([name, set]) => [name, set.size]))
+  for (const [, chain = '', body = ''] of CHAINS.matchAll(/chain (\S+) \{\n([^}]*)\}/g)) {
+    const rules = body.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('type '))
+    census.set(chain, rules.length)
+  }
+  return census
+}
+
 /** One transaction that makes the whole table afresh, whatever stood there. */
 export function renderTable(table: string, elements: Elements): string {
   const sets = SET_NAMES.map((name) => renderSet(name, elements[name])).join('')

@@ -20,7 +20,8 @@ import { createRegistry, type Registry } from './registry.ts'
 import type { RulesetModel } from './ruleset.ts'
 import { closeSandbox, describeSandbox, openSandbox, validateSandbox } from './sandbox.ts'
 
-const REPAIR_EVERY_MS = 10_000
+/** For so long published ports may be closed after somebody flushed the rules. */
+const REPAIR_EVERY_MS = 1000
 /** The kernel deletes the interfaces of a dead namespace by itself, as a rule within this time. */
 const SWEEP_AFTER_MS = 3000
 

@@ -155,14 +155,54 @@ test('an address that is not of this host', async () => {
   assert.equal(harness.service.sandbox(harness.idOf(12)), undefined)
 })
 
-test('the table comes back when somebody flushes it', async () => {
-  const web = await harness.open(13, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8085' }] } })
-  harness.serveTcp(web.netnsPath, 80, 'web')
-  await harness.run(undefined, 'nft', 'flush', 'ruleset')
-  // the next change meets a table that is gone
-  await harness.open(14, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8086' }] } })
-  assert.match((await harness.connect(undefined, '127.0.0.1', 8085)) ?? '', /^web from/)
-  for (const n of [13, 14]) await harness.service.closeSandbox(harness.idOf(n))
+for (const [what, ...argv] of [
+  ['all rules', 'flush', 'ruleset'],
+  ['the rules of its chains', 'flush', 'table', 'inet', 'TABLE'],
+  ['one chain', 'flush', 'chain', 'inet', 'TABLE', 'raw_prerouting'],
+  ['the ports', 'flush', 'map', 'inet', 'TABLE', 'ports4'],
+  ['the table', 'delete', 'table', 'inet', 'TABLE'],
+] as const)
+  test(`somebody flushes ${what}: within a second or two ports work again, and what was shut is shut`, async () => {
+    const web = await harness.open(13, {
+      endpoints: { front: {} },
+      portBindings: { '80/tcp': [{ HostPort: '8085' }], '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '8086' }] },
+    })
+    harness.serveTcp(web.netnsPath, 80, 'web')
+    harness.serveTcp(web.netnsPath, 81, 'local')
+    const { nftTable } = harness.base.config
+    const rules = async (): Promise<string> => {
+      const text = await harness.run(undefined, 'nft', 'list', 'ruleset').catch(() => '')
+      return text.replaceAll(/# handle \d+/g, '')
+    }
+    const whole = await rules()
+    const before = harness.host.links.rulesetGeneration()
+    await harness.run(undefined, 'nft', ...argv.map((word) => word.replace('TABLE', nftTable)))
+    assert.notEqual(await rules(), whole)
+    assert.notEqual(harness.host.links.rulesetGeneration(), before)
+    const deadline = Date.now() + 3000
+    while ((await rules()) !== whole && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(await rules(), whole)
+    assert.match((await harness.connect(undefined, '127.0.0.1', 8085)) ?? '', /^web from/)
+    assert.equal(await harness.connect(lan, '10.77.0.1', 8085), 'web from 10.77.0.2')
+    const [outside, other] = await Promise.all([
+      harness.connect(lan, '10.77.0.1', 8086),
+      harness.connect(lan, addressOn(web, 'front'), 80),
+    ])
+    assert.deepEqual([outside, other], [undefined, undefined])
+    await harness.service.closeSandbox(harness.idOf(13))
+  })
+
+test('rules of others change: ours are left as they are', async () => {
+  const web = await harness.open(14, { endpoints: { front: {} }, portBindings: { '80/tcp': [{ HostPort: '8085' }] } })
+  const handles = async (): Promise<string> =>
+    harness.run(undefined, 'nft', '-a', 'list', 'table', 'inet', harness.base.config.nftTable)
+  const before = await handles()
+  await harness.run(undefined, 'nft', 'add', 'table', 'ip', 'foreign')
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  assert.equal(await handles(), before)
+  await harness.run(undefined, 'nft', 'delete', 'table', 'ip', 'foreign')
+  assert.ok(web)
+  await harness.service.closeSandbox(harness.idOf(14))
 })
 
 test('the engine is killed and comes back: traffic flows on, ports are held again, strays go', async () => {
