@@ -48,6 +48,19 @@ export interface Links {
     /** As a port of `master`: no traffic to other isolated ports; frames may leave where they came in. */
     readonly port?: { readonly isolated: boolean; readonly hairpin: boolean }
   }): void
+  /** A link to nowhere; comes up at once. */
+  createDummy(name: string, options: { readonly alias: string }): void
+  /** VLAN `id` of the link `parent`; comes up at once. */
+  createVlan(name: string, options: { readonly parent: string; readonly id: number; readonly alias: string }): void
+  /** Another MAC on the link `parent`; ends (down) in the namespace of the file `netns`. `mode`: MACVLAN_MODE_*. */
+  createMacvlan(options: {
+    readonly name: string
+    readonly netns: string
+    readonly parent: string
+    readonly mode: number
+    readonly mac: string
+    readonly mtu?: number
+  }): void
   /** True when it was there. */
   remove(name: string): boolean
   /** As remove, on a worker thread: the kernel takes 20 to 50 ms to let go of a link. */
@@ -150,6 +163,26 @@ export function createLinks(libc: Libc): Links {
           ...aliasRequests(name, alias),
           ...(port === undefined || (!port.isolated && !port.hairpin) ? [] : [portRequest(name, port)]),
         )
+      } finally {
+        closeSync(netnsFd)
+      }
+    },
+    createDummy(name, { alias }) {
+      const action = `cannot create the dummy link "${name}"`
+      send({ type: route.RTM_NEWLINK, flags: NEW, body: route.dummyBody(name), action }, ...aliasRequests(name, alias))
+    },
+    createVlan(name, { parent, id, alias }) {
+      const action = `cannot create the VLAN "${name}" of "${parent}"`
+      const body = route.vlanBody(name, indexOf(parent, action), id)
+      send({ type: route.RTM_NEWLINK, flags: NEW, body, action }, ...aliasRequests(name, alias))
+    },
+    createMacvlan({ name, netns, parent, mode, mac, mtu }) {
+      const action = `cannot create a macvlan link on "${parent}"`
+      const parentIndex = indexOf(parent, action)
+      const netnsFd = openSync(netns, 'r')
+      try {
+        const body = route.macvlanBody({ name, mac, mtu }, parentIndex, mode, netnsFd)
+        send({ type: route.RTM_NEWLINK, flags: NEW, body, action })
       } finally {
         closeSync(netnsFd)
       }

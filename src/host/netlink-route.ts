@@ -23,6 +23,9 @@ const IFF_UP = 1
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_LINK = 5
+const IFLA_VLAN_ID = 1
+const IFLA_MACVLAN_MODE = 1
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
@@ -104,6 +107,41 @@ export function vethBody(near: LinkAttributes, far: LinkAttributes & { readonly 
       nested(IFLA_INFO_DATA, [attribute(VETH_INFO_PEER, peer)]),
     ]),
   ])
+}
+
+/** A link on another one, or on none: `kind` with its own attributes. `up` at once, or waiting in a namespace. */
+function childBody(
+  kind: string,
+  parent: number | undefined,
+  options: LinkAttributes,
+  data: Buffer[],
+  netnsFd?: number,
+) {
+  return Buffer.concat([
+    linkHeader(0, netnsFd === undefined),
+    ...linkAttributes(options),
+    ...(parent === undefined ? [] : [attribute(IFLA_LINK, u32(parent))]),
+    ...(netnsFd === undefined ? [] : [attribute(IFLA_NET_NS_FD, u32(netnsFd))]),
+    nested(IFLA_LINKINFO, [
+      attribute(IFLA_INFO_KIND, kind),
+      ...(data.length === 0 ? [] : [nested(IFLA_INFO_DATA, data)]),
+    ]),
+  ])
+}
+
+export function dummyBody(name: string): Buffer {
+  return childBody('dummy', undefined, { name }, [])
+}
+
+export function vlanBody(name: string, parent: number, id: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16LE(id)
+  return childBody('vlan', parent, { name }, [attribute(IFLA_VLAN_ID, bytes)])
+}
+
+/** Ends, down, in the namespace. `mode`: MACVLAN_MODE_*. */
+export function macvlanBody(options: LinkAttributes, parent: number, mode: number, netnsFd: number): Buffer {
+  return childBody('macvlan', parent, options, [attribute(IFLA_MACVLAN_MODE, u32(mode))], netnsFd)
 }
 
 /** Names a link by its index, else by `name`; other attributes are changes to it. */

@@ -6,9 +6,9 @@ import type { EndpointSettings } from '../api/types/index.ts'
 import { ConflictError, InvalidRequestError, NotFoundError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
 import { isRelayed, isRouted } from './bindings.ts'
-import { ensureBridge } from './bridge.ts'
+import { ensureLink } from './macvlan.ts'
 import { endpointNames, planEndpoint } from './endpoints.ts'
-import { announce, isBridged, publishEvent, type NetworkParts } from './parts.ts'
+import { announce, hasInterface, publishEvent, type NetworkParts } from './parts.ts'
 import type { HeldPorts, PortTargets } from './ports.ts'
 import type { OpenSandbox } from './registry.ts'
 import { portTargets, reservePorts } from './sandbox-ports.ts'
@@ -42,7 +42,7 @@ async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: reado
   const attachments = registry.attachments({ endpoints })
   base.host.netns.inside(before.record.netnsPath, () => {
     base.host.links.removeDefaultRoute()
-    addDefaultRoutes(base, attachments.filter(isBridged))
+    addDefaultRoutes(base, attachments.filter(hasInterface))
   })
   const kept = movedBindings(before.record.published, portTargets(attachments))
   let held: HeldPorts | undefined = before.held
@@ -57,6 +57,13 @@ async function settle(parts: NetworkParts, before: OpenSandbox, endpoints: reado
   if (before.held !== held) held?.activate()
 }
 
+/** A veth pair goes with its outer end; a macvlan has none. Nothing happens when it is gone. */
+async function removeInterface({ base }: NetworkParts, endpoint: EndpointRecord, netnsPath: string): Promise<void> {
+  const { links, netns } = base.host
+  if (endpoint.hostInterface !== '') await links.removeAsync(endpoint.hostInterface)
+  else netns.inside(netnsPath, () => links.remove(endpoint.interfaceName))
+}
+
 /** Plugs a running container into another network. @throws ConflictError when it is on it already */
 export async function connectSandbox(
   parts: NetworkParts,
@@ -67,7 +74,7 @@ export async function connectSandbox(
   const { base, registry } = parts
   const sandbox = opened(parts, containerId)
   const { record, endpoints } = sandbox
-  if (network.driver !== 'bridge' || registry.attachments(sandbox).some((each) => !isBridged(each)))
+  if (!hasInterface({ network }) || registry.attachments(sandbox).some((each) => !hasInterface(each)))
     throw new InvalidRequestError(
       `container "${record.containerName}" cannot be connected to network "${network.name}"`,
     )
@@ -89,13 +96,13 @@ export async function connectSandbox(
   try {
     const [attachment] = registry.attachments({ endpoints: [endpoint] })
     if (attachment === undefined) throw new NotFoundError(`network ${network.name} not found`)
-    ensureBridge(base, attachment.network)
+    ensureLink(base, attachment.network)
     createPair(base, attachment, record.netnsPath)
     base.host.netns.inside(record.netnsPath, () => configureInterface(base, attachment))
     await settle(parts, sandbox, [...endpoints, endpoint])
   } catch (error) {
     registry.putSandbox(sandbox)
-    await base.host.links.removeAsync(endpoint.hostInterface)
+    await removeInterface(parts, endpoint, record.netnsPath)
     throw error
   }
   announce(parts, { ...opened(parts, containerId), endpoints: [endpoint] }, true)
@@ -113,7 +120,7 @@ export async function disconnectSandbox(
   if (endpoint === undefined)
     throw new NotFoundError(`container ${containerId.slice(0, 12)} is not connected to network ${network.name}`)
   zone.remove(containerId, network.id)
-  await base.host.links.removeAsync(endpoint.hostInterface)
+  await removeInterface(parts, endpoint, sandbox.record.netnsPath)
   await settle(
     parts,
     sandbox,

@@ -6,10 +6,13 @@ import type { EndpointSettings } from '../api/types/index.ts'
 import { ConflictError, InvalidRequestError } from '../errors.ts'
 import { addressBytes } from '../host/ip-address.ts'
 import type { EndpointRecord, NetworkRecord } from '../state/networks.ts'
-import type { Family } from './address.ts'
-import { checkStaticAddress, nextAddress } from './ipam.ts'
+import { contains, parseAddress, parseCidr, type Family } from './address.ts'
+import { checkStaticAddress, nextAddress, poolOf } from './ipam.ts'
 import { isInterfaceName } from './options.ts'
 
+const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/64'].map((text) => parseCidr(text))
+/** Docker's name for settings of one endpoint's interface. */
+export const SYSCTLS_OPTION = 'com.docker.network.endpoint.sysctls'
 const IFNAME_OPTION = 'com.docker.network.endpoint.ifname'
 
 /** What is known of one network when an address is chosen. */
@@ -68,11 +71,42 @@ export function endpointNames(
   return [...names.values()]
 }
 
+/** With the prefix of its kind of addresses: "169.254.1.2/16". @throws InvalidRequestError INVALID_ADDRESS */
+export function linkLocalCidr(text: string): string {
+  const address = parseAddress(text)
+  const range = LINK_LOCAL.find((cidr) => address !== undefined && cidr !== undefined && contains(cidr, address))
+  if (range === undefined)
+    throw new InvalidRequestError(`invalid link-local address "${text}": want one of 169.254.0.0/16 or fe80::/64`, {
+      code: 'INVALID_ADDRESS',
+    })
+  return `${text}/${range.prefix}`
+}
+
+/**
+ * Settings of the endpoint's own interface, which is written IFNAME: names below /proc/sys/net and their values.
+ * @example parseEndpointSysctls("net.ipv4.conf.IFNAME.log_martians=1") gives [["ipv4/conf/IFNAME/log_martians", "1"]]
+ * @throws InvalidRequestError INVALID_SYSCTL
+ */
+export function parseEndpointSysctls(text: string): (readonly [string, string])[] {
+  const entries = text.split(',').filter((entry) => entry.trim() !== '')
+  return entries.map((entry) => {
+    const match = /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\.(\w+)=([\w ]+)$/.exec(entry.trim())
+    if (match === null)
+      throw new InvalidRequestError(`invalid setting "${entry}" in ${SYSCTLS_OPTION}`, {
+        code: 'INVALID_SYSCTL',
+        hint: 'write net.ipv4.conf.IFNAME.NAME=VALUE (or ipv6, neigh), IFNAME as it is',
+      })
+    return [`${match[1]}/${match[2]}/IFNAME/${match[3]}`, match[4] ?? ''] as const
+  })
+}
+
 /** Checks what the user asked for. @throws InvalidRequestError */
 export function checkEndpoint(network: NetworkRecord, settings: EndpointSettings): void {
   const { IPv4Address = '', IPv6Address = '' } = settings.IPAMConfig ?? {}
   if (IPv4Address !== '') checkStaticAddress(network.pools, IPv4Address, 4, network.name)
   if (IPv6Address !== '') checkStaticAddress(network.pools, IPv6Address, 6, network.name)
+  for (const address of settings.IPAMConfig?.LinkLocalIPs ?? []) linkLocalCidr(address)
+  parseEndpointSysctls(settings.DriverOpts?.[SYSCTLS_OPTION] ?? '')
   const { MacAddress = '' } = settings
   if (MacAddress !== '' && normalMac(MacAddress) === undefined)
     throw new InvalidRequestError(`invalid MAC address "${MacAddress}" on network "${network.name}"`, {
@@ -127,15 +161,16 @@ export function planEndpoint(input: EndpointPlanInput): EndpointRecord {
   checkEndpoint(network, settings)
   const ipv4 = network.ipv4 ? chooseAddress(input, 4) : undefined
   const ipv6 = network.ipv6 ? chooseAddress(input, 6) : undefined
+  const hasInterface = network.driver === 'bridge' || network.driver === 'macvlan'
   const mac = settings.MacAddress === undefined ? undefined : normalMac(settings.MacAddress)
   return {
     containerId: input.containerId,
     networkId: network.id,
     endpointId,
     position: input.position,
-    interfaceName: network.driver === 'bridge' ? chooseInterface(input) : '',
+    interfaceName: hasInterface ? chooseInterface(input) : '',
     hostInterface: network.driver === 'bridge' ? `${input.vethPrefix}${endpointId.slice(0, 8)}` : '',
-    mac: network.driver === 'bridge' ? (mac ?? macFor(bare(ipv4), endpointId)) : '',
+    mac: hasInterface ? (mac ?? macFor(bare(ipv4), endpointId)) : '',
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     names: input.names,
@@ -169,10 +204,11 @@ export function electGateway(attachments: readonly Attachment[], family: Family)
   return best
 }
 
-/** The gateway's address on a network, when it has one that leads out. */
-export function gatewayOf(network: NetworkRecord, family: Family): string | undefined {
-  if (network.internal) return undefined
-  return network.pools.find((pool) => pool.subnet.includes(':') === (family === 6))?.gateway
+/** The gateway's address on the endpoint's subnet (a network may have several), when it leads out. */
+export function gatewayOf({ endpoint, network }: Attachment, family: Family): string | undefined {
+  const own = bare(addressOf(endpoint, family))
+  if (network.internal || own === undefined) return undefined
+  return poolOf(network.pools, own)?.gateway
 }
 
 /** The endpoint as inspect shows it. */
@@ -189,12 +225,12 @@ export function toSettings({ endpoint, network }: Attachment): EndpointSettings 
     MacAddress: endpoint.mac,
     NetworkID: network.id,
     EndpointID: endpoint.endpointId,
-    Gateway: endpoint.ipv4 === undefined ? '' : (gatewayOf(network, 4) ?? ''),
+    Gateway: gatewayOf({ endpoint, network }, 4) ?? '',
     IPAddress,
     IPPrefixLen: Number(prefix4),
-    IPv6Gateway: endpoint.ipv6 === undefined ? '' : (gatewayOf(network, 6) ?? ''),
+    IPv6Gateway: gatewayOf({ endpoint, network }, 6) ?? '',
     GlobalIPv6Address,
     GlobalIPv6PrefixLen: Number(prefix6),
-    DNSNames: network.driver === 'bridge' ? endpoint.names : null,
+    DNSNames: endpoint.interfaceName === '' ? null : endpoint.names,
   }
 }

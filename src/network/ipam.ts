@@ -180,6 +180,12 @@ export function checkPool(wish: IpamPool, taken: readonly Taken[]): Pool | undef
   }
 }
 
+/** The pool whose subnet holds the address. */
+export function poolOf(pools: readonly Pool[], text: string): Pool | undefined {
+  const address = parseAddress(text)
+  return address && pools.find((pool) => contains(cidrOf(pool.subnet), address))
+}
+
 /** A pool around a subnet that we chose. */
 export function automaticPool(subnet: Cidr): Pool {
   const gateway = formatAddress({ family: subnet.family, value: firstUsable(subnet) })

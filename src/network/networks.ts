@@ -6,8 +6,9 @@ import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, InvalidRequestError, UnsupportedError } from '../errors.ts'
 import type { NetworkPool, NetworkRecord } from '../state/networks.ts'
 import { overlaps, parseCidr, type Cidr } from './address.ts'
-import { ensureBridge, removeBridge } from './bridge.ts'
+import { removeBridge } from './bridge.ts'
 import { automaticPool, checkPool, chooseSubnet4, chooseSubnet6, type Taken } from './ipam.ts'
+import { ensureLink, parseMacvlanOptions, unknownMacvlanOptions } from './macvlan.ts'
 import { parseBridgeOptions, unknownOptions } from './options.ts'
 import type { Registry } from './registry.ts'
 import type { OpenSandbox } from './registry.ts'
@@ -52,10 +53,11 @@ function planPools(
   base: EngineBase,
   registry: Registry,
   servers: readonly string[],
-  request: Pick<NetworkCreateRequest, 'IPAM' | 'EnableIPv6' | 'EnableIPv4'>,
+  request: Pick<NetworkCreateRequest, 'Driver' | 'IPAM' | 'EnableIPv6' | 'EnableIPv4'>,
 ): NetworkPool[] {
   const ours = takenByNetworks(registry)
-  const strict = [...ours, ...takenByAddresses(base)]
+  // a macvlan shares the subnet that the host's own interface is on
+  const strict = request.Driver === 'macvlan' ? ours : [...ours, ...takenByAddresses(base)]
   const pools: NetworkPool[] = []
   for (const wish of request.IPAM?.Config ?? []) {
     const inRequest = pools.flatMap((pool) => known(pool.subnet, 'the same network'))
@@ -77,10 +79,10 @@ function checkRequest(registry: Registry, request: NetworkCreateRequest): void {
     throw new InvalidRequestError(`invalid network name "${name}": only letters, digits, "_", "." and "-" are allowed`)
   if (registry.hasName(name))
     throw new ConflictError(`network with name ${name} already exists`, { code: 'NETWORK_EXISTS' })
-  if (driver !== 'bridge' && driver !== '')
+  if (driver !== 'bridge' && driver !== 'macvlan' && driver !== '')
     throw new UnsupportedError(`network driver "${driver}" is not supported`, {
       code: 'UNSUPPORTED_NETWORK_DRIVER',
-      hint: 'use driver bridge, or network_mode host or none',
+      hint: 'use driver bridge or macvlan, or network_mode host or none',
     })
   if (ipam?.Driver !== undefined && ipam.Driver !== '' && ipam.Driver !== 'default')
     throw new UnsupportedError(`IPAM driver "${ipam.Driver}" is not supported`, { hint: 'use the driver default' })
@@ -101,6 +103,7 @@ function checkRequest(registry: Registry, request: NetworkCreateRequest): void {
  * bridge (by the kernel's numbers) gives way, so that one of the two stays.
  */
 function isContested(base: EngineBase, network: NetworkRecord): boolean {
+  if (network.driver === 'macvlan') return false
   const indexes = new Map(base.host.links.list().map(({ name, index }) => [name, index]))
   const ours = indexes.get(network.bridge) ?? 0
   const subnets = network.pools.flatMap((pool) => known(pool.subnet, network.name))
@@ -112,11 +115,13 @@ function isContested(base: EngineBase, network: NetworkRecord): boolean {
 
 function toRecord(base: EngineBase, request: NetworkCreateRequest, pools: readonly NetworkPool[]): NetworkRecord {
   const options = request.Options ?? {}
+  const driver = request.Driver === 'macvlan' ? 'macvlan' : 'bridge'
+  const name = driver === 'macvlan' ? parseMacvlanOptions(options).parent : parseBridgeOptions(options).bridgeName
   const id = base.host.randomHex(32)
   return {
     id,
     name: request.Name,
-    driver: 'bridge',
+    driver,
     created: base.host.clock.nowRfc3339(),
     predefined: false,
     ipv4: request.EnableIPv4 !== false,
@@ -127,7 +132,7 @@ function toRecord(base: EngineBase, request: NetworkCreateRequest, pools: readon
     labels: request.Labels ?? {},
     ipamOptions: request.IPAM?.Options ?? {},
     pools,
-    bridge: parseBridgeOptions(options).bridgeName ?? `${base.config.bridgePrefix}${id.slice(0, 8)}`,
+    bridge: name ?? `${base.config.bridgePrefix}${id.slice(0, 8)}`,
   }
 }
 
@@ -140,16 +145,17 @@ export async function createNetwork(
   servers: readonly string[],
   request: NetworkCreateRequest,
 ): Promise<{ readonly network: NetworkRecord; readonly warning: string }> {
-  const ignored = unknownOptions(request.Options ?? {})
+  const unknown = request.Driver === 'macvlan' ? unknownMacvlanOptions : unknownOptions
+  const ignored = unknown(request.Options ?? {})
   const warning = ignored.length === 0 ? '' : `network options without effect here: ${ignored.join(', ')}`
   for (let attempt = 1; ; attempt += 1) {
     checkRequest(registry, request)
     const network = toRecord(base, request, planPools(base, registry, servers, request))
-    if (registry.networks().some((other) => other.bridge === network.bridge))
+    if (network.driver === 'bridge' && registry.networks().some((other) => other.bridge === network.bridge))
       throw new ConflictError(`bridge name "${network.bridge}" is used by another network`, { code: 'LINK_NAME_TAKEN' })
     registry.putNetwork(network)
     try {
-      ensureBridge(base, network)
+      ensureLink(base, network)
     } catch (error) {
       registry.deleteNetwork(network.id)
       throw error
@@ -188,7 +194,8 @@ export async function removeNetwork(base: EngineBase, registry: Registry, networ
   }
   // the row first: from here on nobody can join; a bridge left behind by a crash is found by its alias
   registry.deleteNetwork(network.id)
-  await removeBridge(base, network)
+  // a VLAN that we made may carry several macvlan networks
+  if (registry.networks().every((other) => other.bridge !== network.bridge)) await removeBridge(base, network)
 }
 
 /** Open sandboxes with an endpoint on the network. */

@@ -20,12 +20,14 @@ export interface NetworkParts {
   withPools(network: NetworkRecord): NetworkRecord
 }
 
-export const isBridged: (attachment: Attachment) => boolean = ({ network }) => network.driver === 'bridge'
+/** An endpoint with an interface of its own in the container. */
+export const hasInterface: (attachment: Pick<Attachment, 'network'>) => boolean = ({ network }) =>
+  network.driver === 'bridge' || network.driver === 'macvlan'
 
 /** Makes the container known by name, and tells. */
 export function announce({ base, registry, zone }: NetworkParts, sandbox: OpenSandbox, told: boolean): void {
   for (const { endpoint, network } of registry.attachments(sandbox)) {
-    if (network.driver === 'bridge')
+    if (hasInterface({ network }))
       zone.add({
         containerId: endpoint.containerId,
         networkId: network.id,

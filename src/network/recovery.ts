@@ -5,10 +5,11 @@
 import { join } from 'node:path'
 import type { EngineBase } from '../engine/context.ts'
 import type { SandboxRecord } from '../state/networks.ts'
-import { configureBridge, ensureBridge, hasOwnBridge, linkAlias } from './bridge.ts'
+import { configureBridge, hasOwnBridge, linkAlias } from './bridge.ts'
+import { ensureLink } from './macvlan.ts'
 import { chooseDnsPorts, isPortTaken, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
 import type { OpenSandbox, Registry } from './registry.ts'
-import { announce, isBridged, type NetworkParts } from './parts.ts'
+import { announce, hasInterface, type NetworkParts } from './parts.ts'
 import { closeSandbox } from './sandbox.ts'
 import { startResolver } from './sandbox-dns.ts'
 
@@ -37,10 +38,10 @@ function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): O
   const { record } = sandbox
   const { netns, links } = base.host
   if (netns.inode(record.netnsPath) === undefined) netns.bind(`/proc/${pid}/ns/net`, record.netnsPath)
-  const bridged = registry.attachments(sandbox).filter(isBridged)
+  const bridged = registry.attachments(sandbox).filter(hasInterface)
   for (const { endpoint, network } of bridged) {
-    ensureBridge(base, network)
-    if (links.find(endpoint.hostInterface)?.masterIndex === undefined)
+    ensureLink(base, network)
+    if (network.driver === 'bridge' && links.find(endpoint.hostInterface)?.masterIndex === undefined)
       links.setMaster(endpoint.hostInterface, network.bridge)
   }
   const reopened = bridged.length === 0 ? undefined : reopenResolver(parts, record)
@@ -77,7 +78,8 @@ export async function recoverNetworks(
   const { base, registry, firewall } = parts
   const pids = new Map(live.map(({ containerId, pid }) => [containerId, pid]))
   // a crash may have come between making a bridge and giving it its address
-  for (const network of registry.networks()) if (hasOwnBridge(base, network)) configureBridge(base, network)
+  for (const network of registry.networks())
+    if (network.driver === 'bridge' && hasOwnBridge(base, network)) configureBridge(base, network)
   const adopted = []
   for (const sandbox of registry.sandboxes()) {
     const { containerId, containerName } = sandbox.record

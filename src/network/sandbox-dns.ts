@@ -3,7 +3,7 @@ import type { SandboxRecord } from '../state/networks.ts'
 import { serveEmbedded, type DnsSockets } from './dns/embedded.ts'
 import type { DnsServer } from './dns/server.ts'
 import type { Asker } from './dns/zone.ts'
-import type { NetworkParts } from './parts.ts'
+import { hasInterface, type NetworkParts } from './parts.ts'
 
 function askerOf({ registry }: NetworkParts, containerId: string): Asker {
   const sandbox = registry.sandbox(containerId)
@@ -33,7 +33,7 @@ export function startResolver(parts: NetworkParts, record: SandboxRecord, socket
     hostServers() {
       const sandbox = registry.sandbox(record.containerId)
       const attachments = sandbox === undefined ? [] : registry.attachments(sandbox)
-      const hasWayOut = attachments.some(({ network }) => network.driver === 'bridge' && !network.internal)
+      const hasWayOut = attachments.some(({ network }) => hasInterface({ network }) && !network.internal)
       return hasWayOut ? parts.hostServers() : undefined
     },
   })

@@ -6,15 +6,16 @@ import { parseBridgeOptions } from './options.ts'
 import type { NetworkParts } from './parts.ts'
 import type { HeldPorts, PortTargets } from './ports.ts'
 
-/** Published ports lead to the endpoint that leads outwards. */
+/** Published ports lead to the endpoint that leads outwards; a macvlan's address is reached as it is. */
 export function portTargets(attachments: readonly Attachment[]): PortTargets {
   const four = electGateway(attachments, 4)
   const six = electGateway(attachments, 6)
+  const published = (elected: Attachment | undefined): elected is Attachment => elected?.network.driver === 'bridge'
   const options4 = parseBridgeOptions(four?.network.options ?? {})
   const options6 = parseBridgeOptions(six?.network.options ?? {})
   return {
-    ipv4: bare(four?.endpoint.ipv4),
-    ipv6: bare(six?.endpoint.ipv6),
+    ipv4: published(four) ? bare(four.endpoint.ipv4) : undefined,
+    ipv6: published(six) ? bare(six.endpoint.ipv6) : undefined,
     defaultHostIp: options4.hostBindingIpv4,
     routed: [
       ...(options4.mode4 === 'routed' ? ([4] as const) : []),

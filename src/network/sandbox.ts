@@ -10,10 +10,10 @@ import type { Sandbox, SandboxRequest } from '../engine/services.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
 import { parsePortWishes, toPortMap } from './bindings.ts'
-import { ensureBridge } from './bridge.ts'
+import { ensureLink } from './macvlan.ts'
 import { chooseDnsPorts, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
 import { checkEndpoint, endpointNames, planEndpoint, toSettings, type Attachment } from './endpoints.ts'
-import { announce, isBridged, publishEvent, type NetworkParts } from './parts.ts'
+import { announce, hasInterface, publishEvent, type NetworkParts } from './parts.ts'
 import type { OpenSandbox, Registry } from './registry.ts'
 import { reservePorts } from './sandbox-ports.ts'
 import { startResolver } from './sandbox-dns.ts'
@@ -67,7 +67,7 @@ function planEndpoints(parts: NetworkParts, request: SandboxRequest): EndpointRe
 /** Inside and outside: the namespace, its interfaces and the resolver's sockets. */
 function makeNamespace({ base }: NetworkParts, record: SandboxRecord, bridged: readonly Attachment[]) {
   const { netns, links } = base.host
-  for (const { network } of bridged) ensureBridge(base, network)
+  for (const { network } of bridged) ensureLink(base, network)
   netns.create(record.netnsPath)
   for (const attachment of bridged) createPair(base, attachment, record.netnsPath)
   return netns.inside(record.netnsPath, (): DnsSockets | undefined => {
@@ -102,7 +102,7 @@ export async function openSandbox(parts: NetworkParts, request: SandboxRequest):
   let sandbox: OpenSandbox = { record, endpoints, held, server: undefined, ready: false }
   registry.putSandbox(sandbox)
   try {
-    const sockets = makeNamespace(parts, record, attachments.filter(isBridged))
+    const sockets = makeNamespace(parts, record, attachments.filter(hasInterface))
     const server = sockets === undefined ? undefined : startResolver(parts, record, sockets)
     sandbox = { ...sandbox, server }
     registry.keepSandbox(sandbox)
@@ -136,7 +136,7 @@ export function describeSandbox({ registry }: NetworkParts, sandbox: OpenSandbox
     netnsPath: sandbox.record.netnsPath,
     endpoints: Object.fromEntries(attachments.map((each) => [each.network.name, toSettings(each)])),
     ports: toPortMap(sandbox.record.published, sandbox.record.exposedPorts),
-    embeddedDns: attachments.some(isBridged),
+    embeddedDns: attachments.some(hasInterface),
     ipv6: attachments.some(({ endpoint }) => endpoint.ipv6 !== undefined),
   }
 }

@@ -17,7 +17,7 @@ export interface NetworkRecord {
   readonly id: string
   readonly name: string
   /** "null" is the network none. */
-  readonly driver: 'bridge' | 'host' | 'null'
+  readonly driver: 'bridge' | 'macvlan' | 'host' | 'null'
   /** RFC 3339. */
   readonly created: string
   /** bridge, host, none: always there, never removed. */
@@ -31,7 +31,7 @@ export interface NetworkRecord {
   readonly ipamOptions: Readonly<Record<string, string>>
   /** Empty for the predefined bridge until its first container. */
   readonly pools: readonly NetworkPool[]
-  /** Interface name; "" for drivers without one. */
+  /** The interface of the host that its endpoints hang on: a bridge, a macvlan's parent; "" for drivers without. */
   readonly bridge: string
 }
 
