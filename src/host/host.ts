@@ -12,6 +12,7 @@ import type { Rooted } from './rooted.ts'
 import type { Seccomp } from './seccomp.ts'
 import type { Xattrs } from './xattrs.ts'
 import type { Netns } from './netns.ts'
+import type { UnixDatagrams } from './unix-datagrams.ts'
 import type { Links } from './links.ts'
 import type { Nft } from './nft.ts'
 import type { PacketSockets } from './packet-socket.ts'
@@ -152,6 +153,7 @@ export interface Host {
   readonly nft: Nft
   readonly pty: Pty
   readonly packetSockets: PacketSockets
+  readonly unixDatagrams: UnixDatagrams
   /** `bytes` random bytes as hex. */
   randomHex(bytes: number): string
 }

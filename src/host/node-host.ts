@@ -14,6 +14,7 @@ import { createNft } from './nft.ts'
 import { createPacketSockets } from './packet-socket.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
+import { createUnixDatagrams } from './unix-datagrams.ts'
 import { createRooted } from './rooted.ts'
 import { createSeccomp } from './seccomp.ts'
 import { createXattrs } from './xattrs.ts'
@@ -39,6 +40,7 @@ export function createNodeHost(): Host {
     nft: createNft(exec),
     pty: createPty(libc),
     packetSockets: createPacketSockets(libc),
+    unixDatagrams: createUnixDatagrams(libc),
     randomHex: (bytes) => randomBytes(bytes).toString('hex'),
   }
 }

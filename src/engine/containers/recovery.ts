@@ -99,6 +99,7 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
   } else if (cgroups.processIds(cgroupPath).length > 0) {
     await cleanUp(context, container, cgroupPath) // a start that was cut short
   }
+  context.logKeeper.catchUp(container)
   const { hostConfig, manuallyStopped, restartCount, state } = container.document
   const endedUnseen = status !== 'created' && status !== 'exited'
   const absence = {

@@ -14,6 +14,7 @@ export async function removeLocked(
   container.isRemoving = true
   container.pendingRestart?.abort()
   context.attachments.dismiss(container)
+  await context.logKeeper.settle(id)
   // recorded first: whatever a crash leaves of it has no row, and goes at the next start
   context.store.delete(container)
   await context.layers.release(id)

@@ -129,6 +129,7 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   const folder = containerFolder(context.config, id)
   await using undo = new AsyncDisposableStack()
 
+  await context.logKeeper.checkTarget(container)
   runtime.prepare()
   readyBindSources(context, document)
   undo.defer(() => context.layers.unmount(id))
