@@ -60,7 +60,7 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.pull_policy', when: isNot('never', 'missing'), says: 'is not supported yet: read as "missing"' },
   {
     path: 'services.*.volumes.*.type',
-    when: (value) => ['image', 'npipe', 'cluster'].includes(String(value)),
+    when: (value) => ['npipe', 'cluster'].includes(String(value)),
     says: REFUSED,
   },
   { path: 'services.*.volumes.*.target', when: isWindowsTarget, says: 'is a path on Windows: it will be refused' },

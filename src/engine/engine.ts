@@ -38,8 +38,9 @@ function createServices(base: EngineBase): EngineContext {
 async function recover(context: EngineContext): Promise<void> {
   const { layers, volumes, networks, containers } = context
   await layers.recover()
-  await volumes.recover()
-  await networks.recover(containers.live())
+  const live = containers.live()
+  await volumes.recover(live.map(({ containerId }) => containerId))
+  await networks.recover(live)
   await containers.recover()
 }
 

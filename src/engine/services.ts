@@ -81,9 +81,19 @@ export interface LayerService {
   remove(containerId: string): Promise<void>
   /** Bytes in the write layer. */
   sizeBytes(containerId: string): Promise<number>
+  /** The whole content of an image, read-only, on the folder `target`, which is made; idempotent. Undone by umount. */
+  mountImage(chainIds: readonly string[], target: string): Promise<void>
   /** A read-only look into an image without a container, e.g. to copy a volume's first content. */
   withImageMounted<T>(chainIds: readonly string[], work: (root: string) => Promise<T>): Promise<T>
   recover(): Promise<void>
+}
+
+export interface MountedVolume {
+  readonly path: string
+  /** By the driver options, just now or for another container. */
+  readonly isMounted: boolean
+  /** By the driver options. */
+  readonly readOnly: boolean
 }
 
 export interface VolumeService {
@@ -100,7 +110,15 @@ export interface VolumeService {
    * InvalidRequestError when the path is a file.
    */
   copyUp(name: string, rootfs: string, path: string): Promise<void>
-  recover(): Promise<void>
+  /**
+   * Where its content is, for a container that is to start: what the driver options name is mounted now, and stays until
+   * the last container has released it. Throws VOLUME_MOUNT.
+   */
+  mount(name: string, containerId: string): Promise<MountedVolume>
+  /** That container does not run any more, or was not started after all. Idempotent; an unknown name is none. */
+  release(name: string, containerId: string): Promise<void>
+  /** `live`: containers that run. Mounts that none of them uses go. */
+  recover(live: readonly string[]): Promise<void>
 }
 
 /** What one container wants of the networks; kept with the container. */

@@ -8,10 +8,17 @@ export const MS_RDONLY = 1
 export const MS_NOSUID = 2
 export const MS_NODEV = 4
 export const MS_NOEXEC = 8
+export const MS_SYNCHRONOUS = 16
+export const MS_REMOUNT = 32
+export const MS_DIRSYNC = 128
+export const MS_NOATIME = 1024
+export const MS_NODIRATIME = 2048
 export const MS_BIND = 4096
 export const MS_REC = 16384
 export const MS_SLAVE = 0x80000
 export const MS_SHARED = 0x100000
+export const MS_RELATIME = 0x200000
+export const MS_STRICTATIME = 0x1000000
 export const MNT_DETACH = 2
 export const UMOUNT_NOFOLLOW = 8
 

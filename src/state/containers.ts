@@ -38,6 +38,17 @@ export type MountRecord =
       readonly mode: string
     }
   | { readonly kind: 'tmpfs'; readonly destination: string; readonly options: readonly string[] }
+  /** The content of an image, read-only. */
+  | {
+      readonly kind: 'image'
+      /** As in the request. */
+      readonly reference: string
+      readonly imageId: string
+      readonly chainIds: readonly string[]
+      readonly destination: string
+      readonly subpath: string
+      readonly readOnly: true
+    }
 
 /** A running process and what proves that it still is the same one. */
 export interface ProcessRecord {

@@ -66,6 +66,7 @@ function fakeLayers(host: Host, containers: string, lower: string): LayerService
       for (const name of ['upper', 'work', 'merged']) rmSync(of(id, name), { recursive: true, force: true })
     },
     sizeBytes: async () => 0,
+    mountImage: unused,
     withImageMounted: (_chainIds, work) => work(lower),
     recover: async () => {},
   }
@@ -124,6 +125,8 @@ function fakeVolumes(folder: string): VolumeService {
     },
     prune: unused,
     copyUp: async () => {},
+    mount: async (name) => ({ path: join(folder, name), isMounted: false, readOnly: false }),
+    release: async () => {},
     recover: async () => {},
   }
 }

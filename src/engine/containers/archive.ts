@@ -10,7 +10,9 @@ import { MNT_DETACH, MS_BIND } from '../../host/mounts.ts'
 import { openFlags } from '../../host/rooted.ts'
 import { encodePathStat, packFrom, unpackInto } from '../layers/archive.ts'
 import { lockKey, type ContainersContext } from './context.ts'
+import { provideSources, releaseSources } from './mount-sources.ts'
 import type { Container } from './store.ts'
+import type { MountRecord } from '../../state/containers.ts'
 
 /** Runs `work` on the root, mounted for the time being when the container does not run. */
 async function withRoot<T>(
@@ -50,35 +52,49 @@ function mountTarget({ rooted, files }: Host, root: string, destination: string)
 
 /** The root of a container that does not run, with its folders mounted as at its start: a tar may lead into them. */
 async function withFolders(
-  { host }: ContainersContext,
+  context: ContainersContext,
   { document, run }: Container,
   root: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  using mounted = new DisposableStack()
-  if (run === undefined)
-    for (const mount of document.mounts.toSorted((a, b) => a.destination.length - b.destination.length)) {
+  if (run !== undefined || document.mounts.length === 0) return work()
+  const { host } = context
+  await using undo = new AsyncDisposableStack()
+  undo.defer(() => releaseSources(context, document))
+  const sources = await provideSources(context, document, root)
+  {
+    using mounted = new DisposableStack()
+    for (const mount of sources.toSorted((a, b) => a.destination.length - b.destination.length)) {
       if (mount.kind === 'tmpfs' || !host.files.existsSync(`${mount.source}/.`)) continue
       const target = mountTarget(host, root, mount.destination)
       if (target === undefined) continue
       host.mounts.mount({ source: mount.source, target, flags: MS_BIND })
       mounted.defer(() => void host.mounts.umount(target, MNT_DETACH))
     }
-  await work()
+    await work()
+  }
 }
 
-/** The longest mount of a stopped container that `path` lies in: there the layer's content is not what is seen. */
-function throughMount(
-  container: Container,
-  path: string,
-): { readonly root: string; readonly path: string } | undefined {
-  if (container.run !== undefined) return undefined
-  const inside = container.document.mounts
-    .filter((mount) => mount.kind !== 'tmpfs')
-    .filter(({ destination }) => path === destination || path.startsWith(`${destination}/`))
+/** The longest of the mounts that `path` lies in. */
+function mountOf<M extends MountRecord>(mounts: readonly M[], path: string): M | undefined {
+  return mounts
+    .filter(({ kind, destination }) => kind !== 'tmpfs' && `${path}/`.startsWith(`${destination}/`))
     .toSorted((a, b) => b.destination.length - a.destination.length)[0]
-  if (inside === undefined) return undefined
-  return { root: inside.source, path: path.slice(inside.destination.length) || '/' }
+}
+
+/** A path that lies in a mount of a stopped container: there the layer's content is not what is seen. */
+async function fromMount<T>(
+  context: ContainersContext,
+  { document }: Container,
+  root: string,
+  path: string,
+  pack: (root: string, path: string) => T,
+): Promise<T> {
+  await using undo = new AsyncDisposableStack()
+  undo.defer(() => releaseSources(context, document))
+  const mount = mountOf(await provideSources(context, document, root), path)
+  if (mount === undefined || mount.kind === 'tmpfs') return pack(root, path)
+  return pack(mount.source, path.slice(mount.destination.length) || '/')
 }
 
 export async function putArchive(
@@ -97,12 +113,11 @@ export async function getArchive(
   container: Container,
   path: string,
 ): Promise<{ readonly stat: string; readonly tar: Readable }> {
-  const mounted = throughMount(container, path)
+  const isMounted = container.run === undefined && mountOf(container.document.mounts, path) !== undefined
   const pack = (root: string, inside: string) => packFrom(context.host, root, inside)
   // the tar holds the folder open: the mount may go away (lazily) before it has been read
-  const { stat, tar } =
-    mounted === undefined
-      ? await withRoot(context, container, async (root) => pack(root, path))
-      : pack(mounted.root, mounted.path)
+  const { stat, tar } = await withRoot(context, container, (root) =>
+    isMounted ? fromMount(context, container, root, path, pack) : Promise.resolve(pack(root, path)),
+  )
   return { stat: encodePathStat(stat), tar }
 }

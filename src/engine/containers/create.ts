@@ -30,7 +30,6 @@ import { toRlimits } from './spec/rlimits.ts'
 import { toSysctls } from './spec/sysctls.ts'
 import { checkedName } from './store.ts'
 import { parseUserSpec } from './user.ts'
-import { subpathSource } from './volume-subpath.ts'
 
 /** Throws InvalidRequestError. */
 export function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostConfig): void {
@@ -122,6 +121,10 @@ async function resolveMount(
       return wish.record
     case 'tmpfs':
       return wish
+    case 'image': {
+      const { id, chainIds } = await context.images.resolve(wish.reference)
+      return { ...wish, imageId: id, chainIds, readOnly: true }
+    }
     case 'bind':
       if (!wish.createSource) await checkBindSource(context, wish.source)
       return wish
@@ -132,8 +135,8 @@ async function resolveMount(
       // a container that replaces another takes its anonymous volumes by name: they stay anonymous, and go with it
       const anonymous = isNew || volume.Labels?.['com.docker.volume.anonymous'] !== undefined
       if (isNew) undo.defer(() => context.volumes.remove(volume.Name, { force: true }))
-      const source = subpathSource(context.host, volume.Mountpoint, rest.subpath)
-      return { ...rest, name: volume.Name, source, anonymous, driver: volume.Driver }
+      // a subpath is looked for at the start: other containers may change the volume until then
+      return { ...rest, name: volume.Name, source: volume.Mountpoint, anonymous, driver: volume.Driver }
     }
     default:
       return wish satisfies never

@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { lockKey, publish, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
+import { releaseSources } from './mount-sources.ts'
 import { noticeOomKills } from './oom.ts'
 import { removeLocked } from './remove.ts'
 import { restartDelayMs } from './restart-policy.ts'
@@ -118,6 +119,12 @@ export async function finishLocked(context: ContainersContext, container: Contai
     finishedAt: context.host.clock.nowRfc3339(),
   })
   container.run = undefined
+  await releaseSources(context, document).catch((error: unknown) =>
+    context.log('error', 'cannot unmount the volumes of a container', {
+      container: container.id,
+      error: String(error),
+    }),
+  )
   publish(context, container, 'die', {
     exitCode: String(exitCode),
     execDuration: String(Math.floor(ranMs / 1000)),

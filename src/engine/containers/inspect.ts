@@ -44,6 +44,16 @@ function toMountPoint(mount: MountRecord): MountPoint {
         RW: !mount.readOnly,
         Propagation: '',
       }
+    case 'image':
+      return {
+        Type: 'image',
+        Name: mount.reference,
+        Source: mount.imageId,
+        Destination: mount.destination,
+        Mode: '',
+        RW: false,
+        Propagation: '',
+      }
     case 'tmpfs':
       return { Type: 'tmpfs', Source: '', Destination: mount.destination, Mode: '', RW: true, Propagation: '' }
     default:

@@ -4,7 +4,7 @@
  * parser) and daemon/volumes.go (order: volumes-from, binds, mounts; then tmpfs; anonymous last).
  */
 import { posix } from 'node:path'
-import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
+import { InvalidRequestError } from '../../errors.ts'
 import type { ContainerConfig, HostConfig, Mount, VolumeCreateRequest } from '../../api/types/index.ts'
 import type { MountRecord } from '../../state/containers.ts'
 
@@ -20,6 +20,7 @@ export type MountWish =
       /** Name absent: anonymous. */
       readonly request: VolumeCreateRequest
     }
+  | { readonly kind: 'image'; readonly destination: string; readonly reference: string; readonly subpath: string }
   /** Taken from another container as it is. */
   | { readonly kind: 'shared'; readonly destination: string; readonly record: MountRecord }
 
@@ -78,7 +79,7 @@ function volumeWish(mount: Mount, destination: string): MountWish {
     destination,
     readOnly: mount.ReadOnly ?? false,
     copyUp: options.NoCopy !== true,
-    subpath: options.Subpath ?? '',
+    subpath: localSubpath(options.Subpath ?? ''),
     mode: 'z',
     request: {
       ...(name === '' ? {} : { Name: name }),
@@ -101,6 +102,18 @@ function readOnlyBelow(
   if (never && always)
     throw new InvalidRequestError('mount options ReadOnlyNonRecursive and ReadOnlyForceRecursive exclude each other')
   return never ? { readOnlyBelow: 'never' } : always ? { readOnlyBelow: 'always' } : {}
+}
+
+function imageWish({ Source: reference = '', ImageOptions: options = {} }: Mount, destination: string): MountWish {
+  if (reference === '')
+    throw new InvalidRequestError('invalid mount config for type "image": field Source must not be empty')
+  return { kind: 'image', destination, reference, subpath: localSubpath(options.Subpath ?? '') }
+}
+
+/** A path inside a volume or an image. Throws InvalidRequestError for one that leads out. */
+function localSubpath(subpath: string): string {
+  if (!subpath.startsWith('/') && !subpath.split('/').includes('..')) return subpath
+  throw new InvalidRequestError(`subpath ${JSON.stringify(subpath)} must be a relative path within the volume`)
 }
 
 export function parseMount(mount: Mount): MountWish {
@@ -142,7 +155,7 @@ export function parseMount(mount: Mount): MountWish {
       }
     }
     case 'image':
-      throw new UnsupportedError(`mounts of images are not supported yet (${mount.Target})`)
+      return imageWish(mount, destination)
     default:
       throw new InvalidRequestError(`invalid mount type ${JSON.stringify(mount.Type satisfies never)}`)
   }
@@ -177,7 +190,7 @@ export function planMounts(
     if (mode !== 'ro' && mode !== 'rw' && mode !== 'z') throw new InvalidRequestError(`invalid volumes-from ${spec}`)
     for (const record of othersMounts(container)) {
       if (record.kind === 'tmpfs') continue
-      const shared = { ...record, readOnly: record.readOnly || mode === 'ro' }
+      const shared = record.kind === 'image' ? record : { ...record, readOnly: record.readOnly || mode === 'ro' }
       wishes.set(record.destination, { kind: 'shared', destination: record.destination, record: shared })
     }
   }

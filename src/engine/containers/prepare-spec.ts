@@ -10,6 +10,7 @@ import { findProgram } from '../runtime/programs.ts'
 import type { OciRuntime } from '../runtime/runtime.ts'
 import type { Sandbox } from '../services.ts'
 import type { ContainersContext } from './context.ts'
+import type { SourcedMount } from './mount-sources.ts'
 import { containerFolder } from './folders.ts'
 import { allDevices, expandDevice } from './machine.ts'
 import { hostnameOf, parseSharing } from './network-mode.ts'
@@ -170,6 +171,9 @@ export async function capabilitiesOf(context: ContainersContext, { hostConfig }:
   })
 }
 
+/** With mounts that can be bound (mount-sources.ts). */
+export type SourcedDocument = ContainerDocument & { readonly mounts: readonly SourcedMount[] }
+
 export interface SpecSources {
   readonly rootfs: string
   readonly sandbox: Sandbox | undefined
@@ -182,7 +186,7 @@ export interface SpecSources {
 /** Throws InvalidRequestError, ConflictError (a namespace to join is gone). */
 export async function prepareSpec(
   context: ContainersContext,
-  document: ContainerDocument,
+  document: SourcedDocument,
   { rootfs, sandbox, runtime, hasEtcFiles, expose }: SpecSources,
 ): Promise<OciSpec> {
   const { config, hostConfig } = document

@@ -11,7 +11,8 @@ import { hasVersion } from '../runtime/version.ts'
 
 const KERNEL = [5, 12] as const
 
-const isReadOnlyBind = (mount: MountRecord): boolean => mount.kind !== 'tmpfs' && mount.readOnly
+const isReadOnlyBind = (mount: MountRecord): boolean =>
+  mount.kind !== 'tmpfs' && mount.kind !== 'image' && mount.readOnly
 
 /** Asks only when a mount wants it: the runtime has to be started to tell. */
 export async function canBindReadOnly(
@@ -26,7 +27,7 @@ export async function canBindReadOnly(
 export async function readOnlyFolders(files: Files, mounts: readonly MountRecord[]): Promise<ReadonlySet<string>> {
   const folders = new Set<string>()
   for (const mount of mounts) {
-    if (mount.kind === 'tmpfs' || !mount.readOnly) continue
+    if (mount.kind === 'tmpfs' || mount.kind === 'image' || !mount.readOnly) continue
     // a source that is gone is told by the runtime
     const found = await files.stat(mount.source).catch(() => undefined)
     if (found?.isDirectory() === true) folders.add(mount.destination)

@@ -33,6 +33,13 @@ export async function removeLocked(
   }
 }
 
+export function usesImage({ document }: Container, imageId: string): boolean {
+  return (
+    document.image.id === imageId ||
+    document.mounts.some((mount) => mount.kind === 'image' && mount.imageId === imageId)
+  )
+}
+
 export function usesVolume({ document }: Container, name: string): boolean {
   return document.mounts.some((mount) => mount.kind === 'volume' && mount.name === name)
 }

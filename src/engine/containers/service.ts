@@ -21,7 +21,7 @@ import { createLogKeeper } from './logs/keeper.ts'
 import { streamLogs } from './logs/stream.ts'
 import { readMachine } from './machine.ts'
 import { isAlive, recoverContainers } from './recovery.ts'
-import { removeLocked, usesVolume } from './remove.ts'
+import { removeLocked, usesImage, usesVolume } from './remove.ts'
 import { createRubbish } from './rubbish.ts'
 import { userStart } from './start.ts'
 import { sampleContainer } from './stats.ts'
@@ -217,7 +217,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
         .filter(
           (container) =>
             (volume !== undefined && usesVolume(container, volume)) ||
-            (imageId !== undefined && container.document.image.id === imageId) ||
+            (imageId !== undefined && usesImage(container, imageId)) ||
             (networkId !== undefined && usesNetwork(container, networkId)),
         )
         .map(({ id, document, run }) => ({ id, name: document.name, running: run !== undefined })),

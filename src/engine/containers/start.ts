@@ -19,6 +19,7 @@ import { parseSharing, sandboxRequest } from './network-mode.ts'
 import { prepareSpec } from './prepare-spec.ts'
 import { SIGKILL } from './signals.ts'
 import { formatOci } from './spec/spec.ts'
+import { provideSources, releaseSources } from './mount-sources.ts'
 import type { Container, Run } from './store.ts'
 import { writeEtcFiles } from './write-etc-files.ts'
 
@@ -134,13 +135,19 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   readyBindSources(context, document)
   undo.defer(() => context.layers.unmount(id))
   const rootfs = await context.layers.mount(id)
+  undo.defer(() => releaseSources(context, document))
+  const mounts = await provideSources(context, document, rootfs)
   const sandbox = await openNetwork(context, document, undo)
   host.rooted.makeFolders('/', folder.bundle, 0o700)
   await provideEtcFiles(context, document, sandbox)
   undo.defer(() => void host.mounts.umount(folder.shm))
   using exposed = new DisposableStack()
   const expose = (path: string): string => exposed.use(runtime.expose(path)).path
-  const spec = await prepareSpec(context, document, { rootfs, sandbox, runtime, hasEtcFiles: true, expose })
+  const spec = await prepareSpec(
+    context,
+    { ...document, mounts },
+    { rootfs, sandbox, runtime, hasEtcFiles: true, expose },
+  )
   await Promise.all([
     host.files.writeFile(folder.configJson, formatOci(spec), { mode: 0o600 }),
     host.files.rm(folder.exitFile, { force: true }),

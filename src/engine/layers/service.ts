@@ -33,14 +33,17 @@ function writeLayerOf({ config }: EngineBase, containerId: string): WriteLayer {
   }
 }
 
-/** An image without layers stands on an empty folder: overlay wants at least one below. */
-async function lowerOf(base: EngineBase, chainIds: readonly string[]): Promise<string[]> {
-  const { host, config } = base
-  const folders = lowerFolders(config.paths.layerLinks, layersOf(base, chainIds))
-  if (folders.length > 0) return folders
+async function emptyFolder({ host, config }: EngineBase): Promise<string> {
   const empty = join(config.paths.root, 'empty')
   await host.files.mkdir(empty, { recursive: true, mode: 0o755 })
-  return [empty]
+  return empty
+}
+
+/** An image without layers stands on an empty folder: overlay wants at least one below. */
+async function lowerOf(base: EngineBase, chainIds: readonly string[]): Promise<string[]> {
+  const { config } = base
+  const folders = lowerFolders(config.paths.layerLinks, layersOf(base, chainIds))
+  return folders.length > 0 ? folders : [await emptyFolder(base)]
 }
 
 async function prepare(base: EngineBase, containerId: string, chainIds: readonly string[]): Promise<void> {
@@ -91,6 +94,16 @@ async function remove(base: EngineBase, containerId: string): Promise<void> {
   await base.host.files.rm(writeLayerOf(base, containerId).folder, { recursive: true, force: true })
 }
 
+async function mountImage(base: EngineBase, chainIds: readonly string[], target: string): Promise<void> {
+  const { host, config } = base
+  await host.files.mkdir(target, { recursive: true, mode: 0o755 })
+  const lower = await lowerOf(base, chainIds)
+  // without a write layer overlay wants two below
+  if (lower.length === 1) lower.unshift(await emptyFolder(base))
+  if (mountPointsBelow(host, config.paths.containers).includes(target)) return
+  mountOverlay(host.mounts, { target, lower })
+}
+
 async function withImageMounted<T>(
   base: EngineBase,
   chainIds: readonly string[],
@@ -117,6 +130,7 @@ export function createLayerService(base: EngineBase): LayerService {
     release: (containerId) => release(base, containerId),
     remove: (containerId) => remove(base, containerId),
     sizeBytes: (containerId) => diskUsageBytes(base.host.at, writeLayerOf(base, containerId).upper),
+    mountImage: (chainIds, target) => mountImage(base, chainIds, target),
     withImageMounted: (chainIds, work) => withImageMounted(base, chainIds, work),
     recover: () => recoverLayers(base),
   }

@@ -1,18 +1,21 @@
 /**
- * Volumes of the local driver: volumes/<name>/_data under the engine's root, or a host folder that the options name.
+ * Volumes of the local driver: volumes/<name>/_data under the engine's root, what the options mount there, or a host folder.
  * A row without a folder is finished or forgotten at start; a folder without a row is left alone: it may hold data.
  */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Volume } from '../../api/types/index.ts'
 import { ConflictError, InvalidRequestError, NotFoundError, errnoOf } from '../../errors.ts'
+import { MS_RDONLY } from '../../host/mounts.ts'
 import { volumeRows, type VolumeRecord } from '../../state/volumes.ts'
 import type { EngineBase } from '../context.ts'
 import { packFrom, statPath, unpackInto } from '../layers/archive.ts'
 import { diskUsageBytes } from '../layers/disk-usage.ts'
+import { mountPointsBelow, unmount } from '../layers/mount-points.ts'
 import type { ContainerService, VolumeService } from '../services.ts'
 import { asksForAll, matchesVolume } from './filters.ts'
-import { boundFolder, checkVolumeName } from './options.ts'
+import { mountVolume, type MountedSource } from './mount.ts'
+import { checkVolumeName, volumeSource } from './options.ts'
 
 export interface VolumeDependencies {
   readonly usersOf: ContainerService['usersOf']
@@ -26,8 +29,13 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
   const rows = volumeRows(base.state)
 
   const folderOf = (name: string): string => join(config.paths.volumes, name)
-  const mountpointOf = (volume: VolumeRecord): string =>
-    boundFolder({ DriverOpts: volume.options }) ?? join(folderOf(volume.name), '_data')
+  const sourceOf = (volume: VolumeRecord) => volumeSource({ DriverOpts: volume.options })
+  const mountpointOf = (volume: VolumeRecord): string => {
+    const source = sourceOf(volume)
+    return source.kind === 'bind' ? source.path : join(folderOf(volume.name), '_data')
+  }
+  /** Containers that are being started or run: volume -> their ids. What ran before this engine is found by usersOf. */
+  const holders = new Map<string, Set<string>>()
   const isUsed = (name: string) => (): boolean => usersOf({ volume: name }).length > 0
 
   function toVolume(volume: VolumeRecord): Volume {
@@ -56,12 +64,13 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
   }
 
   async function makeFolder(volume: VolumeRecord): Promise<void> {
-    const bound = boundFolder({ DriverOpts: volume.options })
-    if (bound === undefined) {
+    const source = sourceOf(volume)
+    if (source.kind !== 'bind') {
       await host.files.mkdir(folderOf(volume.name), { recursive: true, mode: 0o701 })
       await host.files.mkdir(mountpointOf(volume), { recursive: true, mode: 0o755 })
       return
     }
+    const bound = source.path
     const found = await host.files.stat(bound).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return undefined
       throw error
@@ -73,7 +82,23 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       })
   }
 
+  const isMounted = (target: string): boolean => mountPointsBelow(host, config.paths.volumes).includes(target)
+
+  /** Nothing else is on the folder than what the options name: it is mounted once, whatever a crash left. */
+  async function mountOnce(volume: VolumeRecord, source: MountedSource): Promise<void> {
+    const target = mountpointOf(volume)
+    if (isMounted(target)) return
+    await makeFolder(volume)
+    await mountVolume(host, volume.name, source, target)
+  }
+
+  async function unmountOf(volume: VolumeRecord): Promise<void> {
+    const target = mountpointOf(volume)
+    if (sourceOf(volume).kind === 'mount' && isMounted(target)) await unmount(base, target)
+  }
+
   async function forget(volume: VolumeRecord): Promise<void> {
+    await unmountOf(volume) // or the removal would go on inside
     await host.files.rm(folderOf(volume.name), { recursive: true, force: true })
     rows.delete(volume.name)
   }
@@ -129,7 +154,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       const anonymous = (request.Name ?? '') === ''
       const name = anonymous ? host.randomHex(32) : (request.Name ?? '')
       checkVolumeName(name)
-      boundFolder(request)
+      volumeSource(request)
       return await base.locks.run(`volume:${name}`, async () => {
         const options = request.DriverOpts ?? {}
         const found = rows.get(name)
@@ -181,20 +206,47 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       return { VolumesDeleted: deleted, SpaceReclaimed: reclaimed }
     },
 
+    async mount(name, containerId) {
+      const volume = existing(name)
+      const source = sourceOf(volume)
+      const path = mountpointOf(volume)
+      if (source.kind !== 'mount') return { path, isMounted: false, readOnly: false }
+      await base.locks.run(`volume:${name}`, async () => {
+        await mountOnce(existing(name), source)
+        holders.set(name, (holders.get(name) ?? new Set()).add(containerId))
+      })
+      return { path, isMounted: true, readOnly: (source.flags & MS_RDONLY) !== 0 }
+    },
+
+    async release(name, containerId) {
+      const volume = rows.get(name)
+      if (volume === undefined || sourceOf(volume).kind !== 'mount') return
+      await base.locks.run(`volume:${name}`, async () => {
+        const held = holders.get(name) ?? new Set()
+        held.delete(containerId)
+        const others = usersOf({ volume: name }).filter(({ id, running }) => running && id !== containerId)
+        if (held.size > 0 || others.length > 0) return
+        holders.delete(name)
+        await unmountOf(volume)
+      })
+    },
+
     async copyUp(name, rootfs, path) {
       await base.locks.run(`volume:${name}`, async () => {
         const volume = existing(name)
-        // a bound folder is the user's own: nothing is written into it unasked
-        if (Object.keys(volume.options).length > 0) return
         const target = mountpointOf(volume)
+        // what is mounted by the options is filled at the first start that mounts it
+        if (sourceOf(volume).kind === 'mount' && !isMounted(target)) return
         if ((await host.files.readdir(target)).length > 0) return
         if (isFolder(rootfs, path)) await fill(target, rootfs, path)
       })
     },
 
-    async recover() {
+    async recover(live) {
       for (const volume of rows.all())
         try {
+          const isLive = usersOf({ volume: volume.name }).some(({ id }) => live.includes(id))
+          if (!isLive) await unmountOf(volume)
           await makeFolder(volume)
         } catch (error) {
           base.log('warn', 'the folder of a volume is not there', { volume: volume.name, error: String(error) })

@@ -3,6 +3,7 @@
  * /etc files by depth. Source: moby daemon/oci_linux.go (withMounts), daemon/pkg/oci/defaults.go.
  */
 import type { MountRecord } from '../../../state/containers.ts'
+import type { SourcedMount } from '../mount-sources.ts'
 import type { OciMount } from './oci.ts'
 
 export type SharedMemory =
@@ -11,7 +12,7 @@ export type SharedMemory =
   | { readonly kind: 'none' }
 
 export interface MountInput {
-  readonly mounts: readonly MountRecord[]
+  readonly mounts: readonly SourcedMount[]
   readonly etcFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined
   readonly sharedMemory: SharedMemory
   /** Destinations that get the mount option "rro": folders, where the runtime and the kernel know it. */
@@ -74,7 +75,7 @@ function tmpfsOptions(options: readonly string[]): string[] {
   return [...new Set([...base, ...options])]
 }
 
-function userMount(mount: MountRecord, recursiveReadOnly: ReadonlySet<string>): OciMount {
+function userMount(mount: SourcedMount, recursiveReadOnly: ReadonlySet<string>): OciMount {
   if (mount.kind === 'tmpfs')
     return {
       destination: mount.destination,
@@ -93,7 +94,8 @@ function userMount(mount: MountRecord, recursiveReadOnly: ReadonlySet<string>): 
     destination: mount.destination,
     type: 'bind',
     source: mount.source,
-    options: [bind, mount.readOnly ? 'ro' : 'rw', ...(isRecursive ? ['rro'] : []), propagation],
+    // no "rw": a runtime may take it as the wish to undo what the source is mounted with
+    options: [bind, ...(mount.readOnly ? ['ro'] : []), ...(isRecursive ? ['rro'] : []), propagation],
   }
 }
 
