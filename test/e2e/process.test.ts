@@ -105,7 +105,7 @@ describe('process', () => {
           (steady?.RestartCount ?? 0) >= 2
         )
       },
-      { what: 'two restarts each', timeoutMs: 20_000 },
+      { what: 'two restarts each' },
     )
     await project.ok('stop')
     assert.equal((await containersOf(engine.client(), 'again'))[1]?.State.Status, 'exited')

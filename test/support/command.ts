@@ -71,7 +71,7 @@ export function startCommand(argv: readonly string[], options: CommandOptions = 
     },
     exited,
     signal: (name) => void child.kill(name),
-    async waitFor(pattern, limitMs = 30_000) {
+    async waitFor(pattern, limitMs = 120_000) {
       const seen = (): string => `${output.stdout}\n${output.stderr}`
       await until(() => pattern.test(seen()), {
         timeoutMs: limitMs,

@@ -21,7 +21,7 @@ import { until } from './poll.ts'
 
 const REPOSITORY = dirname(dirname(import.meta.dirname))
 const LAUNCHER = join(REPOSITORY, 'bin/mycompose')
-const LEAK_GRACE_MS = 3000
+const LEAK_GRACE_MS = 15_000
 /** Of ours, what bootstrapping an image may need. */
 const PASSED_ON = /^(?:\w*_proxy|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i
 

@@ -10,7 +10,7 @@ export interface UntilOptions {
 /** Calls `probe` until it returns something other than undefined or false. Errors count as "not yet". */
 export async function until<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  { timeoutMs = 30_000, what }: UntilOptions,
+  { timeoutMs = 120_000, what }: UntilOptions,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   let last: unknown
