@@ -73,34 +73,39 @@ test('a container on the LAN: reached by its own address, sees neighbours by the
   )
 })
 
+/** Whether this kernel makes such links, as the real tool has it: those of small virtual machines lack some kinds. */
+function kernelKnows(...link: string[]): Promise<boolean> {
+  return harness.run(undefined, 'ip', 'link', 'add', 'probe', ...link).then(
+    () => harness.run(undefined, 'ip', 'link', 'del', 'probe').then(() => true),
+    () => false,
+  )
+}
+
 test('a VLAN of the parent is made for the network and gone with it; a kernel without VLANs says so', async () => {
-  // the real tool says whether this kernel has 802.1q
-  const known = await harness
-    .run(undefined, 'ip', 'link', 'add', 'link', 'wan0', 'name', 'probe', 'type', 'vlan', 'id', '49')
-    .then(
-      () => harness.run(undefined, 'ip', 'link', 'del', 'probe').then(() => true),
-      () => false,
-    )
   const creating = harness.service.create({ Name: 'vlan', Driver: 'macvlan', Options: { parent: 'wan0.50' } })
-  if (!known) {
-    await assert.rejects(creating, {
-      code: 'KERNEL',
-      message: /cannot create the VLAN "wan0.50" of "wan0": EOPNOTSUPP/,
-    })
+  creating.catch(() => {})
+  if (!(await kernelKnows('link', 'wan0', 'type', 'vlan', 'id', '49'))) {
+    const message = /cannot create the VLAN "wan0.50" of "wan0": EOPNOTSUPP/
+    await assert.rejects(creating, { code: 'KERNEL', message })
     await assert.rejects(harness.service.inspect('vlan'), { code: 'NETWORK_NOT_FOUND' })
     return
   }
   await creating
-  assert.ok(
-    (await linksIn(undefined)).some(({ linkinfo }) => linkinfo?.info_kind === 'vlan' && linkinfo.info_data?.id === 50),
-  )
+  const vlan = (await linksIn(undefined)).find(({ linkinfo }) => linkinfo?.info_kind === 'vlan')
+  assert.equal(vlan?.linkinfo?.info_data?.id, 50)
   await harness.service.remove('vlan')
   assert.ok(!(await linksIn(undefined)).some(({ linkinfo }) => linkinfo?.info_kind === 'vlan'))
 })
 
-test('no parent at all: a dummy, made for the network and gone with it', async () => {
-  await harness.service.create({ Name: 'alone', Driver: 'macvlan', Internal: true })
-  assert.ok((await linksIn(undefined)).some(({ linkinfo }) => linkinfo?.info_kind === 'dummy'))
+test('no parent at all: a dummy, made for the network and gone with it; a kernel without says so', async () => {
+  const creating = harness.service.create({ Name: 'alone', Driver: 'macvlan', Internal: true })
+  creating.catch(() => {})
+  if (!(await kernelKnows('type', 'dummy'))) {
+    await assert.rejects(creating, { code: 'KERNEL', message: /cannot create the dummy link .*: EOPNOTSUPP/ })
+    await assert.rejects(harness.service.inspect('alone'), { code: 'NETWORK_NOT_FOUND' })
+    return
+  }
+  await creating
   const one = await harness.open(3, { endpoints: { alone: {} } })
   const two = await harness.open(4, { endpoints: { alone: {} } })
   harness.serveTcp(one.netnsPath, 80, 'one')

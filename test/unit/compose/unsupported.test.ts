@@ -53,7 +53,7 @@ const CASES: readonly { name: string; attributes: string; rest?: string; want: s
   {
     name: 'resources',
     attributes: 'networks: [n]\nvolumes: ["vol:/v"]',
-    rest: 'networks: { n: { driver: macvlan } }\nvolumes: { vol: { driver: nfs } }\n',
+    rest: 'networks: { n: { driver: ipvlan } }\nvolumes: { vol: { driver: nfs } }\n',
     want: ['networks.n.driver 6:26', 'volumes.vol.driver 7:27'],
   },
 ]
