@@ -49,6 +49,8 @@ export interface Harness {
   serveUdp(netnsPath: string, port: number, name: string): void
   /** What the server said; undefined when there was no connection. Undefined namespace: from the host. */
   connect(netnsPath: string | undefined, address: string, port: number): Promise<string | undefined>
+  /** True when a second is not enough to connect: what is open answers in a millisecond. */
+  isShut(netnsPath: string | undefined, address: string, port: number): Promise<boolean>
   datagram(netnsPath: string | undefined, address: string, port: number): Promise<string | undefined>
   /** Output of a program as JSON, in the host's namespace. */
   json(...argv: string[]): Promise<unknown>
@@ -100,8 +102,8 @@ export async function createHarness(): Promise<Harness> {
   } as unknown as EngineBase
   const idOf = (n: number): string => n.toString(16).padStart(4, '0').padEnd(64, 'a')
 
-  async function talk(netnsPath: string | undefined, script: string): Promise<string | undefined> {
-    const argv = within(netnsPath, ['timeout', '1', 'bash', '-c', script])
+  async function talk(netnsPath: string | undefined, script: string, seconds = 10): Promise<string | undefined> {
+    const argv = within(netnsPath, ['timeout', String(seconds), 'bash', '-c', script])
     const { exitCode, stdout } = await exec.run(argv, { okCodes: 'any' })
     return exitCode === 0 ? stdout.trim() : undefined
   }
@@ -150,6 +152,8 @@ export async function createHarness(): Promise<Harness> {
       closers.push(() => socket.close())
     },
     connect: (netnsPath, address, port) => talk(netnsPath, `exec 3<>/dev/tcp/${address}/${port} && cat <&3`),
+    isShut: async (netnsPath, address, port) =>
+      (await talk(netnsPath, `exec 3<>/dev/tcp/${address}/${port} && cat <&3`, 1)) === undefined,
     datagram: (netnsPath, address, port) =>
       talk(netnsPath, `exec 3<>/dev/udp/${address}/${port} && echo hello >&3 && head -1 <&3`),
     async json(...argv) {

@@ -39,10 +39,10 @@ test('a port at every address: from the host, from another machine, from other c
   const other = await harness.open(2, { endpoints: { back: {} } })
   assert.match((await harness.connect(other.netnsPath, '10.77.0.1', 8080)) ?? '', /^web from/)
   // but not the address itself; nor may another machine, port published or not
-  assert.equal(await harness.connect(other.netnsPath, addressOn(web, 'front'), 80), undefined)
-  assert.equal(await harness.connect(lan, addressOn(web, 'front'), 80), undefined)
+  assert.equal(await harness.isShut(other.netnsPath, addressOn(web, 'front'), 80), true)
+  assert.equal(await harness.isShut(lan, addressOn(web, 'front'), 80), true)
   for (const n of [1, 2]) await harness.service.closeSandbox(harness.idOf(n))
-  assert.equal(await harness.connect(undefined, '127.0.0.1', 8080), undefined)
+  assert.equal(await harness.isShut(undefined, '127.0.0.1', 8080), true)
 })
 
 test('a port at 127.0.0.1 is for this host alone', async () => {
@@ -52,8 +52,8 @@ test('a port at 127.0.0.1 is for this host alone', async () => {
   })
   harness.serveTcp(db.netnsPath, 5432, 'db')
   assert.match((await harness.connect(undefined, '127.0.0.1', 5432)) ?? '', /^db from/)
-  assert.equal(await harness.connect(undefined, '10.77.0.1', 5432), undefined)
-  assert.equal(await harness.connect(lan, '10.77.0.1', 5432), undefined)
+  assert.equal(await harness.isShut(undefined, '10.77.0.1', 5432), true)
+  assert.equal(await harness.isShut(lan, '10.77.0.1', 5432), true)
   // a neighbour that sends 127.0.0.1 our way (CVE-2021-20199's kin)
   const path = '/proc/sys/net/ipv4/conf/eth0/route_localnet'
   harness.host.netns.inside(lan, () => {
@@ -63,7 +63,7 @@ test('a port at 127.0.0.1 is for this host alone', async () => {
   await harness.run(lan, 'ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local')
   await harness.run(lan, 'ip', 'route', 'del', 'local', '127.0.0.1', 'dev', 'lo', 'table', 'local')
   await harness.run(lan, 'ip', 'route', 'add', '127.0.0.1', 'via', '10.77.0.1', 'dev', 'eth0')
-  assert.equal(await harness.connect(lan, '127.0.0.1', 5432), undefined)
+  assert.equal(await harness.isShut(lan, '127.0.0.1', 5432), true)
   await harness.service.closeSandbox(harness.idOf(3))
 })
 
@@ -185,10 +185,10 @@ for (const [what, ...argv] of [
     assert.match((await harness.connect(undefined, '127.0.0.1', 8085)) ?? '', /^web from/)
     assert.equal(await harness.connect(lan, '10.77.0.1', 8085), 'web from 10.77.0.2')
     const [outside, other] = await Promise.all([
-      harness.connect(lan, '10.77.0.1', 8086),
-      harness.connect(lan, addressOn(web, 'front'), 80),
+      harness.isShut(lan, '10.77.0.1', 8086),
+      harness.isShut(lan, addressOn(web, 'front'), 80),
     ])
-    assert.deepEqual([outside, other], [undefined, undefined])
+    assert.deepEqual([outside, other], [true, true])
     await harness.service.closeSandbox(harness.idOf(13))
   })
 
@@ -221,7 +221,7 @@ test('the engine is killed and comes back: traffic flows on, ports are held agai
   netns.create(`${paths.netns}/stray`)
   await harness.service.recover([{ containerId: harness.idOf(15), pid: process.pid }])
   assert.match((await harness.connect(undefined, '127.0.0.1', 8087)) ?? '', /^web from/)
-  assert.equal(await harness.connect(undefined, '127.0.0.1', 8088), undefined)
+  assert.equal(await harness.isShut(undefined, '127.0.0.1', 8088), true)
   assert.deepEqual(harness.service.sandbox(harness.idOf(15))?.endpoints, web.endpoints)
   assert.equal(harness.service.sandbox(harness.idOf(16)), undefined)
   assert.equal(files.existsSync(gone.netnsPath), false)
@@ -253,7 +253,7 @@ test('a container of an internal network publishes nothing', async () => {
   await harness.service.connect('front', harness.idOf(18), {})
   assert.match((await harness.connect(undefined, '127.0.0.1', 8089)) ?? '', /^joined/)
   await harness.service.disconnect('front', harness.idOf(18), false)
-  assert.equal(await harness.connect(undefined, '127.0.0.1', 8089), undefined)
+  assert.equal(await harness.isShut(undefined, '127.0.0.1', 8089), true)
   await harness.service.closeSandbox(harness.idOf(18))
 })
 

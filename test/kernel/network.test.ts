@@ -30,11 +30,11 @@ test('containers of one network reach each other, of two networks do not', async
   ] as const)
     harness.serveTcp(sandbox.netnsPath, 80, name)
   assert.equal(await harness.connect(two.netnsPath, addressOn(one, 'red'), 80), `one from ${addressOn(two, 'red')}`)
-  assert.equal(await harness.connect(two.netnsPath, addressOn(other, 'blue'), 80), undefined)
-  assert.equal(await harness.connect(other.netnsPath, addressOn(one, 'red'), 80), undefined)
+  assert.equal(await harness.isShut(two.netnsPath, addressOn(other, 'blue'), 80), true)
+  assert.equal(await harness.isShut(other.netnsPath, addressOn(one, 'red'), 80), true)
   // on both networks, reached on each by its address there, not across
   assert.equal(await harness.connect(two.netnsPath, addressOn(both, 'red'), 80), `both from ${addressOn(two, 'red')}`)
-  assert.equal(await harness.connect(two.netnsPath, addressOn(both, 'blue'), 80), undefined)
+  assert.equal(await harness.isShut(two.netnsPath, addressOn(both, 'blue'), 80), true)
   for (const n of [1, 2, 3, 4]) await harness.service.closeSandbox(harness.idOf(n))
 })
 
@@ -79,7 +79,7 @@ test('outwards through masquerade; not from an internal network, nor into it', a
   const neighbour = await harness.open(9, { endpoints: { closed: {} } })
   harness.serveTcp(closed.netnsPath, 80, 'closed')
   assert.equal(await harness.connect(open.netnsPath, '10.77.0.2', 8000), 'lan from 10.77.0.1')
-  assert.equal(await harness.connect(closed.netnsPath, '10.77.0.2', 8000), undefined)
+  assert.equal(await harness.isShut(closed.netnsPath, '10.77.0.2', 8000), true)
   // even with a route of its own making
   await harness.run(
     closed.netnsPath,
@@ -90,8 +90,8 @@ test('outwards through masquerade; not from an internal network, nor into it', a
     'via',
     gatewayOf(await harness.service.inspect('closed')),
   )
-  assert.equal(await harness.connect(closed.netnsPath, '10.77.0.2', 8000), undefined)
-  assert.equal(await harness.connect(open.netnsPath, addressOn(closed, 'closed'), 80), undefined)
+  assert.equal(await harness.isShut(closed.netnsPath, '10.77.0.2', 8000), true)
+  assert.equal(await harness.isShut(open.netnsPath, addressOn(closed, 'closed'), 80), true)
   assert.equal(
     await harness.connect(neighbour.netnsPath, addressOn(closed, 'closed'), 80),
     `closed from ${addressOn(neighbour, 'closed')}`,
@@ -108,7 +108,7 @@ test('containers that may not talk to each other (enable_icc=false)', async () =
   const one = await harness.open(10, { endpoints: { mute: {} } })
   const two = await harness.open(11, { endpoints: { mute: {} } })
   harness.serveTcp(one.netnsPath, 80, 'one')
-  assert.equal(await harness.connect(two.netnsPath, addressOn(one, 'mute'), 80), undefined)
+  assert.equal(await harness.isShut(two.netnsPath, addressOn(one, 'mute'), 80), true)
   assert.match((await harness.connect(undefined, addressOn(one, 'mute'), 80)) ?? '', /^one from/)
   for (const n of [10, 11]) await harness.service.closeSandbox(harness.idOf(n))
 })
@@ -132,7 +132,7 @@ test('a container is plugged into a network and out of it while it runs', async 
   const sandbox = await harness.open(13, { endpoints: { closed: {} } })
   const peer = await harness.open(14, { endpoints: { red: {} } })
   harness.serveTcp(peer.netnsPath, 80, 'peer')
-  assert.equal(await harness.connect(sandbox.netnsPath, addressOn(peer, 'red'), 80), undefined)
+  assert.equal(await harness.isShut(sandbox.netnsPath, addressOn(peer, 'red'), 80), true)
   await harness.service.connect('red', harness.idOf(13), { Aliases: ['plugged'] })
   const now = harness.service.sandbox(harness.idOf(13))
   assert.ok(now)
@@ -143,7 +143,7 @@ test('a container is plugged into a network and out of it while it runs', async 
   assert.match(await harness.run(sandbox.netnsPath, 'ip', 'route'), /default via .* dev eth1/)
   assert.ok(now.endpoints['red']?.DNSNames?.includes('plugged'))
   await harness.service.disconnect('red', harness.idOf(13), false)
-  assert.equal(await harness.connect(sandbox.netnsPath, addressOn(peer, 'red'), 80), undefined)
+  assert.equal(await harness.isShut(sandbox.netnsPath, addressOn(peer, 'red'), 80), true)
   assert.doesNotMatch(await harness.run(sandbox.netnsPath, 'ip', 'route'), /default/)
   for (const n of [13, 14]) await harness.service.closeSandbox(harness.idOf(n))
 })
