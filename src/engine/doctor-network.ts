@@ -4,6 +4,7 @@
  */
 import type { DoctorCheck } from './doctor.ts'
 import type { DoctorFinding } from '../api/types/index.ts'
+import type { Host } from '../host/host.ts'
 
 /** The part of libnftables-json that is looked at. */
 interface NftChain {
@@ -73,21 +74,71 @@ function fixFor(owner: string, { family, table, name }: NftChain, bridgePrefix: 
   return `nft insert rule ${family} ${table} ${name} iifname "${bridgePrefix}*" accept; nft insert rule ${family} ${table} ${name} oifname "${bridgePrefix}*" accept`
 }
 
-export const checkFirewall: DoctorCheck = async ({ host, config }) => {
+interface NftRule {
+  readonly chain: string
+  readonly expr: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** The rules of a chain's whole table, in order. */
+async function rulesOf(host: Host, { family, table }: NftChain): Promise<NftRule[]> {
+  const listing = (await host.nft.list(`table ${family} ${table}`)) as
+    | { readonly nftables?: readonly { readonly rule?: NftRule }[] }
+    | undefined
+  return (listing?.nftables ?? []).flatMap(({ rule }) => (rule === undefined ? [] : [rule]))
+}
+
+/** firewalld's way: the policy accepts, and the last rule refuses what none before it took. */
+function endsInRefusal(rules: readonly NftRule[], { name }: NftChain): boolean {
+  const [verdict, ...more] = rules.findLast(({ chain }) => chain === name)?.expr ?? []
+  return verdict !== undefined && more.length === 0 && ('drop' in verdict || 'reject' in verdict)
+}
+
+/** True when a rule of the table accepts traffic of our bridges: somebody has followed the advice. */
+function letsOursPass(rules: readonly NftRule[], bridgePrefix: string): boolean {
+  return rules.some(({ expr }) => {
+    const names = expr.some(({ match }) => JSON.stringify(match ?? '').includes(`"${bridgePrefix}`))
+    return names && expr.some((statement) => 'accept' in statement)
+  })
+}
+
+async function judgeChain(
+  { host, config }: Parameters<DoctorCheck>[0],
+  chain: NftChain,
+  owner: string,
+): Promise<DoctorFinding | undefined> {
+  const rules = await rulesOf(host, chain)
+  if (chain.policy !== 'drop' && !endsInRefusal(rules, chain)) return undefined
+  const where = `chain ${chain.family} ${chain.table} ${chain.name} (${owner})`
+  if (letsOursPass(rules, config.bridgePrefix))
+    return { check: 'firewall', status: 'ok', message: `${where} lets container traffic pass` }
+  return {
+    check: 'firewall',
+    status: 'warning',
+    message: `${where} refuses forwarded traffic that it does not know: containers reach nothing outside, other machines no published port; 127.0.0.1 works`,
+    fix: fixFor(owner, chain, config.bridgePrefix),
+  }
+}
+
+export const checkFirewall: DoctorCheck = async (context) => {
+  const { host } = context
   const listing = (await host.nft.list('chains')) as NftListing | undefined
   const chains = (listing?.nftables ?? []).flatMap(({ chain }) => (chain === undefined ? [] : [chain]))
-  const dropping = chains.filter(
-    ({ hook, policy, table }) => hook === 'forward' && policy === 'drop' && !table.startsWith('mycompose_'),
-  )
-  if (dropping.length === 0)
-    return [{ check: 'firewall', status: 'ok', message: 'no other table drops forwarded traffic' }]
-  return dropping.map((chain): DoctorFinding => {
-    const owner = ownerOf(chains.filter(({ table, family }) => table === chain.table && family === chain.family))
-    return {
-      check: 'firewall',
-      status: 'warning',
-      message: `chain ${chain.family} ${chain.table} ${chain.name} (${owner}) drops forwarded traffic that it does not know`,
-      fix: fixFor(owner, chain, config.bridgePrefix),
-    }
-  })
+  const ownerAt = (one: NftChain): string =>
+    ownerOf(chains.filter(({ table, family }) => table === one.table && family === one.family))
+  const foreign = chains.filter(({ table }) => !table.startsWith('mycompose_'))
+  const findings: DoctorFinding[] = []
+  for (const chain of foreign.filter(({ hook }) => hook === 'forward')) {
+    const finding = await judgeChain(context, chain, ownerAt(chain))
+    if (finding !== undefined) findings.push(finding)
+  }
+  if (findings.length === 0)
+    findings.push({ check: 'firewall', status: 'ok', message: 'no other table drops forwarded traffic' })
+  const input = foreign.find(({ hook, policy }) => hook === 'input' && policy === 'drop')
+  if (input !== undefined)
+    findings.push({
+      check: 'firewall-input',
+      status: 'ok',
+      message: `chain ${input.family} ${input.table} ${input.name} (${ownerAt(input)}) decides which services of this host containers reach; published ports do not pass it: publish at 127.0.0.1 what is not for others`,
+    })
+  return findings
 }

@@ -29,7 +29,7 @@ describe('doctor', () => {
     })
 
   const firewalls = [
-    { name: 'nothing', chains: [], status: 'ok', fix: undefined },
+    { name: 'nothing', chains: [], rules: undefined, status: 'ok', fix: undefined },
     {
       name: 'ufw',
       chains: [
@@ -49,15 +49,28 @@ describe('doctor', () => {
       fix: /DOCKER-USER/,
     },
     {
+      name: 'firewalld, whose last rule refuses',
+      chains: [{ family: 'inet', table: 'firewalld', name: 'filter_FORWARD', hook: 'forward', policy: 'accept' }],
+      rules: [
+        { rule: { chain: 'filter_FORWARD', expr: [{ match: { op: '==', left: {}, right: 'lo' } }, { accept: null }] } },
+        { rule: { chain: 'filter_FORWARD', expr: [{ reject: { type: 'icmpx', expr: 'admin-prohibited' } }] } },
+      ],
+      status: 'warning',
+      fix: /firewall-cmd .*--zone=trusted/,
+    },
+    {
       name: 'another engine of ours',
       chains: [{ family: 'inet', table: 'mycompose_abcdef', name: 'forward', hook: 'forward', policy: 'drop' }],
       status: 'ok',
       fix: undefined,
     },
   ]
-  for (const { name, chains, status, fix } of firewalls)
+  for (const { name, chains, rules, status, fix } of firewalls)
     it(`firewall: ${name}`, async () => {
-      const nft = { list: () => Promise.resolve({ nftables: chains.map((chain) => ({ chain })) }) }
+      const nft = {
+        list: (what: string) =>
+          Promise.resolve({ nftables: what === 'chains' ? chains.map((chain) => ({ chain })) : (rules ?? []) }),
+      }
       const context = { host: { nft }, config: engineConfig('/r', '0') } as unknown as EngineContext
       const [finding] = await checkFirewall(context)
       assert.equal(finding?.status, status)
