@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { Readable } from 'node:stream'
 import { ToolError } from '../errors.ts'
+import type { PosixSpawn } from './posix-spawn.ts'
 import type { Exec, ExecOptions, ExecResult, SpawnOptions, Spawned } from './host.ts'
 
 const CLEAN_ENV: Readonly<Record<string, string>> = {
@@ -85,10 +86,13 @@ async function run(argv: readonly string[], options: ExecOptions = {}): Promise<
   }
 }
 
-export function createExec(): Exec {
+/** `quickly`: the engine's way of starting long-lived children; the command line has none. */
+export function createExec(quickly?: PosixSpawn): Exec {
   return {
     run,
     spawn(argv, options = {}) {
+      const started = quickly?.(argv, { ...options, env: options.env ?? CLEAN_ENV })
+      if (started !== undefined) return started
       const child = start(argv, options)
       const exited = exitOf(child, argv)
       exited.catch(() => {}) // the caller may look at it later

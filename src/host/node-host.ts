@@ -12,6 +12,7 @@ import { createMounts } from './mounts.ts'
 import { createNetns } from './netns.ts'
 import { createNft } from './nft.ts'
 import { createPacketSockets } from './packet-socket.ts'
+import { createPosixSpawn } from './posix-spawn.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
 import { createUnixDatagrams } from './unix-datagrams.ts'
@@ -22,7 +23,7 @@ import { createXattrs } from './xattrs.ts'
 /** Opens nothing yet; each part opens what it needs when it is called. */
 export function createNodeHost(): Host {
   const libc = loadLibc()
-  const exec = createExec()
+  const exec = createExec(createPosixSpawn(libc))
   const netns = createNetns(libc)
   return {
     files: createFiles(),
