@@ -100,7 +100,9 @@ export interface VolumeService {
   list(filters: Filters): Promise<Volume[]>
   inspect(name: string): Promise<Volume>
   /** Returns the existing one when name and driver agree; 409 when its options differ. Name absent: anonymous. */
-  create(request: VolumeCreateRequest): Promise<Volume>
+  create(request: VolumeCreateRequest, options?: { readonly madeFor?: string }): Promise<Volume>
+  /** Removes the anonymous volumes that were made for a container which did not come to be. */
+  removeMadeFor(containerId: string): Promise<void>
   /** 409 while a container (running or not) refers to it. */
   remove(name: string, options: { readonly force: boolean }): Promise<void>
   prune(filters: Filters): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>

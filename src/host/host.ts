@@ -135,6 +135,8 @@ export interface Processes {
   signal(pid: number, signal: number, startTime?: string): boolean
   /** A write end of the one anonymous pipe that the process writes to; undefined when it holds none. sync */
   openWritePipe(pid: number): Writable | undefined
+  /** Pids of processes whose command line holds all of these arguments. Reads all of /proc. sync */
+  withArguments(...wanted: readonly string[]): number[]
 }
 
 export interface Host {

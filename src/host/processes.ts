@@ -1,5 +1,5 @@
 /** Signals to processes that are not our children, guarded against the reuse of a number. Source: man 5 proc. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { Processes } from './host.ts'
 import { openWritePipe } from './process-pipes.ts'
@@ -18,10 +18,29 @@ function startTime(pid: number): string | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
+function argumentsOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ESRCH') return [] // it has ended meanwhile
+    throw error
+  }
+}
+
 export function createProcesses(): Processes {
   return {
     startTime,
     openWritePipe,
+    withArguments(...wanted) {
+      const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
+      return pids
+        .filter((pid) => {
+          const found = argumentsOf(pid)
+          return wanted.every((argument) => found.includes(argument))
+        })
+        .map(Number)
+    },
     signal(pid, signal, expected) {
       if (pid <= 0) return false
       if (expected !== undefined && startTime(pid) !== expected) return false

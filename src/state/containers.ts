@@ -62,7 +62,8 @@ export interface StateRecord {
   /** Of this boot, or the processes below are not ours. */
   readonly bootId: string
   readonly process: ProcessRecord | undefined
-  readonly conmonPid: number
+  /** Undefined: none runs, or it was started by an engine that did not note it. */
+  readonly conmon?: ProcessRecord | undefined
   readonly exitCode: number
   readonly error: string
   readonly oomKilled: boolean
@@ -70,6 +71,16 @@ export interface StateRecord {
   readonly startedAt: string
   readonly finishedAt: string
 }
+
+/**
+ * What was begun and not ended, recorded before the first step of it: recovery undoes a create and a start, and finishes
+ * a removal.
+ */
+export type Unfinished =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'start' }
+  /** `volumes`: its anonymous volumes go too. */
+  | { readonly kind: 'remove'; readonly volumes: boolean }
 
 export interface ContainerDocument {
   readonly id: string
@@ -100,6 +111,7 @@ export interface ContainerDocument {
   readonly restartCount: number
   /** The user stopped it: `unless-stopped` and `always` do not start it again at once. */
   readonly manuallyStopped: boolean
+  readonly unfinished?: Unfinished | undefined
 }
 
 export interface ContainerTable {

@@ -9,12 +9,17 @@ export interface VolumeRecord {
   readonly options: Readonly<Record<string, string>>
   /** No name was asked for: `prune` and `rm -v` may take it. */
   readonly anonymous: boolean
+  /** The container that it was made for without a name: goes with it when its creation is undone. */
+  readonly madeFor?: string
+  /** Begun and not ended: recovery empties a volume that was being filled, and finishes a removal. */
+  readonly unfinished?: 'fill' | 'remove'
 }
 
 export interface VolumeRows {
   all(): VolumeRecord[]
   get(name: string): VolumeRecord | undefined
   insert(volume: VolumeRecord): void
+  replace(volume: VolumeRecord): void
   delete(name: string): void
 }
 
@@ -28,6 +33,8 @@ export function volumeRows(state: StateDatabase): VolumeRows {
     },
     insert: (volume) =>
       void state.prepare('INSERT INTO volumes (name, doc) VALUES (?, ?)').run(volume.name, JSON.stringify(volume)),
+    replace: (volume) =>
+      void state.prepare('UPDATE volumes SET doc = ? WHERE name = ?').run(JSON.stringify(volume), volume.name),
     delete: (name) => void state.prepare('DELETE FROM volumes WHERE name = ?').run(name),
   }
 }

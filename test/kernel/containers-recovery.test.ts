@@ -3,7 +3,9 @@
  * was started anew (another boot id in state.db, and nothing lives). And removals that meet a start half-way.
  */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -145,9 +147,69 @@ test('processes of a start that was cut short are cleared away', async () => {
     state: { ...document.state, status: 'created', process: undefined, bootId: '' },
   }))
   await engine.restart()
-  assert.ok(!existsSync(`/proc/${Pid}`), 'the process is gone')
+  await until(() => !existsSync(`/proc/${Pid}`), { what: 'the process is gone' })
   assert.equal(await engine.containers.start(id), true)
   assert.ok(isUp(id))
+})
+
+test('a start of which only conmon and the runtime know is undone', async () => {
+  const id = await create({ RestartPolicy: { Name: 'no' } })
+  rewrite(id, (document) => ({ ...document, unfinished: { kind: 'start' } }))
+  // stands for the two: they are told by their arguments
+  const conmon = spawn('sleep', ['1000', '--cid', id, engine.base.config.paths.exits], { argv0: 'conmon' })
+  const runtime = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'create', id], { stdio: 'ignore' })
+  const ends = [once(conmon, 'exit'), once(runtime, 'exit')]
+  await engine.restart()
+  await Promise.all(ends)
+  assert.equal((await stateOf(id)).Status, 'created')
+  assert.equal(await engine.containers.start(id), true)
+})
+
+test('a create that was cut short is undone, a removal is finished, each with its anonymous volumes', async () => {
+  const { containers: folder } = engine.base.config.paths
+  const created = await create({ Binds: ['/scratch'] })
+  const removed = await create({})
+  rewrite(created, (document) => ({ ...document, unfinished: { kind: 'create' } }))
+  rewrite(removed, (document) => ({ ...document, unfinished: { kind: 'remove', volumes: true } }))
+  await engine.restart()
+  for (const id of [created, removed]) {
+    await assert.rejects(engine.containers.inspect(id), { code: 'NO_SUCH_CONTAINER' })
+    assert.ok(!existsSync(join(folder, id)), 'its folder is gone')
+  }
+  assert.deepEqual(containerTable(engine.base.state).all(), [])
+})
+
+test('what a lost state.db knew is ended, and the files of its containers are kept', async () => {
+  const id = await run({ NetworkMode: 'host' })
+  const { Pid } = await stateOf(id)
+  const folder = join(engine.base.config.paths.containers, id)
+  mkdirSync(join(folder, 'upper'), { recursive: true })
+  writeFileSync(join(folder, 'upper', 'precious'), 'data')
+  await engine.containers.shutdown()
+  containerTable(engine.base.state).delete(id)
+  await engine.restart()
+  await until(() => !existsSync(`/proc/${Pid}`), { what: 'the process is gone' })
+  const kept = join(engine.base.config.paths.containers, `lost-${id}`)
+  assert.equal(readFileSync(join(kept, 'upper', 'precious'), 'utf8'), 'data')
+  await engine.restart()
+  assert.ok(existsSync(kept), 'and at the start after that')
+  assert.equal(engine.log.splice(0).length, 1, 'told once')
+})
+
+test('an exit code is read from the conmon that is about to write it, and is not lost by a crash after that', async () => {
+  const id = await run({})
+  const { Pid } = await stateOf(id)
+  const conmon = Number(readFileSync(join(engine.base.config.paths.containers, id, 'bundle/conmon.pid'), 'utf8'))
+  await engine.containers.shutdown()
+  process.kill(conmon, 'SIGSTOP')
+  process.kill(Pid, 'SIGKILL')
+  const isZombie = (): boolean => readFileSync(`/proc/${Pid}/stat`, 'utf8').includes(') Z ')
+  await until(isZombie, { what: 'it has ended and conmon does not look' })
+  const restarting = engine.restart()
+  await delay(100)
+  process.kill(conmon, 'SIGCONT')
+  await restarting
+  assert.equal((await stateOf(id)).ExitCode, 137)
 })
 
 /** Its network is there, its process is not. */

@@ -127,6 +127,7 @@ function fakeVolumes(folder: string): VolumeService {
     copyUp: async () => {},
     mount: async (name) => ({ path: join(folder, name), isMounted: false, readOnly: false }),
     release: async () => {},
+    removeMadeFor: async () => {},
     recover: async () => {},
   }
 }

@@ -338,15 +338,24 @@ test('after an engine restart: what lives is adopted, what ended is finished', a
   for (const id of [living, ending]) await engine.containers.remove(id, { force: true, volumes: false })
 })
 
-test('a container whose conmon was killed is noticed to have ended', async () => {
-  const id = await obedient()
-  const { Pid } = (await engine.containers.inspect(id)).State
-  const conmon = Number(readFileSync(join(engine.base.config.paths.containers, id, 'bundle/conmon.pid'), 'utf8'))
-  process.kill(conmon, 'SIGKILL')
-  process.kill(Pid, 'SIGKILL')
-  await until(async () => (await engine.containers.inspect(id)).State.Status === 'exited', 20)
-  assert.equal((await engine.containers.inspect(id)).State.ExitCode, 255)
-  await engine.containers.remove(id, { force: false, volumes: false })
+test('a container whose conmon was killed is ended, and its restart policy decides', async () => {
+  const { containers: folder } = engine.base.config.paths
+  const ids = [await obedient(), await run({ HostConfig: { RestartPolicy: { Name: 'always' } }, Cmd: ['sleep', '1000'] })]
+  const stateOf = async (id: string) => (await engine.containers.inspect(id)).State
+  const pids = await Promise.all(ids.map(async (id) => (await stateOf(id)).Pid))
+  for (const id of ids) process.kill(Number(readFileSync(join(folder, id, 'bundle/conmon.pid'), 'utf8')), 'SIGKILL')
+  const [plain = '', always = ''] = ids
+  await until(async () => (await stateOf(plain)).Status === 'exited', 20)
+  const { ExitCode, Error: reason } = await stateOf(plain)
+  assert.equal(ExitCode, 137)
+  assert.match(reason, /conmon/)
+  await until(async () => {
+    const { Running, Pid } = await stateOf(always)
+    return Running && Pid !== pids[1]
+  }, 20)
+  assert.equal((await stateOf(always)).Error, '')
+  assert.equal(engine.log.splice(0).length, 2, 'both were told in the log')
+  for (const id of ids) await engine.containers.remove(id, { force: true, volumes: false })
 })
 
 test('removal leaves no file, whatever was written', async () => {

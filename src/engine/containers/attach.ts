@@ -45,13 +45,13 @@ export function createAttachments(context: EngineBase): Attachments {
 
   async function open(container: Container): Promise<ConmonLink | undefined> {
     const { document } = container
-    const { process, conmonPid } = document.state
+    const { process, conmon } = document.state
     const isAlive = (): boolean =>
       process !== undefined && context.host.processes.startTime(process.pid) === process.startTime
     const path = join(containerFolder(context.config, container.id).bundle, 'attach')
     try {
       const socket = await context.host.packetSockets.connect(path)
-      const pipe = document.config.Tty === true ? undefined : context.host.processes.openWritePipe(conmonPid)
+      const pipe = document.config.Tty === true ? undefined : context.host.processes.openWritePipe(conmon?.pid ?? 0)
       return createConmonLink({ socket, pipe, isAlive })
     } catch (error) {
       // it has ended this moment, or its conmon was killed

@@ -1,4 +1,5 @@
 /** What the parts of the container service share. */
+import type { ContainerDocument } from '../../state/containers.ts'
 import type { EngineBase } from '../context.ts'
 import type { ImageService, LayerService, NetworkService, VolumeService } from '../services.ts'
 import type { Cgroups } from '../cgroups/cgroups.ts'
@@ -28,6 +29,8 @@ export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly rubbish: Rubbish
   readonly logKeeper: LogKeeper
   readonly attachments: Attachments
+  /** Creates and removals that the last engine did not live to end: recovery's work. */
+  readonly interrupted: readonly ContainerDocument[]
   platform(): Promise<Platform>
   /** Compiled filters by the hash of their list. */
   readonly compiledFilters: Map<string, string | undefined>

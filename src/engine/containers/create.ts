@@ -114,7 +114,7 @@ async function checkBindSource(context: ContainersContext, source: string): Prom
 async function resolveMount(
   context: ContainersContext,
   wish: MountWish,
-  undo: AsyncDisposableStack,
+  { containerId, undo }: { readonly containerId: string; readonly undo: AsyncDisposableStack },
 ): Promise<MountRecord> {
   switch (wish.kind) {
     case 'shared':
@@ -131,7 +131,7 @@ async function resolveMount(
     case 'volume': {
       const { request, ...rest } = wish
       const isNew = request.Name === undefined || request.Name === ''
-      const volume = await context.volumes.create(request)
+      const volume = await context.volumes.create(request, isNew ? { madeFor: containerId } : {})
       // a container that replaces another takes its anonymous volumes by name: they stay anonymous, and go with it
       const anonymous = isNew || volume.Labels?.['com.docker.volume.anonymous'] !== undefined
       if (isNew) undo.defer(() => context.volumes.remove(volume.Name, { force: true }))
@@ -205,7 +205,6 @@ async function describe(
       status: 'created',
       bootId: '',
       process: undefined,
-      conmonPid: 0,
       exitCode: 0,
       error: '',
       oomKilled: false,
@@ -236,10 +235,12 @@ export async function createContainer(
     (other) => context.store.find(other).document.mounts,
   )
 
+  context.store.announce(described)
+  undo.defer(() => context.store.withdraw(id))
   undo.defer(() => context.layers.remove(id))
   await context.layers.prepare(id, described.image.chainIds)
   const mounts: MountRecord[] = []
-  for (const wish of wishes) mounts.push(await resolveMount(context, wish, undo))
+  for (const wish of wishes) mounts.push(await resolveMount(context, wish, { containerId: id, undo }))
   const document = { ...described, mounts }
   await warnOfReadOnly(context, document, warnings)
   await copyUpVolumes(context, document)

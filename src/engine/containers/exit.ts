@@ -17,8 +17,9 @@ const ID = /^[0-9a-f]{64}$/
 /** conmon writes the file under another name first; but a watcher may still be early. */
 const READ_ATTEMPTS = 20
 const READ_PAUSE_MS = 5
-const LOST_EXIT_CODE = 255
 const SWEEP_MS = 5000
+/** Of an end that nobody saw. */
+export const LOST_EXIT_CODE = 255
 
 async function readExitCode({ host }: ContainersContext, exitFile: string): Promise<number> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
@@ -29,7 +30,7 @@ async function readExitCode({ host }: ContainersContext, exitFile: string): Prom
   return LOST_EXIT_CODE
 }
 
-/** Undoes what start made. Goes on after a failure; logs it. */
+/** Undoes what start made; the exit file stays until its code is recorded. Goes on after a failure; logs it. */
 export async function cleanUp(context: ContainersContext, container: Container, cgroupPath: string): Promise<void> {
   const { id, document } = container
   const { cgroups, runtimes } = await context.platform()
@@ -42,7 +43,6 @@ export async function cleanUp(context: ContainersContext, container: Container, 
     }),
     Promise.resolve().then(() => context.host.mounts.umount(folder.shm)),
     context.layers.unmount(id),
-    context.host.files.rm(folder.exitFile, { force: true }),
   ])
   for (const step of steps)
     if (step.status === 'rejected')
@@ -88,8 +88,13 @@ export function retryOrGiveUp(context: ContainersContext, container: Container):
   scheduleRestart(context, container, delayMs)
 }
 
-/** Holds the lock. `exitCode` as conmon told it. */
-export async function finishLocked(context: ContainersContext, container: Container, exitCode: number): Promise<void> {
+/** Holds the lock. `exitCode` as conmon told it; `error`: why it ended, when that is not the program's doing. */
+export async function finishLocked(
+  context: ContainersContext,
+  container: Container,
+  exitCode: number,
+  error = '',
+): Promise<void> {
   const { run } = container
   if (run === undefined) return
   noticeOomKills(context, await context.platform(), container)
@@ -114,10 +119,12 @@ export async function finishLocked(context: ContainersContext, container: Contai
   context.store.updateState(container, {
     status: delayMs === undefined ? 'exited' : 'restarting',
     process: undefined,
-    conmonPid: 0,
+    conmon: undefined,
     exitCode,
+      error,
     finishedAt: context.host.clock.nowRfc3339(),
   })
+  await context.host.files.rm(containerFolder(context.config, container.id).exitFile, { force: true })
   container.run = undefined
   await releaseSources(context, document).catch((error: unknown) =>
     context.log('error', 'cannot unmount the volumes of a container', {
@@ -150,33 +157,6 @@ export async function handleExit(context: ContainersContext, id: string): Promis
   })
 }
 
-/** Its process is gone, and so may be the conmon that would have told how. */
-async function handleLostExit(context: ContainersContext, id: string): Promise<void> {
-  const container = context.store.byId(id)
-  await context.locks.run(lockKey(id), async () => {
-    const process = container?.document.state.process
-    if (container?.run === undefined || process === undefined) return
-    if (context.host.processes.startTime(process.pid) === process.startTime) return
-    await finishLocked(context, container, await readExitCode(context, join(context.config.paths.exits, id)))
-  })
-}
-
-/**
- * Finds ends that nobody told: an event that was lost, or a conmon that was killed (then there is no exit file, and at
- * the second look the container is given up as ended).
- */
-function sweeper(context: ContainersContext, onExit: (id: string) => void): () => void {
-  let suspects = new Set<string>()
-  return () => {
-    const dead = context.store.all().filter(({ run, document: { state } }) => {
-      const { process } = state
-      return run !== undefined && context.host.processes.startTime(process?.pid ?? 0) !== process?.startTime
-    })
-    for (const { id } of dead.filter((container) => suspects.has(container.id))) onExit(id)
-    suspects = new Set(dead.map(({ id }) => id))
-  }
-}
-
 /** Exits from now on. */
 export function watchExits(context: ContainersContext): Disposable {
   const handle = (name: string, exit: Promise<void>): void => {
@@ -187,16 +167,11 @@ export function watchExits(context: ContainersContext): Disposable {
   const watcher = context.host.files.watch(context.config.paths.exits, (_event, name) => {
     if (name !== null && ID.test(name)) handle(name, handleExit(context, name))
   })
-  const sweepExits = sweeper(context, (id) => handle(id, handleLostExit(context, id)))
   const sweepOomKills = async (): Promise<void> => {
     const platform = await context.platform()
     for (const container of context.store.all()) noticeOomKills(context, platform, container)
   }
-  const sweep = (): void => {
-    sweepExits()
-    handle('', sweepOomKills())
-  }
-  const timer = setInterval(sweep, SWEEP_MS)
+  const timer = setInterval(() => handle('', sweepOomKills()), SWEEP_MS)
   timer.unref()
   return {
     [Symbol.dispose]() {

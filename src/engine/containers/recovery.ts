@@ -2,18 +2,23 @@
  * At engine start: state.db against the kernel. What runs is adopted (same boot, same start time), what ended meanwhile
  * is finished with the exit code that conmon left, and restart policies are applied as after a daemon's start.
  */
+import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
-import { cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
+import { LOST_EXIT_CODE, cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
 import { startHealthMonitor } from './health.ts'
-import { removeLocked } from './remove.ts'
+import { finishUnmonitored, isUnmonitored } from './lost-exits.ts'
+import { removeAnonymousVolumes, removeFiles, removeLocked } from './remove.ts'
 import { startsWithEngine } from './restart-policy.ts'
 import { newRun, startLocked } from './start.ts'
+import { killStarters } from './starters.ts'
 import type { Container } from './store.ts'
 import { applyLimits } from './update.ts'
 
-const UNKNOWN_EXIT_CODE = 255
+/** conmon writes the exit code a moment after the end. */
+const EXIT_FILE_MS = 5000
+const EXIT_FILE_PAUSE_MS = 5
 const ID = /^[0-9a-f]{64}$/
 
 /** True when its first process is the one that the state names. sync */
@@ -51,6 +56,7 @@ async function finishUpdate(context: ContainersContext, container: Container): P
 async function adopt(context: ContainersContext, container: Container): Promise<boolean> {
   const { machine } = await context.platform()
   if (!isAlive(context, container, machine.bootId)) return false
+  if (isUnmonitored(context, container)) return false
   await resumeStart(context, container)
   context.logKeeper.watch(container)
   await finishUpdate(context, container)
@@ -59,13 +65,28 @@ async function adopt(context: ContainersContext, container: Container): Promise<
   return true
 }
 
+/** What conmon wrote. Its process is gone, but conmon itself may be about to write. */
+async function readUnseenCode(context: ContainersContext, container: Container, bootId: string): Promise<number> {
+  const { clock, files } = context.host
+  const { exitFile } = containerFolder(context.config, container.id)
+  const isOfThisBoot = container.document.state.bootId === bootId
+  for (const end = clock.nowMs() + EXIT_FILE_MS; isOfThisBoot && clock.nowMs() < end; ) {
+    if (isUnmonitored(context, container) || files.existsSync(exitFile)) break
+    await clock.sleep(EXIT_FILE_PAUSE_MS)
+  }
+  const exitCode = Number.parseInt((await files.readTextIfExists(exitFile)) ?? '', 10)
+  return Number.isNaN(exitCode) ? LOST_EXIT_CODE : exitCode
+}
+
 /** Holds the lock. It ended while no engine looked: recorded as it would have been under our eyes. */
-async function finishUnseen(context: ContainersContext, container: Container): Promise<void> {
-  const text = await context.host.files.readTextIfExists(containerFolder(context.config, container.id).exitFile)
-  const exitCode = Number.parseInt(text ?? '', 10)
+async function finishUnseen(context: ContainersContext, container: Container, bootId: string): Promise<void> {
   container.isRestarting = true // its policy is applied by recoverOne, and at once
   try {
-    await finishLocked(context, container, Number.isNaN(exitCode) ? UNKNOWN_EXIT_CODE : exitCode)
+    const { exitFile } = containerFolder(context.config, container.id)
+    // the process may live: then it was conmon that was killed
+    if (isAlive(context, container, bootId) && !context.host.files.existsSync(exitFile))
+      await finishUnmonitored(context, container)
+    else await finishLocked(context, container, await readUnseenCode(context, container, bootId))
   } finally {
     container.isRestarting = false
   }
@@ -85,8 +106,34 @@ async function restart(context: ContainersContext, container: Container, endedUn
   }
 }
 
+/** Holds the lock. A start that was cut short: what it made goes, the container is as it was before. */
+async function undoStart(context: ContainersContext, container: Container, cgroupPath: string): Promise<void> {
+  const { id } = container
+  context.log('info', 'undoing a start that was cut short', { container: id })
+  await killStarters(context, id)
+  await cleanUp(context, container, cgroupPath)
+  await context.host.files.rm(containerFolder(context.config, id).exitFile, { force: true })
+  context.store.update(container, { unfinished: undefined })
+}
+
+/** A create that was cut short is undone, a removal is finished. */
+async function endInterrupted(context: ContainersContext): Promise<void> {
+  for (const document of context.interrupted) {
+    const { id, name, unfinished } = document
+    context.log('info', unfinished?.kind === 'create' ? 'undoing a create' : 'finishing a removal', { id, name })
+    try {
+      await removeFiles(context, id)
+      if (unfinished?.kind === 'create') await context.volumes.removeMadeFor(id)
+      else if (unfinished?.kind === 'remove' && unfinished.volumes) await removeAnonymousVolumes(context, document)
+      context.store.withdraw(id)
+    } catch (error) {
+      context.log('error', 'cannot end what was begun', { id, name, error: String(error) })
+    }
+  }
+}
+
 async function recoverOne(context: ContainersContext, container: Container): Promise<void> {
-  const { cgroups } = await context.platform()
+  const { cgroups, machine } = await context.platform()
   const { id, document: before } = container
   const cgroupPath = cgroups.pathOf(id, before.hostConfig.CgroupParent)
   const { status } = before.state
@@ -95,9 +142,9 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
     // an earlier engine has told of them
     if (before.state.oomKilled) container.run.oomKills = cgroups.oomKills(cgroupPath)
     if (await adopt(context, container)) return
-    await finishUnseen(context, container)
-  } else if (cgroups.processIds(cgroupPath).length > 0) {
-    await cleanUp(context, container, cgroupPath) // a start that was cut short
+    await finishUnseen(context, container, machine.bootId)
+  } else if (before.unfinished?.kind === 'start' || cgroups.processIds(cgroupPath).length > 0) {
+    await undoStart(context, container, cgroupPath)
   }
   context.logKeeper.catchUp(container)
   const { hostConfig, manuallyStopped, restartCount, state } = container.document
@@ -114,13 +161,34 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
   if (hostConfig.AutoRemove === true && status !== 'created') await removeLocked(context, container, { volumes: true })
 }
 
-/** Folders of containers that state.db does not know: a create or a removal that was cut short. */
-async function removeStrays(context: ContainersContext): Promise<void> {
+async function setAside(context: ContainersContext, id: string): Promise<void> {
+  const { cgroups } = await context.platform()
+  const { files, mounts } = context.host
+  const { folder, shm } = containerFolder(context.config, id)
+  await killStarters(context, id)
+  await cgroups.remove(cgroups.pathOf(id))
+  mounts.umount(shm)
+  await context.layers.unmount(id)
+  // without its list of layers it was being made or removed: both go on from there
+  const isWhole = files.existsSync(join(folder, 'layers.json'))
+  const upper = join(folder, 'upper')
+  if (!isWhole || !files.existsSync(upper) || (await files.readdir(upper)).length === 0) return removeFiles(context, id)
+  const place = join(context.config.paths.containers, `lost-${id}`)
+  await files.rename(folder, place)
+  context.log('warn', 'a container that state.db does not know was ended, its files are kept', { id, folder: place })
+}
+
+/**
+ * What state.db does not know though it is told of everything first: a state.db that was lost. Folders of containers hold
+ * their users' files and are set aside; processes that nobody can name any more are ended.
+ */
+async function setStraysAside(context: ContainersContext): Promise<void> {
   const { files } = context.host
   const names = await files.readdir(context.config.paths.containers)
   for (const name of names) {
     if (!ID.test(name) || context.store.byId(name) !== undefined) continue
-    await context.layers.remove(name)
+    if (context.interrupted.some(({ id }) => id === name)) continue // its end has failed, and is tried again next time
+    await setAside(context, name)
   }
   for (const name of await files.readdir(context.config.paths.exits)) {
     if (context.store.byId(name)?.run === undefined)
@@ -145,8 +213,9 @@ const sharesNamespaces = ({ document: { hostConfig } }: Container): boolean =>
 
 /** Those that join the namespaces of others come after them, in the order of their creation. */
 export async function recoverContainers(context: ContainersContext): Promise<void> {
+  await endInterrupted(context)
   const all = context.store.all()
   await Promise.all(all.filter((container) => !sharesNamespaces(container)).map((each) => recoverOrLog(context, each)))
   for (const container of all.filter(sharesNamespaces)) await recoverOrLog(context, container)
-  await removeStrays(context)
+  await setStraysAside(context)
 }

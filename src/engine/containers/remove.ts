@@ -1,5 +1,6 @@
 /** remove: the container, its write layer, log and files; its anonymous volumes when asked for. */
 import { NotFoundError } from '../../errors.ts'
+import type { ContainerDocument } from '../../state/containers.ts'
 import { publish, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import type { Container } from './store.ts'
@@ -15,13 +16,23 @@ export async function removeLocked(
   container.pendingRestart?.abort()
   context.attachments.dismiss(container)
   await context.logKeeper.settle(id)
-  // recorded first: whatever a crash leaves of it has no row, and goes at the next start
-  context.store.delete(container)
-  await context.layers.release(id)
-  context.rubbish.add(containerFolder(context.config, id).folder)
+  // recorded first: recovery finishes what a crash leaves of it
+  context.store.bury(container, { kind: 'remove', volumes: options.volumes })
+  await removeFiles(context, id)
   publish(context, container, 'destroy')
   container.removed.resolve()
-  if (!options.volumes) return
+  if (options.volumes) await removeAnonymousVolumes(context, document)
+  context.store.withdraw(id)
+}
+
+/** Its write layer, log and files: let go now, deleted a moment later. */
+export async function removeFiles(context: ContainersContext, id: string): Promise<void> {
+  await context.layers.release(id)
+  context.rubbish.add(containerFolder(context.config, id).folder)
+}
+
+/** Those that nobody else uses. */
+export async function removeAnonymousVolumes(context: ContainersContext, document: ContainerDocument): Promise<void> {
   for (const mount of document.mounts) {
     if (mount.kind !== 'volume' || !mount.anonymous) continue
     try {

@@ -19,6 +19,7 @@ import { containerFolder } from './folders.ts'
 import { toInspect, toSummary, type ContainerView } from './inspect.ts'
 import { createLogKeeper } from './logs/keeper.ts'
 import { streamLogs } from './logs/stream.ts'
+import { watchMonitors } from './lost-exits.ts'
 import { readMachine } from './machine.ts'
 import { isAlive, recoverContainers } from './recovery.ts'
 import { removeLocked, usesImage, usesVolume } from './remove.ts'
@@ -42,8 +43,10 @@ async function openPlatform(base: EngineBase): Promise<Platform> {
 
 function createContext(base: EngineBase, dependencies: ContainerDependencies): ContainersContext {
   let platform: Promise<Platform> | undefined
-  const store = createStore(base.state)
-  store.load()
+  const store = createStore(base.state, (error) =>
+    base.log('error', 'cannot write state.db, what happened is kept in memory until it can', { error }),
+  )
+  const interrupted = store.load()
   return {
     ...base,
     ...dependencies,
@@ -51,6 +54,7 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     rubbish: createRubbish(base),
     logKeeper: createLogKeeper(base),
     attachments: createAttachments(base),
+    interrupted,
     compiledFilters: new Map(),
     closing: new AbortController(),
     platform: () => (platform ??= openPlatform(base)),
@@ -61,10 +65,13 @@ export function createContainerService(base: EngineBase, dependencies: Container
   const context = createContext(base, dependencies)
   const { store, locks, networks, layers, images } = context
   const execs = createExecs(context)
-  let watcher: Disposable | undefined
+  let watchers: DisposableStack | undefined
 
   function watch(): void {
-    watcher ??= watchExits(context)
+    if (watchers !== undefined) return
+    watchers = new DisposableStack()
+    watchers.use(watchExits(context))
+    watchers.use(watchMonitors(context))
   }
 
   async function viewOf(container: Container, withSize: boolean): Promise<ContainerView> {
@@ -234,8 +241,8 @@ export function createContainerService(base: EngineBase, dependencies: Container
     },
     async shutdown() {
       context.closing.abort()
-      watcher?.[Symbol.dispose]()
-      watcher = undefined
+      watchers?.dispose()
+      watchers = undefined
       await context.rubbish.empty()
       context.logKeeper.close()
       const { runtimes, cgroups } = await context.platform()

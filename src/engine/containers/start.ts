@@ -3,7 +3,7 @@
  * all before it is undone, and the container is as it was, with the error in its state.
  */
 import { ConflictError, InvalidRequestError, MycomposeError } from '../../errors.ts'
-import { NEVER, type ContainerDocument } from '../../state/containers.ts'
+import { NEVER, type ContainerDocument, type ProcessRecord } from '../../state/containers.ts'
 import { isStdinOnce } from './attach.ts'
 import { blockWeights } from '../cgroups/block-limits.ts'
 import { createWithConmon } from '../runtime/conmon.ts'
@@ -20,6 +20,7 @@ import { prepareSpec } from './prepare-spec.ts'
 import { SIGKILL } from './signals.ts'
 import { formatOci } from './spec/spec.ts'
 import { provideSources, releaseSources } from './mount-sources.ts'
+import { killStarters } from './starters.ts'
 import type { Container, Run } from './store.ts'
 import { writeEtcFiles } from './write-etc-files.ts'
 
@@ -96,15 +97,20 @@ async function createProcess(
   platform.cgroups.adoptMonitor(conmonPid, (error) =>
     context.log('warn', 'cannot move conmon to a cgroup of its own', { container: id, error: String(error) }),
   )
-  context.store.updateState(container, {
-    status: 'running',
-    bootId: platform.machine.bootId,
-    process: { pid, startTime: host.processes.startTime(pid) ?? '' },
-    conmonPid,
-    exitCode: 0,
-    error: '',
-    oomKilled: false,
-    startedAt: host.clock.nowRfc3339(),
+  const recordOf = (id: number): ProcessRecord => ({ pid: id, startTime: host.processes.startTime(id) ?? '' })
+  context.store.commit(container, {
+    unfinished: undefined,
+    state: {
+      ...container.document.state,
+      status: 'running',
+      bootId: platform.machine.bootId,
+      process: recordOf(pid),
+      conmon: conmonPid > 0 ? recordOf(conmonPid) : undefined,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: host.clock.nowRfc3339(),
+    },
   })
 }
 
@@ -115,6 +121,7 @@ async function forgetProcess(
   { id, document }: Container,
   runtime: OciRuntime,
 ): Promise<void> {
+  await killStarters(context, id)
   const { process } = document.state
   if (process !== undefined) context.host.processes.signal(process.pid, SIGKILL, process.startTime)
   await cgroups.remove(cgroups.pathOf(id, document.hostConfig.CgroupParent))
@@ -171,6 +178,7 @@ export async function startLocked(context: ContainersContext, container: Contain
   const before = container.document.state
   container.pendingRestart?.abort()
   container.pendingRestart = undefined
+  context.store.commit(container, { unfinished: { kind: 'start' } })
   try {
     await bringUp(context, container)
   } catch (error) {
@@ -178,13 +186,16 @@ export async function startLocked(context: ContainersContext, container: Contain
     const failure = error instanceof SuppressedError ? (error.suppressed as unknown) : error
     const exitCode = failure instanceof MycomposeError && failure.exitCode > 1 ? failure.exitCode : 128
     const message = failure instanceof Error ? failure.message : String(failure)
-    context.store.updateState(container, {
-      ...before,
-      status: before.startedAt === NEVER ? 'created' : 'exited',
-      process: undefined,
-      conmonPid: 0,
-      exitCode,
-      error: message,
+    context.store.update(container, {
+      unfinished: undefined,
+      state: {
+        ...before,
+        status: before.startedAt === NEVER ? 'created' : 'exited',
+        process: undefined,
+        conmon: undefined,
+        exitCode,
+        error: message,
+      },
     })
     if (error instanceof SuppressedError)
       context.log('error', 'cannot undo a failed start', { container: container.id, error: String(error.error) })

@@ -3,7 +3,7 @@
  * synchronously, so that two creates cannot both have one.
  */
 import { ConflictError, InvalidRequestError, NotFoundError } from '../../errors.ts'
-import { containerTable, type ContainerDocument, type StateRecord } from '../../state/containers.ts'
+import { containerTable, type ContainerDocument, type StateRecord, type Unfinished } from '../../state/containers.ts'
 import type { StateDatabase } from '../../state/database.ts'
 import type { HealthMonitor } from './health.ts'
 
@@ -47,14 +47,26 @@ export interface ContainerStore {
   reserveName(name: string, id: string): () => void
   isNameTaken(name: string): boolean
   add(document: ContainerDocument): Container
-  /** Replaces parts of the document and saves it. */
+  /** Before the first step of a create: only in state.db. Throws when that cannot be written. */
+  announce(document: ContainerDocument): void
+  /** Takes an announcement back. */
+  withdraw(id: string): void
+  /** As `update`, but throws, and changes nothing, when state.db cannot be written: for what must be known before it is done. */
+  commit(container: Container, changes: Partial<ContainerDocument>): void
+  /**
+   * Replaces parts of the document and saves it. What has happened has happened: when state.db cannot be written (a full
+   * disk), memory has it and `flush` tries again.
+   */
   update(container: Container, changes: Partial<ContainerDocument>): void
   updateState(container: Container, changes: Partial<StateRecord>): void
   /** Frees the old name, takes the new one. Throws ConflictError. */
   rename(container: Container, name: string): void
-  delete(container: Container): void
-  /** Reads state.db into an empty store. */
-  load(): void
+  /** Gone for everybody but recovery: its row keeps what is left to be removed, until `withdraw`. */
+  bury(container: Container, unfinished: Unfinished): void
+  /** Saves what could not be saved. */
+  flush(): void
+  /** Reads state.db into an empty store. Answers what was being created or removed when the last engine ended. */
+  load(): readonly ContainerDocument[]
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
@@ -83,10 +95,11 @@ function newContainer(document: ContainerDocument): Container {
   }
 }
 
-export function createStore(database: StateDatabase): ContainerStore {
+export function createStore(database: StateDatabase, onUnsaved: (error: unknown) => void): ContainerStore {
   const table = containerTable(database)
   const containers = new Map<string, Container>()
   const names = new Map<string, string>()
+  const unsaved = new Set<Container>()
 
   function reserveName(name: string, id: string): () => void {
     const holder = names.get(name)
@@ -111,8 +124,24 @@ export function createStore(database: StateDatabase): ContainerStore {
 
   function update(container: Container, changes: Partial<ContainerDocument>): void {
     container.document = { ...container.document, ...changes }
+    save(container)
+  }
+
+  function save(container: Container): void {
+    unsaved.delete(container)
     // whoever waited for a lock may come after the removal: a row written then would be a ghost at the next start
-    if (containers.get(container.id) === container) table.save(container.document)
+    if (containers.get(container.id) !== container) return
+    try {
+      table.save(container.document)
+    } catch (error) {
+      unsaved.add(container)
+      onUnsaved(error)
+    }
+  }
+
+  function forget(container: Container): void {
+    containers.delete(container.id)
+    if (names.get(container.document.name) === container.id) names.delete(container.document.name)
   }
 
   return {
@@ -137,6 +166,13 @@ export function createStore(database: StateDatabase): ContainerStore {
       names.set(document.name, document.id)
       return container
     },
+    announce: (document) => table.save({ ...document, unfinished: { kind: 'create' } }),
+    withdraw: (id) => table.delete(id),
+    commit(container, changes) {
+      const document = { ...container.document, ...changes }
+      if (containers.get(container.id) === container) table.save(document)
+      container.document = document
+    },
     updateState(container, changes) {
       update(container, { state: { ...container.document.state, ...changes } })
     },
@@ -146,16 +182,25 @@ export function createStore(database: StateDatabase): ContainerStore {
       update(container, { name })
       if (old !== name) names.delete(old)
     },
-    delete(container) {
-      table.delete(container.id)
-      containers.delete(container.id)
-      if (names.get(container.document.name) === container.id) names.delete(container.document.name)
+    bury(container, unfinished) {
+      // its name is free from now on
+      table.save({ ...container.document, name: container.id, unfinished })
+      forget(container)
+    },
+    flush() {
+      for (const container of [...unsaved]) save(container)
     },
     load() {
+      const [interrupted, whole] = [[] as ContainerDocument[], [] as ContainerDocument[]]
       for (const document of table.all()) {
+        const isWhole = document.unfinished === undefined || document.unfinished.kind === 'start'
+        ;(isWhole ? whole : interrupted).push(document)
+      }
+      for (const document of whole) {
         containers.set(document.id, newContainer(document))
         names.set(document.name, document.id)
       }
+      return interrupted
     },
   }
 }

@@ -98,6 +98,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
   }
 
   async function forget(volume: VolumeRecord): Promise<void> {
+    rows.replace({ ...volume, unfinished: 'remove' })
     await unmountOf(volume) // or the removal would go on inside
     await host.files.rm(folderOf(volume.name), { recursive: true, force: true })
     rows.delete(volume.name)
@@ -128,14 +129,29 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
   }
 
   /** Puts a copy of the folder into the empty volume; what was copied before a failure goes again. */
-  async function fill(target: string, rootfs: string, path: string): Promise<void> {
+  async function fill(volume: VolumeRecord, rootfs: string, path: string): Promise<void> {
+    rows.replace({ ...volume, unfinished: 'fill' })
     try {
-      await unpackInto(host, target, '/', packFrom(host, rootfs, `${path}/.`).tar, { setsRoot: true })
+      await unpackInto(host, mountpointOf(volume), '/', packFrom(host, rootfs, `${path}/.`).tar, { setsRoot: true })
     } catch (error) {
-      for (const name of await host.files.readdir(target))
-        await host.files.rm(join(target, name), { recursive: true, force: true })
+      await empty(volume)
       throw error
     }
+    rows.replace(volume)
+  }
+
+  /** A half copy must not be taken for the whole one. */
+  async function empty({ unfinished: _, ...volume }: VolumeRecord): Promise<void> {
+    const target = mountpointOf(volume)
+    for (const name of await host.files.readdir(target))
+      await host.files.rm(join(target, name), { recursive: true, force: true })
+    rows.replace(volume)
+  }
+
+  async function recoverOne(volume: VolumeRecord): Promise<void> {
+    if (volume.unfinished === 'remove') return forget(volume)
+    await makeFolder(volume)
+    if (volume.unfinished === 'fill') await empty(volume)
   }
 
   return {
@@ -150,7 +166,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       return toVolume(existing(name))
     },
 
-    async create(request) {
+    async create(request, { madeFor } = {}) {
       const anonymous = (request.Name ?? '') === ''
       const name = anonymous ? host.randomHex(32) : (request.Name ?? '')
       checkVolumeName(name)
@@ -167,7 +183,8 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
           return toVolume(found)
         }
         const labels = { ...request.Labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) }
-        const volume = { name, created: host.clock.nowRfc3339(), labels, options, anonymous }
+        const made = { name, created: host.clock.nowRfc3339(), labels, options, anonymous }
+        const volume: VolumeRecord = madeFor === undefined ? made : { ...made, madeFor }
         rows.insert(volume)
         try {
           await makeFolder(volume)
@@ -178,6 +195,10 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         publish('create', name)
         return toVolume(volume)
       })
+    },
+
+    async removeMadeFor(containerId) {
+      for (const volume of rows.all()) if (volume.anonymous && volume.madeFor === containerId) await forget(volume)
     },
 
     async remove(name, { force }) {
@@ -238,7 +259,7 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         // what is mounted by the options is filled at the first start that mounts it
         if (sourceOf(volume).kind === 'mount' && !isMounted(target)) return
         if ((await host.files.readdir(target)).length > 0) return
-        if (isFolder(rootfs, path)) await fill(target, rootfs, path)
+        if (isFolder(rootfs, path)) await fill(volume, rootfs, path)
       })
     },
 
@@ -247,9 +268,9 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
         try {
           const isLive = usersOf({ volume: volume.name }).some(({ id }) => live.includes(id))
           if (!isLive) await unmountOf(volume)
-          await makeFolder(volume)
+          await recoverOne(volume)
         } catch (error) {
-          base.log('warn', 'the folder of a volume is not there', { volume: volume.name, error: String(error) })
+          base.log('warn', 'cannot recover a volume', { volume: volume.name, error: String(error) })
         }
     },
   }

@@ -19,7 +19,6 @@ const document: ContainerView['document'] = {
     status: 'exited',
     bootId: '',
     process: undefined,
-    conmonPid: 0,
     exitCode: 3,
     error: '',
     oomKilled: false,
