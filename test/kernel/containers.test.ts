@@ -351,7 +351,7 @@ test('a container whose conmon was killed is ended, and its restart policy decid
   assert.match(reason, /conmon/)
   await until(async () => {
     const { Running, Pid } = await stateOf(always)
-    return Running && Pid !== pids[1]
+    return Running && Pid > 0 && Pid !== pids[1]
   }, 20)
   assert.equal((await stateOf(always)).Error, '')
   assert.equal(engine.log.splice(0).length, 2, 'both were told in the log')

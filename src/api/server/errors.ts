@@ -10,6 +10,7 @@ import {
   NotFoundError,
   UnsupportedError,
   UsageError,
+  errnoOf,
 } from '../../errors.ts'
 
 export interface ApiFailure {
@@ -26,10 +27,25 @@ function statusOf(error: MycomposeError): number {
   if (error instanceof UnsupportedError) return 501
   if (error instanceof ApiError) return error.status
   if (error instanceof CanceledError) return 503
-  return 500
+  return error.code === 'DISK_FULL' ? 507 : 500
+}
+
+/** A full disk or quota, wherever it was met: the user's affair, and no bug of ours. */
+function diskFull(error: unknown): ErrorResponse | undefined {
+  const errno = errnoOf(error)
+  if (errno !== 'ENOSPC' && errno !== 'EDQUOT') return undefined
+  const { path, message } = error as { readonly path?: unknown; readonly message: string }
+  const why = errno === 'ENOSPC' ? 'no space is left on the disk' : 'the disk quota is used up'
+  return {
+    message: typeof path === 'string' ? `cannot write ${path}: ${why}` : `${why}: ${message}`,
+    code: 'DISK_FULL',
+    hint: 'nothing half-made was kept; make room (mycompose image rm, mycompose volume rm, df -h) and try again',
+  }
 }
 
 export function toFailure(error: unknown): ApiFailure {
+  const full = diskFull(error)
+  if (full !== undefined) return { status: 507, body: full }
   if (error instanceof MycomposeError) {
     const { message, code, hint } = error
     return { status: statusOf(error), body: { message, code, ...(hint === undefined ? {} : { hint }) } }
