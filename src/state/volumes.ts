@@ -32,9 +32,9 @@ export function volumeRows(state: StateDatabase): VolumeRows {
       return row === undefined ? undefined : parse(row)
     },
     insert: (volume) =>
-      void state.prepare('INSERT INTO volumes (name, doc) VALUES (?, ?)').run(volume.name, JSON.stringify(volume)),
+      state.prepare('INSERT INTO volumes (name, doc) VALUES (?, ?)').run(volume.name, JSON.stringify(volume)),
     replace: (volume) =>
-      void state.prepare('UPDATE volumes SET doc = ? WHERE name = ?').run(JSON.stringify(volume), volume.name),
-    delete: (name) => void state.prepare('DELETE FROM volumes WHERE name = ?').run(name),
+      state.prepare('UPDATE volumes SET doc = ? WHERE name = ?').run(JSON.stringify(volume), volume.name),
+    delete: (name) => state.prepare('DELETE FROM volumes WHERE name = ?').run(name),
   }
 }

@@ -174,7 +174,7 @@ test('a create that was cut short is undone, a removal is finished, each with it
   await engine.restart()
   for (const id of [created, removed]) {
     await assert.rejects(engine.containers.inspect(id), { code: 'NO_SUCH_CONTAINER' })
-    assert.ok(!existsSync(join(folder, id)), 'its folder is gone')
+    await until(() => !existsSync(join(folder, id)), { what: 'its folder is gone' })
   }
   assert.deepEqual(containerTable(engine.base.state).all(), [])
 })
@@ -185,6 +185,7 @@ test('what a lost state.db knew is ended, and the files of its containers are ke
   const folder = join(engine.base.config.paths.containers, id)
   mkdirSync(join(folder, 'upper'), { recursive: true })
   writeFileSync(join(folder, 'upper', 'precious'), 'data')
+  writeFileSync(join(folder, 'layers.json'), '[]')
   await engine.containers.shutdown()
   containerTable(engine.base.state).delete(id)
   await engine.restart()

@@ -340,7 +340,10 @@ test('after an engine restart: what lives is adopted, what ended is finished', a
 
 test('a container whose conmon was killed is ended, and its restart policy decides', async () => {
   const { containers: folder } = engine.base.config.paths
-  const ids = [await obedient(), await run({ HostConfig: { RestartPolicy: { Name: 'always' } }, Cmd: ['sleep', '1000'] })]
+  const ids = [
+    await obedient(),
+    await run({ HostConfig: { RestartPolicy: { Name: 'always' } }, Cmd: ['sleep', '1000'] }),
+  ]
   const stateOf = async (id: string) => (await engine.containers.inspect(id)).State
   const pids = await Promise.all(ids.map(async (id) => (await stateOf(id)).Pid))
   for (const id of ids) process.kill(Number(readFileSync(join(folder, id, 'bundle/conmon.pid'), 'utf8')), 'SIGKILL')

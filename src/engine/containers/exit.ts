@@ -121,7 +121,7 @@ export async function finishLocked(
     process: undefined,
     conmon: undefined,
     exitCode,
-      error,
+    error,
     finishedAt: context.host.clock.nowRfc3339(),
   })
   await context.host.files.rm(containerFolder(context.config, container.id).exitFile, { force: true })

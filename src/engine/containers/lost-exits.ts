@@ -51,7 +51,10 @@ export function watchMonitors(context: ContainersContext): Disposable {
       busy.add(id)
       void handleLost(context, container)
         .catch((error: unknown) =>
-          context.log('error', 'cannot end a container whose conmon was killed', { container: id, error: String(error) }),
+          context.log('error', 'cannot end a container whose conmon was killed', {
+            container: id,
+            error: String(error),
+          }),
         )
         .finally(() => busy.delete(id))
     }

@@ -69,8 +69,8 @@ async function adopt(context: ContainersContext, container: Container): Promise<
 async function readUnseenCode(context: ContainersContext, container: Container, bootId: string): Promise<number> {
   const { clock, files } = context.host
   const { exitFile } = containerFolder(context.config, container.id)
-  const isOfThisBoot = container.document.state.bootId === bootId
-  for (const end = clock.nowMs() + EXIT_FILE_MS; isOfThisBoot && clock.nowMs() < end; ) {
+  if (container.document.state.bootId !== bootId) return LOST_EXIT_CODE
+  for (const end = clock.nowMs() + EXIT_FILE_MS; clock.nowMs() < end;) {
     if (isUnmonitored(context, container) || files.existsSync(exitFile)) break
     await clock.sleep(EXIT_FILE_PAUSE_MS)
   }

@@ -188,7 +188,9 @@ export function createStore(database: StateDatabase, onUnsaved: (error: unknown)
       forget(container)
     },
     flush() {
-      for (const container of [...unsaved]) save(container)
+      const waiting = [...unsaved]
+      unsaved.clear()
+      for (const container of waiting) save(container)
     },
     load() {
       const [interrupted, whole] = [[] as ContainerDocument[], [] as ContainerDocument[]]

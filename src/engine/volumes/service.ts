@@ -134,18 +134,19 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
     try {
       await unpackInto(host, mountpointOf(volume), '/', packFrom(host, rootfs, `${path}/.`).tar, { setsRoot: true })
     } catch (error) {
-      await empty(volume)
+      await empty({ ...volume, unfinished: 'fill' })
       throw error
     }
     rows.replace(volume)
   }
 
   /** A half copy must not be taken for the whole one. */
-  async function empty({ unfinished: _, ...volume }: VolumeRecord): Promise<void> {
+  async function empty(volume: VolumeRecord): Promise<void> {
     const target = mountpointOf(volume)
     for (const name of await host.files.readdir(target))
       await host.files.rm(join(target, name), { recursive: true, force: true })
-    rows.replace(volume)
+    const { unfinished, ...whole } = volume
+    if (unfinished !== undefined) rows.replace(whole)
   }
 
   async function recoverOne(volume: VolumeRecord): Promise<void> {

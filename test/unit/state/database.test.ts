@@ -16,7 +16,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const volume = (name: string) => ({ name, created: '', labels: { filler: 'x'.repeat(500) }, options: {}, anonymous: false })
+const volume = (name: string) => ({
+  name,
+  created: '',
+  labels: { filler: 'x'.repeat(500) },
+  options: {},
+  anonymous: false,
+})
 
 function fill(count: number): void {
   const state = openStateDatabase(path)
@@ -73,7 +79,10 @@ test('no room is DISK_FULL, the transaction is undone, and the next write succee
     for (let number = 0; number < 200; number += 1) rows.insert(volume(`more${number}`))
   }
   assert.throws(() => state.transaction(insertMany), { code: 'DISK_FULL' })
-  assert.deepEqual(rows.all().map(({ name }) => name), ['v0'])
+  assert.deepEqual(
+    rows.all().map(({ name }) => name),
+    ['v0'],
+  )
   state.prepare('PRAGMA max_page_count = 100000').get()
   state.transaction(insertMany)
   assert.equal(rows.all().length, 201)
