@@ -102,7 +102,7 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
       hint: 'run it with sudo; once started, members of the group "mycompose" can use it',
     })
   const child = (await host.exec()).spawn(
-    [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root],
+    [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root, ...storageDriver(io.env)],
     {
       env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...ENGINE_ENVIRONMENT, ...passedOn(io.env) },
       cwd: '/',
@@ -127,6 +127,11 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   if (outcome === 'late') throw startFailure(config, said, 'it did not get ready in time')
   if (outcome.exitCode !== ALREADY_RUNNING_EXIT_CODE) throw startFailure(config, said, how(outcome))
   await untilAnswering(config, io)
+}
+
+/** Which way layers are put together; only the first start of a root takes a wish (engine/layers/driver.ts). */
+function storageDriver({ MYCOMPOSE_STORAGE_DRIVER: wish = '' }: Readonly<Record<string, string>>): string[] {
+  return wish === '' ? [] : ['--storage-driver', wish]
 }
 
 function passedOn(env: Readonly<Record<string, string>>): Record<string, string> {

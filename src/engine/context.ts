@@ -22,6 +22,9 @@ export interface KeyedMutex {
   run<T>(key: string, work: () => Promise<T>): Promise<T>
 }
 
+/** How root file systems are made of layers (layers/driver.ts). */
+export type StorageDriver = 'overlay' | 'vfs'
+
 /** The parts that all others need; the services are built on it. */
 export interface EngineBase {
   readonly config: EngineConfig
@@ -29,6 +32,7 @@ export interface EngineBase {
   readonly state: StateDatabase
   readonly events: EngineEvents
   readonly locks: KeyedMutex
+  readonly storageDriver: StorageDriver
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 

@@ -8,6 +8,7 @@ import type { EngineBase, EngineContext } from './context.ts'
 import { createEvents } from './events.ts'
 import { prepareFolders } from './folders.ts'
 import { createImageService } from './images/service.ts'
+import { chooseDriver } from './layers/driver.ts'
 import { createLayerService } from './layers/service.ts'
 import { createKeyedMutex } from './locks.ts'
 import type { ContainerService } from './services.ts'
@@ -44,14 +45,20 @@ async function recover(context: EngineContext): Promise<void> {
   await containers.recover()
 }
 
-/** Throws ROOT_UNSAFE, STATE_VERSION, STATE_CORRUPT. */
-export async function openEngine(config: EngineConfig, host: Host, log: EngineBase['log'] = () => {}): Promise<Engine> {
+/** Throws ROOT_UNSAFE, STATE_VERSION, STATE_CORRUPT, STORAGE_DRIVER. */
+export async function openEngine(
+  config: EngineConfig,
+  host: Host,
+  log: EngineBase['log'] = () => {},
+  options: { readonly storageDriver?: string | undefined } = {},
+): Promise<Engine> {
   await using undo = new AsyncDisposableStack()
   await prepareFolders(host.files, config)
   const state = openStateDatabase(config.paths.database)
   undo.defer(() => state.close())
   const events = createEvents(host.clock, (error) => log('error', 'an event listener failed', { error }))
-  const context = createServices({ config, host, state, events, locks: createKeyedMutex(), log })
+  const storageDriver = await chooseDriver({ config, host, log }, options.storageDriver)
+  const context = createServices({ config, host, state, events, locks: createKeyedMutex(), log, storageDriver })
   undo.defer(() => context.networks.shutdown())
   undo.defer(() => context.containers.shutdown())
   await recover(context)

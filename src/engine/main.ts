@@ -1,5 +1,5 @@
 /**
- * The engine process: `node src/engine/main.ts --root DIR` (bundle: dist/engine.js). Takes the root's lock, opens the
+ * The engine process: `node src/engine/main.ts --root DIR [--storage-driver overlay|vfs]` (bundle: dist/engine.js). Takes the root's lock, opens the
  * engine, listens, prints "ready", and from then on writes to its log only. It ends with 0 when asked to (SIGTERM,
  * SIGINT, shutdown request) and leaves containers running; with 3 when another engine has the root; with 1 and one line
  * of JSON {code, message, hint} on stderr when it cannot start; with 70 when it met a bug it cannot go on from.
@@ -112,7 +112,7 @@ function watchForBugs(log: EngineBase['log']): void {
   })
 }
 
-async function start(root: string): Promise<void> {
+async function start(root: string, storageDriver: string | undefined): Promise<void> {
   // inherited by conmon, crun and the containers: 0o077 would make their mount points unreadable to other users
   process.umask(0o022)
   process.chdir('/')
@@ -124,7 +124,7 @@ async function start(root: string): Promise<void> {
   const { log, adopt } = openLog(config, host, control)
   watchForBugs(log)
   log('info', 'starting', { version: VERSION, pid: process.pid, root: config.paths.root, node: process.version })
-  const engine = await openEngine(config, host, log)
+  const engine = await openEngine(config, host, log, { storageDriver })
   const { context } = engine
   let facts: Promise<HostFacts> | undefined
   let end: (options: { all: boolean }) => void = () => {}
@@ -171,5 +171,7 @@ function reportStartFailure(error: unknown): void {
   process.stderr.write(`${JSON.stringify(report)}\n`, () => process.exit(isOurs ? error.exitCode : 1))
 }
 
-const { values } = parseArgs({ options: { root: { type: 'string', default: DEFAULT_ROOT } } })
-start(values.root).catch(reportStartFailure)
+const { values } = parseArgs({
+  options: { root: { type: 'string', default: DEFAULT_ROOT }, 'storage-driver': { type: 'string' } },
+})
+start(values.root, values['storage-driver']).catch(reportStartFailure)

@@ -174,6 +174,7 @@ export async function openTestEngine(image: ContainerConfig = {}): Promise<TestE
     state,
     events: createEvents(host.clock, (error) => log.push(String(error))),
     locks: createKeyedMutex(),
+    storageDriver: 'overlay',
     log: (level, message, fields) => {
       if (level === 'error' || level === 'warn') log.push(`${message} ${JSON.stringify(fields)}`)
     },

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { engineConfig } from '../../src/engine/config.ts'
-import type { EngineBase } from '../../src/engine/context.ts'
+import type { EngineBase, StorageDriver } from '../../src/engine/context.ts'
 import { createEvents } from '../../src/engine/events.ts'
 import { prepareFolders } from '../../src/engine/folders.ts'
 import { createImageService } from '../../src/engine/images/service.ts'
@@ -39,7 +39,10 @@ export function mountsBelow(folder: string): string[] {
 }
 
 /** Fails the test when a mount is left. */
-export async function openPrivateStore(t: TestContext): Promise<PrivateStore> {
+export async function openPrivateStore(
+  t: TestContext,
+  storageDriver: StorageDriver = 'overlay',
+): Promise<PrivateStore> {
   const host = createNodeHost()
   const root = mkdtempSync(join(tmpdir(), 'mycompose-store-'))
   const config = engineConfig(root, 'test')
@@ -52,6 +55,7 @@ export async function openPrivateStore(t: TestContext): Promise<PrivateStore> {
     state,
     events: createEvents(host.clock, () => {}),
     locks: createKeyedMutex(),
+    storageDriver,
     log: (_, message) => void logged.push(message),
   }
   let users: Users = []

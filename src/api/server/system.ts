@@ -70,7 +70,7 @@ async function toInfo(context: ApiContext): Promise<object> {
     ContainersPaused: counts.paused,
     ContainersStopped: counts.stopped,
     Images: images.length,
-    Driver: 'overlay2',
+    Driver: engine.storageDriver === 'vfs' ? 'vfs' : 'overlay2',
     DriverStatus: [],
     DockerRootDir: config.paths.root,
     Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: LOG_DRIVERS },

@@ -18,6 +18,8 @@ export interface ContainerView {
   readonly isRemoving: boolean
   /** While it runs. */
   readonly sandbox: Sandbox | undefined
+  /** Docker's names of the storage drivers. */
+  readonly driver: 'overlay2' | 'vfs'
   readonly execIds: readonly string[]
   readonly sizeRwBytes: number | undefined
 }
@@ -105,7 +107,7 @@ export function toInspect(view: ContainerView, folder: ContainerFolder): Contain
     LogPath: folder.log,
     Name: `/${document.name}`,
     RestartCount: document.restartCount,
-    Driver: 'overlay2',
+    Driver: view.driver,
     Platform: document.image.platform,
     MountLabel: '',
     ProcessLabel: '',
@@ -118,7 +120,7 @@ export function toInspect(view: ContainerView, folder: ContainerFolder): Contain
       LogConfig: document.hostConfig.LogConfig ?? { Type: 'json-file', Config: {} },
       Runtime: document.runtime,
     },
-    GraphDriver: { Name: 'overlay2', Data: {} },
+    GraphDriver: { Name: view.driver, Data: {} },
     ...(sizeRwBytes === undefined ? {} : { SizeRw: sizeRwBytes, SizeRootFs: sizeRwBytes }),
     Mounts: document.mounts.filter(({ kind }) => kind !== 'tmpfs').map(toMountPoint),
     Config: { ...document.config, Hostname: hostnameOf(document) },

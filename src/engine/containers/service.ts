@@ -79,6 +79,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     return {
       document,
       isRemoving,
+      driver: base.storageDriver === 'vfs' ? 'vfs' : 'overlay2',
       execIds: [...execIds],
       sandbox: container.run === undefined ? undefined : networks.sandbox(container.id),
       sizeRwBytes: withSize ? await layers.sizeBytes(container.id) : undefined,

@@ -12,6 +12,7 @@ import { namespaced, runTool } from './run-tool.ts'
 import { openScratch } from './scratch.ts'
 import { unmount } from '../layers/mount-points.ts'
 import { lowerFolders, mountOverlay } from '../layers/overlay.ts'
+import { UnsupportedError } from '../../errors.ts'
 import { createPacker } from '../layers/pack.ts'
 import { layersOf, stageLayer, type StagedLayer } from '../layers/store.ts'
 import type { EngineBase } from '../context.ts'
@@ -36,6 +37,11 @@ export function isLeftOut(path: string): boolean {
 const OPTIONS_INSIDE = '/run/mycompose-apt.conf'
 
 async function mountBase(base: EngineBase, chainIds: readonly string[], folder: string): Promise<string> {
+  if (base.storageDriver === 'vfs')
+    throw new UnsupportedError('bootstrapping an image needs overlay mounts, which this root cannot have', {
+      code: 'STORAGE_DRIVER',
+      hint: 'bootstrap on another machine or root and bring the image here: mycompose image import',
+    })
   const { host, config } = base
   const [upper, work, merged] = [join(folder, 'upper'), join(folder, 'work'), join(folder, 'merged')]
   for (const path of [upper, work, merged]) await host.files.mkdir(path, { mode: 0o755 })

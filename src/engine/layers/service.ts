@@ -11,6 +11,7 @@ import { mountPointsBelow, unmount } from './mount-points.ts'
 import { lowerFolders, mountOverlay } from './overlay.ts'
 import { recoverLayers } from './recovery.ts'
 import { STORE_LOCK, layersOf } from './store.ts'
+import { createVfsLayerService } from './vfs.ts'
 import { NotFoundError } from '../../errors.ts'
 
 interface WriteLayer {
@@ -123,6 +124,7 @@ async function withImageMounted<T>(
 
 /** The LayerService; see services.ts for what each call promises. */
 export function createLayerService(base: EngineBase): LayerService {
+  if (base.storageDriver === 'vfs') return createVfsLayerService(base)
   return {
     prepare: (containerId, chainIds) => prepare(base, containerId, chainIds),
     mount: (containerId) => mount(base, containerId),

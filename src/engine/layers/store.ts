@@ -82,7 +82,10 @@ export async function stageLayer(base: EngineBase, tar: Readable, options: Stage
   let sizeBytes = 0
   try {
     using cleanup = new DisposableStack()
-    const layer = openLayerSink(host.at, root, { below, whiteouts: 'device' })
+    const layer = openLayerSink(host.at, root, {
+      below,
+      whiteouts: base.storageDriver === 'vfs' ? 'marker' : 'device',
+    })
     cleanup.defer(() => layer.close())
     const entries = await feedTar(await decompress(tar), layer.sink, {
       ...(signal === undefined ? {} : { signal }),

@@ -28,7 +28,14 @@ const document: ContainerView['document'] = {
   restartCount: 0,
   manuallyStopped: false,
 }
-const view: ContainerView = { document, isRemoving: false, sandbox: undefined, execIds: [], sizeRwBytes: undefined }
+const view: ContainerView = {
+  document,
+  isRemoving: false,
+  sandbox: undefined,
+  driver: 'overlay2',
+  execIds: [],
+  sizeRwBytes: undefined,
+}
 const lookups = { imageId: () => 'sha256:11', createdAt: () => '2026-11-21T13:00:00.000000000Z' }
 const matches = (filters: Record<string, string[]>): boolean => createFilter(filters, lookups)(view)
 
