@@ -110,6 +110,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         signal,
         clock: io.host.clock,
         parallel: globals.parallel,
+        dryRun: globals.dryRun,
         readFile: (path) => io.host.files.readFile(path),
       }
     },

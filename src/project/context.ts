@@ -21,6 +21,8 @@ export interface ProjectContext {
   readonly clock: ProjectClock
   /** Engine calls at the same time; Infinity: no limit. */
   readonly parallel: number
+  /** Nothing is changed: hooks are not run. */
+  readonly dryRun?: boolean
   /** Content of a file on this machine (seccomp profiles). */
   readFile(path: string): Promise<Buffer>
 }

@@ -27,7 +27,10 @@ export async function down(context: ProjectContext, target: ProjectTarget, optio
   const plan = planDown({ projectName: target.name, project: target.project, graph, observed, options })
   tellWarnings(context, plan)
   if (options.dryRun === true) return { plan }
-  using execution = createExecution(context, { projectName: target.name })
+  using execution = createExecution(context, {
+    projectName: target.name,
+    ...(target.project === undefined ? {} : { project: target.project }),
+  })
   await executePlan(execution, plan)
   return { plan }
 }

@@ -2,18 +2,20 @@
 import type { Project } from '../compose/model.ts'
 import type { ProjectContext } from './context.ts'
 import type { ContainerRef } from './plan.ts'
+import { createPreStart, type PreStart } from './pre-start.ts'
 import { createReadiness } from './readiness.ts'
 import type { Readiness } from './readiness.ts'
 
 export interface Execution {
   readonly context: ProjectContext
-  /** Absent for plans that create nothing. */
+  /** Absent when there are only labels to go by. */
   readonly project: Project | undefined
   /** Seccomp profiles by path. */
   readonly seccompProfiles: Readonly<Record<string, string>>
   /** Final container name -> id, of what the plan has made so far. */
   readonly ids: Map<string, string>
   readonly readiness: Readiness
+  readonly preStart: PreStart
   /** Fires with the first operation that fails. */
   readonly failed: AbortController
   /** Told right after a container has been started. */
@@ -38,6 +40,7 @@ export function createExecution(context: ProjectContext, input: ExecutionInput):
     seccompProfiles: input.seccompProfiles ?? {},
     ids: new Map(),
     readiness,
+    preStart: createPreStart(context),
     failed: new AbortController(),
     onStarted: input.onStarted ?? (() => {}),
     [Symbol.dispose]: () => readiness.close(),

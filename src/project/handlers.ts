@@ -3,6 +3,7 @@ import { ApiError, CanceledError, ConflictError, MycomposeError, NotFoundError }
 import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
 import { resolveId } from './execution.ts'
+import { runPostStart, runPreStop } from './hooks.ts'
 import { containerResource, networkResource, volumeResource } from './names.ts'
 import type { ContainerRef, Operation, Work } from './plan.ts'
 import { toCreateRequest } from './translate/container.ts'
@@ -149,24 +150,30 @@ async function renameContainer(execution: Execution, { container }: WorkOf<'rena
 }
 
 async function startContainer(execution: Execution, { container }: WorkOf<'startContainer'>): Promise<void> {
-  const { client } = execution.context
-  const { name } = container
+  const { context, project } = execution
+  const { name, service } = container
   const id = resolveId(execution, container)
-  await tell(execution, containerResource(name), ['Starting', 'Started'], () =>
-    explain(`cannot start container ${name}`, name, () => client.containers.start(id)),
-  )
-  execution.onStarted({ id, name })
+  await execution.preStart.run(project, { ...container, id })
+  await tell(execution, containerResource(name), ['Starting', 'Started'], async () => {
+    await explain(`cannot start container ${name}`, name, () => context.client.containers.start(id))
+    execution.onStarted({ id, name })
+    await runPostStart(context, project, { id, service })
+  })
 }
 
 async function stopContainer(execution: Execution, work: WorkOf<'stopContainer'>): Promise<void> {
-  const { context } = execution
-  const stop = (): Promise<unknown> =>
-    ignoreMissing(
-      context.client.containers.stop(resolveId(execution, work.container), {
+  const { context, project } = execution
+  const { service } = work.container
+  const id = resolveId(execution, work.container)
+  const stop = async (): Promise<void> => {
+    await runPreStop(context, project, { id, service })
+    await ignoreMissing(
+      context.client.containers.stop(id, {
         ...(work.timeoutSeconds === undefined ? {} : { timeoutSeconds: work.timeoutSeconds }),
         abort: context.signal,
       }),
     )
+  }
   if (work.replaced === true) await stop()
   else await tell(execution, containerResource(work.container.name), ['Stopping', 'Stopped'], stop)
 }

@@ -17,6 +17,8 @@ export const LABEL = {
   image: 'com.docker.compose.image',
   dependsOn: 'com.docker.compose.depends_on',
   replace: 'com.docker.compose.replace',
+  /** The kind of a hook that has a container of its own: "pre_start". */
+  hook: 'com.docker.compose.hook',
   network: 'com.docker.compose.network',
   volume: 'com.docker.compose.volume',
   /** Ours: digest of the secrets and configs that were copied in, so that a changed text recreates the container. */

@@ -2,6 +2,7 @@
 import { awaitDependencies } from './conditions.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { forEachContainer } from './lifecycle.ts'
+import { runPostStart, runPreStop } from './hooks.ts'
 import { createReadiness } from './readiness.ts'
 import { selectContainers } from './select.ts'
 import type { Selected } from './select.ts'
@@ -24,7 +25,11 @@ export async function restart(context: ProjectContext, target: ProjectTarget, op
       words: ['Restarting', 'Started'],
       direction: 'dependencies-first',
       prepare: (service) => awaitDependencies({ context, readiness, selected }, service),
-      run: ({ id }) => context.client.containers.restart(id, timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      async run({ id, service, state }) {
+        if (state === 'running') await runPreStop(context, target.project, { id, service })
+        await context.client.containers.restart(id, timeoutSeconds === undefined ? {} : { timeoutSeconds })
+        await runPostStart(context, target.project, { id, service })
+      },
     })
   } finally {
     readiness.close()

@@ -4,7 +4,9 @@ import { closure } from '../graph/graph.ts'
 import { awaitContainer, awaitDependencies } from './conditions.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { forEachContainer } from './lifecycle.ts'
+import { runPostStart } from './hooks.ts'
 import { isRunning } from './observe.ts'
+import { createPreStart } from './pre-start.ts'
 import { createReadiness } from './readiness.ts'
 import { selectContainers } from './select.ts'
 import type { Selected } from './select.ts'
@@ -20,6 +22,7 @@ export async function start(context: ProjectContext, target: ProjectTarget, opti
   const { services = [], wait, waitTimeoutMs } = options
   const selected = await select(context, target, services)
   const readiness = createReadiness(context, target.name)
+  const preStart = createPreStart(context)
   try {
     await forEachContainer(
       context,
@@ -28,7 +31,11 @@ export async function start(context: ProjectContext, target: ProjectTarget, opti
         words: ['Starting', 'Started'],
         direction: 'dependencies-first',
         prepare: (service) => awaitDependencies({ context, readiness, selected }, service),
-        run: ({ id }) => context.client.containers.start(id),
+        async run({ id, name, service }) {
+          await preStart.run(target.project, { id, name, service })
+          await context.client.containers.start(id)
+          await runPostStart(context, target.project, { id, service })
+        },
       },
     )
     if (wait !== true) return

@@ -1,6 +1,7 @@
 /** `stop`: stops running containers, dependents first. */
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { forEachContainer } from './lifecycle.ts'
+import { runPreStop } from './hooks.ts'
 import { isRunning } from './observe.ts'
 import { selectContainers } from './select.ts'
 
@@ -19,11 +20,13 @@ export async function stop(context: ProjectContext, target: ProjectTarget, optio
     {
       words: ['Stopping', 'Stopped'],
       direction: 'dependents-first',
-      run: ({ id }) =>
-        context.client.containers.stop(id, {
+      async run({ id, service }) {
+        await runPreStop(context, target.project, { id, service })
+        await context.client.containers.stop(id, {
           ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
           abort: context.signal,
-        }),
+        })
+      },
     },
   )
 }

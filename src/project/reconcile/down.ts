@@ -47,7 +47,8 @@ function selectContainers(input: DownInput, builder: PlanBuilder): readonly Obse
   const affected = named.length === 0 ? undefined : closure(reverseGraph(graph), named)
   return observed.containers.filter((container) => {
     // one-offs, even running ones, go with --remove-orphans, or when there is no model to tell
-    if (container.oneOff) return isRemovingOrphans || (project === undefined && affected === undefined)
+    const isHook = container.labels[LABEL.hook] !== undefined
+    if (container.oneOff && !isHook) return isRemovingOrphans || (project === undefined && affected === undefined)
     if (orphans.includes(container)) return isRemovingOrphans
     return affected === undefined || affected.has(container.service)
   })

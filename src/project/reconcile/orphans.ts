@@ -1,5 +1,6 @@
 /** Orphans: containers of the project whose service the model does not have (docker compose, isOrphaned). Pure. */
 import type { Project } from '../../compose/model.ts'
+import { LABEL } from '../labels.ts'
 import { containerResource } from '../names.ts'
 import type { Observed, ObservedContainer } from '../observe.ts'
 import { refOf } from './input.ts'
@@ -9,9 +10,12 @@ import { planStops } from './stops.ts'
 /** Services of inactive profiles are no orphans; one-offs are, once they have ended. */
 export function findOrphans(project: Project, observed: Pick<Observed, 'containers'>): readonly ObservedContainer[] {
   return observed.containers.filter((container) =>
-    container.oneOff
-      ? container.state === 'exited' || container.state === 'dead'
-      : project.services[container.service] === undefined && project.disabledServices[container.service] === undefined,
+    container.labels[LABEL.hook] !== undefined
+      ? false // of its service, which removes it itself
+      : container.oneOff
+        ? container.state === 'exited' || container.state === 'dead'
+        : project.services[container.service] === undefined &&
+          project.disabledServices[container.service] === undefined,
   )
 }
 
