@@ -25,6 +25,8 @@ export function dryRunClient(engine: EngineClient): EngineClient {
       rename: nothing,
       remove: nothing,
       putArchive: nothing,
+      attach: refuse,
+      resize: nothing,
       createExec: refuse,
       startExec: refuse,
       startExecDetached: refuse,

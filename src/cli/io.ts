@@ -18,7 +18,7 @@ export interface OutputStream extends Writable {
   readonly rows?: number
 }
 
-export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGWINCH'
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGWINCH' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2'
 
 export interface CliIo {
   readonly stdin: InputStream

@@ -1,5 +1,5 @@
 /** Parsers of option values, shared by the commands, and the two ways to build option objects. */
-import { InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 
 /** Adds a repeated option to its list. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
@@ -9,6 +9,15 @@ export function collect(value: string, previous: readonly string[] | undefined):
 /** `--no-x VALUE`, collected as `noX`: commander would take it for the negation of `--x`. */
 export function noValueOption(flags: string, description: string): Option {
   const option = new Option(flags, description).argParser(collect)
+  const attribute = option.name().replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  option.negate = false
+  option.attributeName = () => attribute
+  return option
+}
+
+/** `--no-x` beside an `--x`, as an option of its own (`noX`), so that neither, either and both can be told apart. */
+export function noOption(flags: string, description: string): Option {
+  const option = new Option(flags, description)
   const attribute = option.name().replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
   option.negate = false
   option.attributeName = () => attribute
@@ -58,4 +67,31 @@ type Present<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<
 /** The object without its undefined members. */
 export function present<T extends object>(value: T): Present<T> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Present<T>
+}
+
+/**
+ * Lets options without a value be written as docker's can: `--sig-proxy=false`, `--interactive=true`. Looks as far as the
+ * first argument: what follows may be another program's command line.
+ */
+export function acceptBooleanValues(command: Command): void {
+  const parse = command.parseOptions.bind(command)
+  command.parseOptions = (argv) => parse(withoutBooleanValues(command, argv))
+}
+
+function withoutBooleanValues(command: Command, argv: readonly string[]): string[] {
+  const result: string[] = []
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? ''
+    if (!word.startsWith('-') || word === '--') return [...result, ...argv.slice(at)]
+    const [flag = '', value] = word.split('=')
+    const option = command.options.find(({ short, long }) => short === flag || long === flag)
+    const takesValue = option?.required === true || option?.optional === true
+    if (option === undefined || takesValue || (value !== 'true' && value !== 'false')) result.push(word)
+    else if (value === 'true') result.push(flag)
+    else result.push(flag.startsWith('--no-') ? `--${flag.slice(5)}` : `--no-${flag.slice(2)}`)
+    // its value is no argument
+    if (option?.required === true && value === undefined && flag === word)
+      result.push(...argv.slice(at + 1, (at += 1) + 1))
+  }
+  return result
 }

@@ -40,6 +40,8 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'ps', summary: 'List containers', load: () => import('./commands/ps.ts') },
   { name: 'logs', summary: 'Show the output of services', load: () => import('./commands/logs.ts') },
   { name: 'exec', summary: 'Run a command in a running container', load: () => import('./commands/exec.ts') },
+  { name: 'run', summary: 'Run a command in a new container', load: () => import('./commands/run.ts'), acts: true },
+  { name: 'attach', summary: 'Join the streams of a container', load: () => import('./commands/attach.ts') },
   { name: 'start', summary: 'Start existing containers', load: () => import('./commands/start.ts'), acts: true },
   { name: 'stop', summary: 'Stop containers', load: () => import('./commands/stop.ts'), acts: true },
   { name: 'restart', summary: 'Restart containers', load: () => import('./commands/restart.ts'), acts: true },
@@ -78,7 +80,7 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'attach bridge build commit cp events export publish pull push run watch'.split(' ')
+const NOT_YET = 'bridge build commit cp events export publish pull push watch'.split(' ')
 
 const EXAMPLES = `
 Examples:

@@ -18,6 +18,7 @@ export interface LoadOptions {
   readonly withoutDependencies?: boolean
   readonly allResources?: boolean
   readonly skip?: LoadRequest['skip']
+  readonly overlay?: LoadRequest['overlay']
   /** Turn every profile on: for commands about what exists. */
   readonly allProfiles?: boolean
 }
@@ -157,7 +158,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
 }
 
 function loadRequest(globals: GlobalOptions, io: CliIo, options: LoadOptions): LoadRequest {
-  const { services, withoutDependencies, skip } = options
+  const { services, withoutDependencies, skip, overlay } = options
   return {
     files: globals.files,
     envFiles: globals.envFiles,
@@ -171,6 +172,7 @@ function loadRequest(globals: GlobalOptions, io: CliIo, options: LoadOptions): L
     ...(services === undefined ? {} : { services }),
     ...(withoutDependencies === undefined ? {} : { withoutDependencies }),
     ...(skip === undefined ? {} : { skip }),
+    ...(overlay === undefined ? {} : { overlay }),
   }
 }
 

@@ -10,6 +10,7 @@ import { assembleProject } from './assemble.ts'
 import { dropReplacedItems } from './merge.ts'
 import { mapNode, originAt, type MapNode } from './node.ts'
 import { explicitProjectName, nameOfFiles, nameOfFolder } from './project-name.ts'
+import { mergeOverlay } from './overlay.ts'
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
 import { locationOf, problemAt } from './source-file.ts'
 import type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
@@ -33,7 +34,8 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
   const files = await readAll(paths, context)
   const name = projectName(request, located, files, problems)
   const named: ProjectVariables = { ...variables, values: { ...variables.values, COMPOSE_PROJECT_NAME: name } }
-  const merged = await mergeFiles(files, { ...context, lookup: lookupIn(named.values) }, [])
+  const filled = { ...context, lookup: lookupIn(named.values) }
+  const merged = await mergeOverlay(await mergeFiles(files, filled, []), request.overlay, filled)
   // A part is missing: what the rules would say about the rest may be wrong.
   if (context.removed.some((path) => path.length === 0)) problems.throwIfAny()
   const tree = dropReplacedItems(merged ?? mapNode(new Map(), emptyOrigin(paths)))

@@ -26,6 +26,8 @@ export interface LoadRequest {
   readonly services?: readonly string[]
   /** --no-deps: the named services without their dependencies. */
   readonly withoutDependencies?: boolean
+  /** What the command line says of one service; over all files. */
+  readonly overlay?: ServiceOverlay
   /** Keep networks, volumes, secrets and configs that no enabled service uses. */
   readonly allResources?: boolean
   /** Steps that `config --no-...` leaves out. */
@@ -40,6 +42,16 @@ export interface LoadRequest {
     /** Warnings of what the engine does not honour: for commands that start nothing. */
     readonly unsupported?: boolean
   }
+}
+
+export interface ServiceOverlay {
+  readonly service: string
+  /** Attributes in their Compose syntax; `merge` as the YAML tags: instead of the files' value, or away with it. */
+  readonly attributes: readonly {
+    readonly name: string
+    readonly value: unknown
+    readonly merge?: 'override' | 'reset'
+  }[]
 }
 
 /** The only way in which src/compose sees files. Paths are absolute. */

@@ -28,6 +28,8 @@ export interface CliHost {
   /** Effective user: 0 is root. */
   readonly userId: number
   readonly homeDir: string
+  /** `bytes` random bytes as hex. */
+  randomHex(bytes: number): string
   /** The running Node, for starting the engine with the same. */
   readonly nodePath: string
 }
@@ -75,6 +77,8 @@ export function createCliHost(): CliHost {
   return {
     files,
     clock: createClock(),
+    // loads node:crypto when it is called
+    randomHex: (bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex'),
     sources: createSources(files),
     exec: async () => (await import('./exec.ts')).createExec(),
     userId: process.geteuid?.() ?? 0,

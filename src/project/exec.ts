@@ -37,7 +37,7 @@ export interface ExecRun {
 /** Throws NotFoundError SERVICE_NOT_RUNNING `service "web" is not running`. */
 export async function exec(context: ProjectContext, target: ProjectTarget, options: ExecOptions): Promise<ExecRun> {
   const { containers } = context.client
-  const { id } = await findContainer(context, target, options)
+  const { id } = await findRunning(context, target, options)
   const execId = await containers.createExec(id, toExecRequest(options))
   const session = options.detach === true ? undefined : await startSession(context, execId, options)
   if (options.detach === true) await containers.startExecDetached(execId)
@@ -49,10 +49,10 @@ export async function exec(context: ProjectContext, target: ProjectTarget, optio
 }
 
 /** The lowest replica, service containers before one-offs; `index` counts numbered ones only. */
-async function findContainer(
+export async function findRunning(
   context: ProjectContext,
   target: ProjectTarget,
-  { service, index }: ExecOptions,
+  { service, index }: Pick<ExecOptions, 'service' | 'index'>,
 ): Promise<ObservedContainer> {
   const all = await observeContainers(context.client, target.name)
   checkServices(target, all, [service])

@@ -11,6 +11,7 @@ export const LABEL = {
   configHash: 'com.docker.compose.config-hash',
   containerNumber: 'com.docker.compose.container-number',
   oneOff: 'com.docker.compose.oneoff',
+  slug: 'com.docker.compose.slug',
   workingDir: 'com.docker.compose.project.working_dir',
   configFiles: 'com.docker.compose.project.config_files',
   environmentFile: 'com.docker.compose.project.environment_file',
@@ -34,6 +35,8 @@ export interface ContainerLabelInput {
   readonly project: Project
   readonly service: Service
   readonly number: number
+  /** Of a one-off, which has no number. */
+  readonly slug: string | undefined
   readonly configHash: string
   readonly contentHash: string | undefined
   readonly imageDigest: string
@@ -45,15 +48,15 @@ export interface ContainerLabelInput {
 
 /** User labels first: ours win, `com.docker.compose.` is reserved. */
 export function containerLabels(input: ContainerLabelInput): Readonly<Record<string, string>> {
-  const { project, service, contentHash, replaces } = input
+  const { project, service, slug, contentHash, replaces } = input
   return {
     ...service.labels,
     [LABEL.project]: project.name,
     [LABEL.service]: service.name,
     [LABEL.version]: input.version,
     [LABEL.configHash]: input.configHash,
-    [LABEL.containerNumber]: String(input.number),
-    [LABEL.oneOff]: 'False',
+    ...(slug === undefined ? { [LABEL.containerNumber]: String(input.number) } : { [LABEL.slug]: slug }),
+    [LABEL.oneOff]: slug === undefined ? 'False' : 'True',
     [LABEL.workingDir]: project.workingDir,
     [LABEL.configFiles]: project.composeFiles.join(','),
     ...(project.envFiles.length > 0 ? { [LABEL.environmentFile]: project.envFiles.join(',') } : {}),

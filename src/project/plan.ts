@@ -4,6 +4,7 @@
  */
 import type { EndpointSettings, NetworkCreateRequest, VolumeCreateRequest } from '../api/types/index.ts'
 import type { DependencyCondition, Service } from '../compose/model.ts'
+import type { OneOff } from './one-off.ts'
 
 /** A container by its final name. Without `id` it is made by this plan: execute knows the id by then. */
 export interface ContainerRef {
@@ -15,10 +16,13 @@ export interface ContainerRef {
 /** What translate/ makes the create request of, once ids are known. */
 export interface ContainerSpec {
   readonly service: Service
+  /** 0 for a one-off. */
   readonly number: number
   /** The final name. */
   readonly name: string
   readonly imageId: string
+  /** `run`: a container beside those of the service. */
+  readonly oneOff?: OneOff
   /** The container that this one takes the place of. */
   readonly replaces?: ContainerRef
   /** Container path -> anonymous volume that is carried over. */

@@ -9,6 +9,7 @@ import type { Execution } from './execution.ts'
 import { imageReference } from './names.ts'
 import { observe, observeContainers } from './observe.ts'
 import type { Plan } from './plan.ts'
+import type { OneOff } from './one-off.ts'
 import { planUp } from './reconcile/up.ts'
 import type { UpPlan } from './reconcile/up.ts'
 import { localFiles } from './translate/files.ts'
@@ -35,6 +36,8 @@ export interface UpOptions {
   readonly renewAnonymousVolumes?: boolean
   /** Grace of stops; absent: each container's own. */
   readonly timeoutSeconds?: number
+  /** Instead of the containers of its service, one more: created, not started. */
+  readonly oneOff?: OneOff
   /** Plan only. */
   readonly dryRun?: boolean
   /** Overrides the services' own policy. */

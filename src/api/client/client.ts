@@ -60,6 +60,24 @@ export interface StreamSession {
   close(): void
 }
 
+export interface AttachOptions {
+  readonly tty: boolean
+  readonly stdin: boolean
+  /** Replay what was said so far, too. */
+  readonly logs?: boolean
+  /** "ctrl-p,ctrl-q" */
+  readonly detachKeys?: string
+}
+
+/** Of a path in a container; links are not followed. */
+export interface PathStat {
+  readonly name: string
+  readonly size: number
+  readonly isFolder: boolean
+  /** Where a link leads; "" for others. */
+  readonly linkTarget: string
+}
+
 export interface ContainersApi {
   list(options?: {
     readonly all?: boolean
@@ -86,12 +104,33 @@ export interface ContainersApi {
   rename(id: string, name: string): Promise<void>
   remove(id: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>
   wait(id: string, condition: 'not-running' | 'next-exit' | 'removed', abort?: AbortSignal): Promise<WaitResponse>
+  /** As `wait`; resolves once the engine watches, so that what is started after it cannot be missed. */
+  watchExit(
+    id: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    abort?: AbortSignal,
+  ): Promise<{ readonly exit: Promise<WaitResponse> }>
   logs(id: string, request: LogRequest, abort?: AbortSignal): AsyncIterable<OutputChunk>
   /** One sample, at once. */
   stats(id: string): Promise<ContainerStats>
   top(id: string): Promise<{ readonly Titles: readonly string[]; readonly Processes: readonly (readonly string[])[] }>
+  /**
+   * Joins the first process, also of a container that is yet to start: attach, then start, and no output is missed.
+   * `tty` as the container has it.
+   */
+  attach(id: string, options: AttachOptions): Promise<StreamSession>
+  resize(id: string, rows: number, columns: number): Promise<void>
   /** `tar` is unpacked into the folder `path` of the container. */
-  putArchive(id: string, path: string, tar: Uint8Array | Readable): Promise<void>
+  putArchive(
+    id: string,
+    path: string,
+    tar: Uint8Array | Readable,
+    options?: { readonly copyOwners?: boolean; readonly abort?: AbortSignal },
+  ): Promise<void>
+  /** What is at `path`; undefined when there is nothing. */
+  statPath(id: string, path: string): Promise<PathStat | undefined>
+  /** A tar of what is at `path`, under its last name. Throws NotFoundError. */
+  getArchive(id: string, path: string, abort?: AbortSignal): Promise<AsyncIterable<Buffer>>
   createExec(id: string, request: ExecCreateRequest): Promise<string>
   startExec(
     execId: string,

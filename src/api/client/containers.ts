@@ -2,6 +2,10 @@
 import type { ContainersApi, ListFilters, LogRequest, OutputChunk } from './client.ts'
 import type { Caller } from './call.ts'
 import { readOutput } from './streams.ts'
+import { collectBytes } from '../byte-queue.ts'
+import { parsePathStat } from '../path-stat.ts'
+import type { WaitResponse } from '../types/index.ts'
+import { NotFoundError } from '../../errors.ts'
 
 /** The value of the `filters` query parameter; undefined without any. */
 export function formatFilters(filters: ListFilters | undefined): string | undefined {
@@ -53,12 +57,38 @@ export function containersApi(call: Caller): ContainersApi {
       await call.status('DELETE', at(id, ''), { query: { force, v: volumes } })
     },
     wait: (id, condition, abort) => call.json('POST', at(id, '/wait'), { query: { condition }, abort }),
+    async watchExit(id, condition, abort) {
+      const { body } = await call.request('POST', at(id, '/wait'), { query: { condition }, abort })
+      const exit = collectBytes(body).then((bytes) => JSON.parse(bytes.toString('utf8')) as WaitResponse)
+      exit.catch(() => {}) // the caller's to await
+      return { exit }
+    },
     logs: (id, request, abort) => streamLogs(call, id, request, abort),
     stats: (id) => call.json('GET', at(id, '/stats'), { query: { stream: 'false', 'one-shot': true } }),
     top: (id) => call.json('GET', at(id, '/top')),
-    async putArchive(id, path, tar) {
-      await call.status('PUT', at(id, '/archive'), { query: { path }, body: tar, contentType: 'application/x-tar' })
+    async attach(id, { tty, stdin, logs, detachKeys }) {
+      const query = { stream: true, stdin, stdout: true, stderr: true, logs, detachKeys }
+      const { socket, bytes } = await call.upgrade(at(id, '/attach'), { query })
+      return { input: socket, output: readOutput(bytes, tty), close: () => void socket.destroy() }
     },
+    resize: (id, rows, columns) => post(at(id, '/resize'), { query: { h: rows, w: columns } }),
+    async putArchive(id, path, tar, { copyOwners, abort } = {}) {
+      const query = { path, copyUIDGID: copyOwners, noOverwriteDirNonDir: true }
+      await call.status('PUT', at(id, '/archive'), { query, body: tar, contentType: 'application/x-tar', abort })
+    },
+    async statPath(id, path) {
+      try {
+        const { headers, body } = await call.request('HEAD', at(id, '/archive'), { query: { path } })
+        await collectBytes(body)
+        return parsePathStat(headers.get('x-docker-container-path-stat') ?? '')
+      } catch (error) {
+        // a HEAD has no body: whether the container or the path is missing is told by what comes next
+        if (error instanceof NotFoundError) return undefined
+        throw error
+      }
+    },
+    getArchive: async (id, path, abort) =>
+      (await call.request('GET', at(id, '/archive'), { query: { path }, abort })).body,
     createExec: async (id, request) => (await call.json<{ Id: string }>('POST', at(id, '/exec'), { json: request })).Id,
     async startExec(execId, { tty, consoleSize }) {
       const json = { Detach: false, Tty: tty, ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }) }

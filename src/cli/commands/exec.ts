@@ -1,5 +1,6 @@
 /** `exec`: options, terminal mode and streams; which container is project/exec.ts. Source: docker compose exec. */
 import type { Command } from 'commander'
+import { DEFAULT_DETACH_KEYS } from '../../api/detach-keys.ts'
 import { exec, type ExecRun } from '../../project/exec.ts'
 import { addExamples } from '../help.ts'
 import { collect, positiveInteger, present } from '../options.ts'
@@ -59,8 +60,13 @@ async function run(session: Session, service: string, command: readonly string[]
     ...present({ index, detach, user, workingDir, privileged, consoleSize: size }),
   })
   if (started.session === undefined) return 0
-  await streamSession(session, started.session, { tty, resize: (rows, columns) => started.resize(rows, columns) })
-  return await started.exitCode()
+  const outcome = await streamSession(session, started.session, {
+    tty,
+    stdin: true,
+    detachKeys: DEFAULT_DETACH_KEYS,
+    resize: (rows, columns) => started.resize(rows, columns),
+  })
+  return outcome === 'detached' ? 0 : await started.exitCode()
 }
 
 /** `K` alone is our own value, and nothing at all when we have none. */

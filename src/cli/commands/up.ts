@@ -130,7 +130,7 @@ export function checkUpFlags(flags: UpFlags): void {
 }
 
 /** `up -d --build` is in many scripts; where nothing is built it asks for nothing. @throws UnsupportedError */
-function refuseToBuild({ services }: Project): void {
+export function refuseToBuild({ services }: Project): void {
   const built = Object.values(services).find((service) => service.build !== undefined)
   if (built === undefined) return
   throw new UnsupportedError(`cannot build the image of service "${built.name}" yet`, {

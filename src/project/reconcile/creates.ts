@@ -72,7 +72,8 @@ function createDependencies(
 }
 
 function toSpec(state: UpState, container: DesiredContainer): ContainerSpec {
-  const { project, observed } = state.input
+  const { project, observed, options } = state.input
+  const { oneOff } = options
   const { wanted, existing, number, name } = container
   const { service } = wanted
   return {
@@ -86,6 +87,7 @@ function toSpec(state: UpState, container: DesiredContainer): ContainerSpec {
       (service.links ?? []).map(({ service: target }) => [target, containerNames(state, target)]),
     ),
     ...(existing === undefined ? {} : { replaces: refOf(existing) }),
+    ...(oneOff?.service === service.name ? { oneOff } : {}),
   }
 }
 

@@ -7,6 +7,7 @@ import { ConfigErrors, ConflictError } from '../../errors.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import { containerName, imageReference, isTemporaryName } from '../names.ts'
 import type { ObservedContainer } from '../observe.ts'
+import { oneOffName } from '../one-off.ts'
 import { recreateCause, serviceReferences } from './decide.ts'
 import type { RecreatePolicy } from './decide.ts'
 import type { DesiredContainer, Selection, UpInput, Wanted } from './input.ts'
@@ -22,6 +23,11 @@ export function scaleServices(input: UpInput, selection: Selection, replacedVolu
   const recreatedServices = new Set<string>()
   for (const wanted of selection.wanted) {
     const { name } = wanted.service
+    const { oneOff } = input.options
+    if (oneOff?.service === name) {
+      desired.set(name, [{ wanted, number: 0, name: oneOffName(input.project.name, oneOff), createCause: 'run' }])
+      continue
+    }
     const existing = containersOf(input, name)
     const causes = new Map(
       existing.map((container) => [

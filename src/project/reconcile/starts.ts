@@ -27,6 +27,8 @@ export function planStarts(state: UpState): void {
       if (dependency.condition === 'service_started') return startsOf(state, name)
       return waits.on(service, name, { condition: dependency.condition, required: dependency.required })
     })
+    // whoever runs it attaches first
+    if (state.input.options.oneOff?.service === service.name) continue
     for (const container of containers) planStart(state, container, ready)
   }
   if (state.input.options.wait === true) {

@@ -35,16 +35,19 @@ export function toCreateRequest(input: TranslateInput): ContainerCreateRequest {
     references,
     containerName: spec.name,
     linked: spec.linked,
+    ownNameOnly: spec.oneOff?.useAliases === false,
   })
   const ports = toExposedPorts(service)
   return {
     ...toProcess(service),
+    ...(spec.oneOff?.attachStdin === true ? { AttachStdin: true, StdinOnce: true } : {}),
     ...(Object.keys(ports).length > 0 ? { ExposedPorts: ports } : {}),
     Image: imageReference(project.name, service),
     Labels: containerLabels({
       project,
       service,
       number: spec.number,
+      slug: spec.oneOff?.slug,
       configHash: serviceHash(service, references),
       contentHash: contentHash(project, service),
       imageDigest: spec.imageId,
@@ -60,12 +63,14 @@ export function toCreateRequest(input: TranslateInput): ContainerCreateRequest {
 
 function toHostConfig(input: TranslateInput, networkMode: string): HostConfig {
   const { spec, references } = input
-  const { service, inheritedVolumes } = spec
+  const { service, inheritedVolumes, oneOff } = spec
   const bindings = toPortBindings(service)
   return present<Partial<HostConfig>>({
     NetworkMode: networkMode,
     PortBindings: Object.keys(bindings).length > 0 ? bindings : undefined,
-    RestartPolicy: toRestartPolicy(service),
+    ConsoleSize: oneOff?.consoleSize,
+    RestartPolicy: oneOff === undefined ? toRestartPolicy(service) : undefined,
+    AutoRemove: oneOff?.autoRemove === true ? true : undefined,
     Dns: service.dns,
     DnsOptions: service.dnsOpt,
     DnsSearch: service.dnsSearch,

@@ -14,6 +14,8 @@ export interface NetworkingInput {
   readonly references: Readonly<Record<string, string>>
   /** Service -> names of its containers, for links. */
   readonly linked: Readonly<Record<string, readonly string[]>>
+  /** A one-off must not answer in place of the service's containers. */
+  readonly ownNameOnly?: boolean
 }
 
 export interface Networking {
@@ -63,7 +65,10 @@ export function toEndpoint(input: NetworkingInput, options: ServiceNetwork, isPr
     LinkLocalIPs: options.linkLocalIps,
   })
   return present<EndpointSettings>({
-    Aliases: [...new Set([containerName, service.name, ...(options.aliases ?? [])])],
+    Aliases:
+      input.ownNameOnly === true
+        ? [containerName]
+        : [...new Set([containerName, service.name, ...(options.aliases ?? [])])],
     IPAMConfig: Object.keys(ipam).length > 0 ? ipam : undefined,
     Links: links.length > 0 ? links : undefined,
     MacAddress: options.macAddress ?? (isPrimary ? service.macAddress : undefined),

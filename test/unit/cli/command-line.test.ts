@@ -35,7 +35,7 @@ describe('wrong command lines end with 1 and say why on standard error', () => {
     ['up --attach web --attach-dependencies', /--attach cannot be used together with --attach-dependencies/],
     ['up -d --wait-timeout -1', /must not be negative/],
     ['up --exit-code-from nobody', /no such service: nobody/],
-    ['run --rm web sh', /mycompose does not have "run" yet\nhint: /],
+    ['pull web', /mycompose does not have "pull" yet\nhint: /],
     ['pull', /mycompose does not have "pull" yet/],
     ['--dry-run exec web true', /cannot be done as a dry run/],
     ['-H tcp://example.org:2375 engine start', /is not supported/],

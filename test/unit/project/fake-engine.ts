@@ -212,6 +212,11 @@ export function createFakeEngine(): FakeEngine {
       await request(`put ${container.name} ${path}`)
       container.files.push({ path, tar: Buffer.from(tar as Uint8Array) })
     },
+    statPath: () => Promise.resolve(undefined),
+    getArchive: () => Promise.reject(new Error('the fake engine has no files')),
+    attach: () => Promise.reject(new Error('the fake engine has no streams')),
+    resize: () => Promise.resolve(),
+    watchExit: () => Promise.resolve({ exit: Promise.resolve({ StatusCode: 0 }) }),
     async createExec(id) {
       await request(`exec ${nameOf(id)}`)
       return `exec-${id}`
