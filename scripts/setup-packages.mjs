@@ -19,8 +19,15 @@ export const RUNTIME_PACKAGES = {
   'ca-certificates': 'update-ca-certificates',
 }
 
-/** Besides, for the tests: a root file system made in milliseconds. */
-export const TEST_PACKAGES = { attr: 'getfattr', 'busybox-static': 'busybox' }
+/** Besides, for the tests: a root file system made in milliseconds, a real registry, and a judge of what lies in it. */
+export const TEST_PACKAGES = {
+  attr: 'getfattr',
+  'busybox-static': 'busybox',
+  'docker-registry': 'docker-registry',
+  skopeo: 'skopeo',
+  openssl: 'openssl',
+  'apache2-utils': 'htpasswd',
+}
 
 /**
  * The names of `wanted` that dpkg-query does not list as installed.

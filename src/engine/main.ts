@@ -116,7 +116,7 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
   // inherited by conmon, crun and the containers: 0o077 would make their mount points unreadable to other users
   process.umask(0o022)
   process.chdir('/')
-  const host = createNodeHost()
+  const host = createNodeHost(process.env)
   const libc = loadLibc()
   const control = createProcessControl(libc)
   const config = engineConfig(root, VERSION)

@@ -17,6 +17,7 @@ import type { Links } from './links.ts'
 import type { Nft } from './nft.ts'
 import type { PacketSockets } from './packet-socket.ts'
 import type { Pty } from './pty.ts'
+import type { Web } from './web.ts'
 
 /** So that nobody above has to import node:fs for a type. */
 export type FileHandle = fsPromises.FileHandle
@@ -156,6 +157,7 @@ export interface Host {
   readonly pty: Pty
   readonly packetSockets: PacketSockets
   readonly unixDatagrams: UnixDatagrams
+  readonly web: Web
   /** `bytes` random bytes as hex. */
   randomHex(bytes: number): string
 }

@@ -18,10 +18,11 @@ import { createPty } from './pty.ts'
 import { createUnixDatagrams } from './unix-datagrams.ts'
 import { createRooted } from './rooted.ts'
 import { createSeccomp } from './seccomp.ts'
+import { createWeb, type ProxyEnvironment } from './web.ts'
 import { createXattrs } from './xattrs.ts'
 
-/** Opens nothing yet; each part opens what it needs when it is called. */
-export function createNodeHost(): Host {
+/** Opens nothing yet; each part opens what it needs when it is called. `environment` is for proxies only. */
+export function createNodeHost(environment: ProxyEnvironment = {}): Host {
   const libc = loadLibc()
   const exec = createExec(createPosixSpawn(libc))
   const netns = createNetns(libc)
@@ -42,6 +43,7 @@ export function createNodeHost(): Host {
     pty: createPty(libc),
     packetSockets: createPacketSockets(libc),
     unixDatagrams: createUnixDatagrams(libc),
+    web: createWeb(environment),
     randomHex: (bytes) => randomBytes(bytes).toString('hex'),
   }
 }

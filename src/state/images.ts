@@ -10,6 +10,26 @@ export interface ImageRecord {
   readonly sizeBytes: number
   /** RFC 3339: when it was made here or got its latest tag. */
   readonly taggedAt: string
+  /** What it is at registries; absent for images that came from none. */
+  readonly distribution?: Distribution
+}
+
+/** The bytes of an image as registries hold them: all of these are files in blobs/sha256. */
+export interface Distribution {
+  /** Its own manifest. */
+  readonly manifest: BlobRecord
+  /** Compressed layers, lowest first. */
+  readonly layers: readonly BlobRecord[]
+  /** In full, "docker.io/library/debian@sha256:...": of the manifest, or of the index that it was chosen from. */
+  readonly repoDigests: readonly string[]
+  /** Indexes that `repoDigests` name. */
+  readonly indexes: readonly BlobRecord[]
+}
+
+export interface BlobRecord {
+  readonly mediaType: string
+  readonly digest: string
+  readonly size: number
 }
 
 export interface TagRecord {

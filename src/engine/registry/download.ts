@@ -1,0 +1,126 @@
+/**
+ * A blob on its way from the registry: one pass of bytes that goes to whoever unpacks it and into a file, and is checked
+ * at its end. What a broken or killed download left in the file is read first, and the rest asked for by range, so no
+ * byte is fetched twice. Source: distribution-spec "Pulling blobs", RFC 9110 section 14.
+ */
+import { join } from 'node:path'
+import { digestMismatch, openBlob } from './client.ts'
+import { isPassing, toConnectionError } from './errors.ts'
+import type { Descriptor } from './manifest.ts'
+import type { Transport } from './transport.ts'
+import type { EngineBase } from '../context.ts'
+import { hexOf, sha256, toDigest } from '../layers/chain.ts'
+import { CanceledError, MycomposeError } from '../../errors.ts'
+import type { FileHandle } from '../../host/host.ts'
+
+type Base = Pick<EngineBase, 'config' | 'host'>
+
+export interface DownloadOptions {
+  readonly transport: Transport
+  readonly blob: Pick<Descriptor, 'digest' | 'size'>
+  readonly signal?: AbortSignal
+  /** Bytes of the blob so far. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+const READ_BYTES = 256 * 1024
+const MAX_BREAKS = 5
+const FIRST_PAUSE_MS = 500
+
+/** Complete blobs. */
+export function blobPath({ config }: Pick<Base, 'config'>, digest: string): string {
+  return join(config.paths.blobs, 'sha256', hexOf(digest))
+}
+
+/** Begun ones, under the digest they will have. */
+export function partialPath({ config }: Pick<Base, 'config'>, digest: string): string {
+  return join(config.paths.blobs, 'partial', hexOf(digest))
+}
+
+async function* readFile(file: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ;) {
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+    position += bytesRead
+  }
+}
+
+/** The bytes from `offset` on, whatever it takes: a connection that breaks is made again where it broke. */
+async function* fetchRest(base: Base, options: DownloadOptions, offset: number): AsyncGenerator<Buffer> {
+  const { transport, blob, signal } = options
+  let position = offset
+  for (let breaks = 0; position < blob.size;) {
+    const before = position
+    try {
+      const { body, offset: start } = await openBlob(transport, blob.digest, position)
+      let skip = position - start // a registry without ranges sends it all again
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        if (signal?.aborted === true) throw new CanceledError('the download was canceled')
+        const fresh = skip >= chunk.length ? undefined : chunk.subarray(skip)
+        skip = Math.max(0, skip - chunk.length)
+        if (fresh === undefined) continue
+        position += fresh.length
+        yield fresh
+        if (position > blob.size) return // the caller sees the size
+      }
+      if (position >= blob.size) return
+    } catch (error) {
+      if (!isPassing(error)) throw toConnectionError(error, transport.endpoint.host)
+    }
+    if (signal?.aborted === true) throw new CanceledError('the download was canceled')
+    breaks = position > before ? 1 : breaks + 1
+    if (breaks > MAX_BREAKS)
+      throw new MycomposeError(
+        `the connection to the registry ${transport.endpoint.host} breaks again and again at byte ${position} of ${blob.size}`,
+        { code: 'REGISTRY_UNREACHABLE', hint: 'try again later: what has come so far is kept' },
+      )
+    await base.host.clock.sleep(FIRST_PAUSE_MS * 2 ** (breaks - 1), signal)
+  }
+}
+
+/**
+ * Yields all bytes of the blob; when the last one has been taken, the blob is complete in `blobPath` and on the disk.
+ * Ending early keeps what came for the next time; wrong bytes are deleted. One at a time for each digest.
+ * Throws REGISTRY_DIGEST, REGISTRY_SIZE, REGISTRY_UNREACHABLE, CanceledError.
+ */
+export async function* download(base: Base, options: DownloadOptions): AsyncGenerator<Buffer> {
+  const { host } = base
+  const { transport, blob, onProgress } = options
+  const partial = partialPath(base, blob.digest)
+  const what = `the blob ${blob.digest.slice(0, 19)}`
+  const hash = sha256()
+  let bytes = 0
+  await host.files.mkdir(join(base.config.paths.blobs, 'partial'), { recursive: true, mode: 0o700 })
+  await host.files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
+  const file = await host.files.open(partial, 'a+', 0o600)
+  try {
+    const { size } = await file.stat()
+    if (size > blob.size) await file.truncate(0)
+    else
+      for await (const chunk of readFile(file)) {
+        hash.update(chunk)
+        bytes += chunk.length
+        onProgress?.(bytes)
+        yield chunk
+      }
+    for await (const chunk of fetchRest(base, options, bytes)) {
+      bytes += chunk.length
+      if (bytes > blob.size) break
+      hash.update(chunk)
+      await file.write(chunk)
+      onProgress?.(bytes)
+      yield chunk
+    }
+    const found = bytes === blob.size ? toDigest(hash) : `more than the ${blob.size} bytes it should have`
+    if (found !== blob.digest) {
+      await host.files.rm(partial, { force: true })
+      throw digestMismatch(transport.endpoint.host, what, blob.digest, found)
+    }
+    await file.datasync()
+    await host.files.rename(partial, blobPath(base, blob.digest))
+  } finally {
+    await file.close()
+  }
+}
