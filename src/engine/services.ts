@@ -41,6 +41,16 @@ export interface ResolvedImage {
   readonly digest: string
 }
 
+/** What `X-Registry-Auth` says. */
+export interface RegistryCredentials {
+  readonly username?: string
+  readonly password?: string
+  /** A refresh token (OAuth2). */
+  readonly identityToken?: string
+  /** A bearer token, used as it is. */
+  readonly registryToken?: string
+}
+
 export interface ImageService {
   list(options: { readonly all: boolean; readonly filters: Filters }): Promise<ImageSummary[]>
   inspect(reference: string): Promise<ImageInspect>
@@ -56,6 +66,16 @@ export interface ImageService {
   import(
     source: Readable,
     options: { readonly reference?: string; readonly changes: readonly string[]; readonly message?: string },
+    progress: (message: ProgressMessage) => void,
+  ): Promise<string>
+  /** From its registry. Returns the last line for the user ("Status: Downloaded newer image for web:1"). */
+  pull(
+    reference: string,
+    options: {
+      readonly platform?: string
+      readonly credentials?: RegistryCredentials
+      readonly signal: AbortSignal
+    },
     progress: (message: ProgressMessage) => void,
   ): Promise<string>
   bootstrap(

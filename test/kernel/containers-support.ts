@@ -138,6 +138,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     inspect: unused,
     remove: unused,
     tag: unused,
+    pull: unused,
     import: unused,
     bootstrap: unused,
     resolve: async () => ({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import type { Credentials } from '../../src/engine/registry/authorization.ts'
+import type { RegistryCredentials } from '../../src/engine/services.ts'
 import {
   fetchManifest,
   findManifest,
@@ -28,7 +28,7 @@ async function openTransport(
   { base }: PrivateStore,
   registry: TestRegistry,
   repository: string,
-  credentials?: Credentials,
+  credentials?: RegistryCredentials,
 ): Promise<Transport> {
   const places = { ...settingsPlaces(base.config.paths.root), files: [] }
   const [endpoint] = await endpointsOf(base.host, places, registry.host, { push: true })

@@ -1,10 +1,11 @@
-/** Resource: images. Pulling, pushing and building are later issues and say so. */
+/** Resource: images. Pushing and building are later issues and say so. */
 import type { Writable } from 'node:stream'
 import { ok, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { toFailure } from './errors.ts'
 import { pruneLabelsMatch, untilOf } from './prune.ts'
+import { registryCredentials } from './registry-auth.ts'
 import type { Routes } from './router.ts'
 import type { BootstrapRequest, ImageDeleteResponse, ProgressMessage } from '../types/index.ts'
 import type { Filters } from '../../engine/services.ts'
@@ -44,13 +45,30 @@ function progressAnswer(
   }
 }
 
+/** `tag` may be a digest; without it (and none in the name) it is "latest". `docker pull --all-tags` sends none. */
+function pullImage(context: ApiContext, request: ApiRequest, image: string): Answer {
+  const { query, signal } = request
+  const tag = query.text('tag')
+  const reference = tag === undefined || tag === '' ? image : `${image}${tag.includes(':') ? '@' : ':'}${tag}`
+  const platform = query.text('platform')
+  const credentials = registryCredentials(request.headers)
+  return progressAnswer(context, (progress) =>
+    context.engine.images.pull(
+      reference,
+      {
+        signal,
+        ...(platform === undefined || platform === '' ? {} : { platform }),
+        ...(credentials === undefined ? {} : { credentials }),
+      },
+      progress,
+    ),
+  )
+}
+
 function importImage(context: ApiContext, request: ApiRequest): Answer {
   const { query } = request
   const image = query.text('fromImage')
-  if (image !== undefined)
-    throw new UnsupportedError(`pulling images from a registry is not supported yet: cannot pull "${image}"`, {
-      hint: 'make it with "mycompose image bootstrap debian:bookworm-slim", or load a tar with "mycompose image import"',
-    })
+  if (image !== undefined) return pullImage(context, request, image)
   if (query.text('fromSrc') !== '-')
     throw new UnsupportedError('images are imported from the request body only (fromSrc=-)')
   const repository = query.text('repo')

@@ -20,13 +20,18 @@ export function createdMs({ image, config }: Pick<DescribedImage, 'image' | 'con
   return own >= FIRST_TELLING_MS ? own : Date.parse(image.taggedAt)
 }
 
+/** "web@sha256:..."; an image that came from no registry has none. */
+function familiarDigests({ distribution }: ImageRecord): string[] {
+  return (distribution?.repoDigests ?? []).map((name) => toFamiliar(name))
+}
+
 /** `containers`: how many use it. */
 export function toSummary({ image, config, tags }: DescribedImage, containers: number): ImageSummary {
   return {
     Id: image.id,
     ParentId: '',
     RepoTags: tags.map((tag) => toFamiliar(tag)),
-    RepoDigests: [], // digests of manifests: an image that came from no registry has none
+    RepoDigests: familiarDigests(image),
     Created: Math.floor(createdMs({ image, config }) / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,
@@ -40,7 +45,7 @@ export function toInspect({ image, config, tags }: DescribedImage, upperFolder: 
   return {
     Id: image.id,
     RepoTags: tags.map((tag) => toFamiliar(tag)),
-    RepoDigests: [], // digests of manifests: an image that came from no registry has none
+    RepoDigests: familiarDigests(image),
     Parent: '',
     Comment: last?.comment ?? '',
     Created: config.created ?? NEVER,

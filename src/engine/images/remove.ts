@@ -6,7 +6,7 @@ import type { ImageDeleteResponse } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services.ts'
 import { familiarRepository, toFamiliar } from './reference.ts'
-import { deleteConfig, findImageByText, type FoundImage } from './store.ts'
+import { deleteBlobs, findImageByText, type FoundImage } from './store.ts'
 import { freeLayers } from '../layers/store.ts'
 import { ConflictError } from '../../errors.ts'
 import { deleteImage, deleteTag, tagsOf, type ImageRecord } from '../../state/images.ts'
@@ -63,7 +63,7 @@ async function deleteWhole(base: EngineBase, image: ImageRecord, tags: readonly 
     for (const tag of tags) deleteTag(base.state, tag)
     deleteImage(base.state, image.id)
   })
-  await deleteConfig(base, image.id)
+  await deleteBlobs(base, image)
   return [image.id, ...freed]
 }
 

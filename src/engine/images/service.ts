@@ -6,12 +6,16 @@ import type { ContainerService, Filters, ImageService, LayerService, ResolvedIma
 import { bootstrapImage } from './bootstrap.ts'
 import { createdMs, toInspect, toSummary, type DescribedImage } from './describe.ts'
 import { matchesImage } from './filters.ts'
+import { ociArchitecture } from './image-config.ts'
 import { importImage } from './import.ts'
+import { pullImage } from './pull.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from './reference.ts'
 import { removeImage } from './remove.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { layersOf } from '../layers/store.ts'
 import { hexOf } from '../layers/chain.ts'
+import { parsePlatform } from '../registry/platform.ts'
+import { createSharedDownloads } from '../registry/shared-downloads.ts'
 import { InvalidRequestError } from '../../errors.ts'
 import { listImages, listTags, saveImage, saveTag, tagsOf, type ImageRecord } from '../../state/images.ts'
 
@@ -104,6 +108,7 @@ function tagImage(base: EngineBase, text: string, repository: string, tag: strin
 /** `layers` belongs to the signature that all services are joined by; the store is used directly. */
 export function createImageService(base: EngineBase, dependencies: ImageDependencies): ImageService {
   const holds = createHolds()
+  const downloads = createSharedDownloads(base)
   return {
     list: ({ filters }) => list(base, dependencies, filters),
     inspect: (text) => inspect(base, text),
@@ -119,6 +124,16 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       const name = tag === undefined ? id : toFamiliar(toCanonicalTag(tag))
       base.events.publish({ Type: 'image', Action: 'import', Actor: { ID: id, Attributes: { name } } })
       return id
+    },
+    async pull(text, { platform, credentials, signal }, progress) {
+      const wish = {
+        reference: parseReference(text),
+        platform: parsePlatform(platform ?? `linux/${ociArchitecture(process.arch)}`),
+        isPlatformAsked: platform !== undefined,
+        credentials,
+        signal,
+      }
+      return await pullImage({ base, downloads, progress }, wish)
     },
     bootstrap: (request, progress, signal) =>
       bootstrapImage({ base, holding: holds.holding, progress, signal }, request),

@@ -7,14 +7,21 @@ import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import { decodeConfig, encodeConfig } from './image-config.ts'
 import { parseReference, toCanonicalTag, type Reference } from './reference.ts'
-import { digestOf, hexOf } from '../layers/chain.ts'
+import { digestOf } from '../layers/chain.ts'
 import { commitLayers, type StagedLayer } from '../layers/store.ts'
+import type { Manifest } from '../registry/manifest.ts'
+import { blobPath } from '../registry/download.ts'
 import { InvalidRequestError, MycomposeError, NotFoundError } from '../../errors.ts'
-import { findImage, findImagesByPrefix, findTag, saveImage, saveTag, type ImageRecord } from '../../state/images.ts'
-
-function blobPath({ config }: EngineBase, id: string): string {
-  return join(config.paths.blobs, 'sha256', hexOf(id))
-}
+import {
+  findImage,
+  findImagesByPrefix,
+  findTag,
+  listImages,
+  saveImage,
+  saveTag,
+  type BlobRecord,
+  type ImageRecord,
+} from '../../state/images.ts'
 
 /** Throws IMAGE_DAMAGED when the blob is not what the id says. */
 export async function readConfig(base: EngineBase, id: string): Promise<ImageConfig> {
@@ -29,8 +36,16 @@ export async function readConfig(base: EngineBase, id: string): Promise<ImageCon
   )
 }
 
-export async function deleteConfig(base: EngineBase, id: string): Promise<void> {
-  await base.host.files.rm(blobPath(base, id), { force: true })
+function blobsOf({ id, distribution }: ImageRecord): string[] {
+  if (distribution === undefined) return [id]
+  return [id, ...[distribution.manifest, ...distribution.indexes, ...distribution.layers].map(({ digest }) => digest)]
+}
+
+/** After the image's row has gone: its blobs that no other image needs. */
+export async function deleteBlobs(base: EngineBase, image: ImageRecord): Promise<void> {
+  const needed = new Set(listImages(base.state).flatMap((other) => blobsOf(other)))
+  for (const digest of blobsOf(image))
+    if (!needed.has(digest)) await base.host.files.rm(blobPath(base, digest), { force: true })
 }
 
 export interface CommitRequest {
@@ -62,6 +77,77 @@ export async function commitImage(base: EngineBase, { parents, staged, config, t
   return id
 }
 
+export interface Document {
+  readonly bytes: Buffer
+  readonly mediaType: string
+  readonly digest: string
+}
+
+export interface PulledRequest {
+  readonly manifest: Manifest
+  readonly manifestDocument: Document
+  /** The index that it was chosen from. */
+  readonly indexDocument: Document | undefined
+  readonly configBytes: Buffer
+  /** Chain ids of the layers that were there already, lowest first. */
+  readonly parents: readonly string[]
+  readonly staged: readonly StagedLayer[]
+  /** What it was asked for as; a tag moves here. */
+  readonly reference: Reference
+}
+
+function toBlobRecord({ mediaType, digest, bytes }: Document): BlobRecord {
+  return { mediaType, digest, size: bytes.length }
+}
+
+function repoDigest({ domain, path }: Reference, digest: string): string {
+  return `${domain}/${path}@${digest}`
+}
+
+function united<T>(before: readonly T[], more: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map([...before, ...more].map((item) => [keyOf(item), item])).values()]
+}
+
+/** An image from a registry, with the very bytes of its documents; its layers' blobs are there already. Returns the id. */
+export async function commitPulled(base: EngineBase, request: PulledRequest): Promise<string> {
+  const { host, state } = base
+  const { manifest, manifestDocument, indexDocument, configBytes, parents, staged, reference } = request
+  const id = manifest.config.digest
+  const documents = [manifestDocument, ...(indexDocument === undefined ? [] : [indexDocument])]
+  await host.files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
+  for (const { digest, bytes } of [{ digest: id, bytes: configBytes }, ...documents])
+    await host.files.writeAtomic(blobPath(base, digest), bytes, { mode: 0o600 })
+  const indexes = indexDocument === undefined ? [] : [toBlobRecord(indexDocument)]
+  const repoDigests = [repoDigest(reference, (indexDocument ?? manifestDocument).digest)]
+  await commitLayers(base, parents, staged, (layers) => {
+    const before = findImage(state, id)?.distribution
+    saveImage(state, {
+      id,
+      chainIds: layers.map((layer) => layer.chainId),
+      sizeBytes: layers.reduce((total, layer) => total + layer.sizeBytes, 0),
+      taggedAt: host.clock.nowRfc3339(),
+      distribution: {
+        manifest: toBlobRecord(manifestDocument),
+        layers: manifest.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+        repoDigests: united(before?.repoDigests ?? [], repoDigests, String),
+        indexes: united(before?.indexes ?? [], indexes, ({ digest }) => digest),
+      },
+    })
+    if (reference.digest === undefined) saveTag(state, { reference: toCanonicalTag(reference), imageId: id })
+  })
+  return id
+}
+
+/** What "name@digest" means here. */
+export function findImageByDigest(
+  { state }: Pick<EngineBase, 'state'>,
+  reference: Reference,
+  digest: string,
+): ImageRecord | undefined {
+  const wanted = repoDigest(reference, digest)
+  return listImages(state).find(({ distribution }) => distribution?.repoDigests.includes(wanted) === true)
+}
+
 /** What a user may write for an image, and how it was meant. */
 export interface FoundImage {
   readonly image: ImageRecord
@@ -78,7 +164,7 @@ function byName(base: EngineBase, text: string): FoundImage | undefined {
     throw error
   }
   if (reference.digest !== undefined) {
-    const image = findImage(base.state, reference.digest)
+    const image = findImageByDigest(base, reference, reference.digest) ?? findImage(base.state, reference.digest)
     return image === undefined ? undefined : { image, tag: undefined }
   }
   const tag = toCanonicalTag(reference)

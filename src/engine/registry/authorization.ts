@@ -8,18 +8,9 @@ import { parseChallenges, type Challenge } from './challenge.ts'
 import { hostNameOf, type RegistryEndpoint } from './endpoints.ts'
 import { toConnectionError, toStatusError } from './errors.ts'
 import { readLimited } from './read-body.ts'
+import type { RegistryCredentials } from '../services.ts'
 import { MycomposeError } from '../../errors.ts'
 import type { Web, WebResponse, WebTls } from '../../host/web.ts'
-
-/** As `X-Registry-Auth` carries them. */
-export interface Credentials {
-  readonly username?: string
-  readonly password?: string
-  /** A refresh token (OAuth2). */
-  readonly identityToken?: string
-  /** A bearer token, used as it is. */
-  readonly registryToken?: string
-}
 
 export interface Authorization {
   /** The header's value for the next request, undefined while nothing is known to be wanted. */
@@ -31,7 +22,7 @@ export interface Authorization {
 export interface AuthorizationContext {
   readonly web: Web
   readonly endpoint: RegistryEndpoint
-  readonly credentials: Credentials | undefined
+  readonly credentials: RegistryCredentials | undefined
   readonly nowMs: () => number
   readonly tlsOf: (host: string) => Promise<WebTls>
   readonly signal: AbortSignal | undefined
@@ -47,11 +38,11 @@ interface Token {
   readonly expiresMs: number
 }
 
-function basic({ username = '', password = '' }: Credentials): string {
+function basic({ username = '', password = '' }: RegistryCredentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-function hasSecret(credentials: Credentials | undefined): credentials is Credentials {
+function hasSecret(credentials: RegistryCredentials | undefined): credentials is RegistryCredentials {
   return credentials?.identityToken !== undefined || credentials?.username !== undefined
 }
 

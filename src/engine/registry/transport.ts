@@ -4,7 +4,8 @@
  * HTTPS to HTTP. Sources: distribution-spec spec.md, RFC 9110 section 15.4 and 10.2.3.
  */
 import type { Readable } from 'node:stream'
-import { createAuthorization, type Authorization, type Credentials } from './authorization.ts'
+import { createAuthorization, type Authorization } from './authorization.ts'
+import type { RegistryCredentials } from '../services.ts'
 import type { RegistryEndpoint } from './endpoints.ts'
 import { isPassing, toConnectionError, toStatusError } from './errors.ts'
 import { discardBody } from './read-body.ts'
@@ -16,7 +17,7 @@ export interface TransportOptions {
   readonly web: Web
   readonly clock: Clock
   readonly endpoint: RegistryEndpoint
-  readonly credentials: Credentials | undefined
+  readonly credentials: RegistryCredentials | undefined
   /** "library/debian" */
   readonly repository: string
   /** "pull", or "pull,push". */

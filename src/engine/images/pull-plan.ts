@@ -1,0 +1,130 @@
+/**
+ * What a pull has to bring: the manifest of the right platform and the configuration, from the first endpoint that has
+ * them. Small documents only; every one of them is checked before the first layer is asked for.
+ */
+import type { ImageConfig } from '../../api/types/index.ts'
+import type { EngineBase } from '../context.ts'
+import { decodeConfig } from './image-config.ts'
+import type { Reference } from './reference.ts'
+import type { Document } from './store.ts'
+import { digestOf } from '../layers/chain.ts'
+import { digestMismatch, fetchManifest, openBlob, type FetchedManifest } from '../registry/client.ts'
+import type { RegistryCredentials } from '../services.ts'
+import { endpointsOf, readRegistrySettings, settingsPlaces, tlsOf } from '../registry/endpoints.ts'
+import { isEndpointFailure } from '../registry/errors.ts'
+import { manifestError, parseManifest, type Index, type Manifest, type Platform } from '../registry/manifest.ts'
+import { choosePlatform, formatPlatform, matchesPlatform } from '../registry/platform.ts'
+import { readLimited } from '../registry/read-body.ts'
+import { createTransport, type Transport } from '../registry/transport.ts'
+import { NotFoundError } from '../../errors.ts'
+
+export interface PullWish {
+  readonly reference: Reference
+  readonly platform: Platform
+  /** The user named the platform: an image of another one is an error. */
+  readonly isPlatformAsked: boolean
+  readonly credentials: RegistryCredentials | undefined
+  readonly signal: AbortSignal
+}
+
+export interface PullPlan {
+  readonly transport: Transport
+  readonly manifest: Manifest
+  readonly manifestDocument: Document
+  /** The index it was chosen from. */
+  readonly indexDocument: Document | undefined
+  readonly config: ImageConfig
+  readonly configBytes: Buffer
+  /** What the name meant at the registry: of the index, else of the manifest. */
+  readonly digest: string
+}
+
+const MAX_CONFIG_BYTES = 4 * 2 ** 20
+
+/** Transports to all places that may have the image, mirrors first. */
+export async function openTransports(
+  base: EngineBase,
+  { reference, credentials, signal }: Pick<PullWish, 'credentials' | 'reference' | 'signal'>,
+  actions: 'pull' | 'pull,push',
+): Promise<Transport[]> {
+  const { host, config } = base
+  const places = settingsPlaces(config.paths.root)
+  const settings = await readRegistrySettings(host, places)
+  const endpoints = await endpointsOf(host, places, reference.domain, { push: actions !== 'pull' })
+  return endpoints.map((endpoint) =>
+    createTransport({
+      web: host.web,
+      clock: host.clock,
+      endpoint,
+      // a login is for the registry that it was made at, not for its mirrors
+      credentials: endpoint.isMirror ? undefined : credentials,
+      repository: reference.path,
+      actions,
+      tlsOf: (name) => tlsOf(host, name, places, settings),
+      userAgent: `mycompose/${config.version}`,
+      signal,
+    }),
+  )
+}
+
+function toDocument({ bytes, digest }: FetchedManifest, { mediaType }: Index | Manifest): Document {
+  return { bytes, digest, mediaType }
+}
+
+async function fetchConfig(transport: Transport, { digest, size }: Manifest['config']): Promise<Buffer> {
+  const what = `the configuration of ${transport.repository}`
+  const { body } = await openBlob(transport, digest, 0)
+  const bytes = await readLimited(body, Math.min(size, MAX_CONFIG_BYTES), what)
+  const found = digestOf(bytes)
+  if (found !== digest) throw digestMismatch(transport.endpoint.host, what, digest, found)
+  return bytes
+}
+
+function checkConfig(config: ImageConfig, manifest: Manifest, wish: PullWish): void {
+  if (config.rootfs.diff_ids.length !== manifest.layers.length)
+    throw manifestError(`it has ${manifest.layers.length} layers, its configuration ${config.rootfs.diff_ids.length}`)
+  if (!config.rootfs.diff_ids.every((id) => /^sha256:[0-9a-f]{64}$/.test(id)))
+    throw manifestError('its configuration names a layer by something else than sha256:<64 hex digits>')
+  const { os, architecture, variant } = config
+  const own: Platform = { os, architecture, ...(variant === undefined ? {} : { variant }) }
+  if (os !== 'linux' || (wish.isPlatformAsked && !matchesPlatform(own, wish.platform)))
+    throw new NotFoundError(`the image is for ${formatPlatform(own)}, not for ${formatPlatform(wish.platform)}`, {
+      code: 'PLATFORM_MISSING',
+    })
+}
+
+async function planFrom(transport: Transport, wish: PullWish): Promise<PullPlan> {
+  const { reference, platform } = wish
+  const named = await fetchManifest(transport, reference.digest ?? reference.tag ?? 'latest')
+  const first = parseManifest(named.bytes, named.servedAs)
+  const chosen = first.kind === 'index' ? choosePlatform(first, platform) : undefined
+  const fetched = chosen === undefined ? named : await fetchManifest(transport, chosen.digest)
+  const manifest = chosen === undefined ? first : parseManifest(fetched.bytes, chosen.mediaType)
+  if (manifest.kind !== 'manifest') throw manifestError('an index lies inside an index')
+  const configBytes = await fetchConfig(transport, manifest.config)
+  const config = decodeConfig(configBytes.toString())
+  checkConfig(config, manifest, wish)
+  return {
+    transport,
+    manifest,
+    manifestDocument: toDocument(fetched, manifest),
+    indexDocument: chosen === undefined ? undefined : toDocument(named, first),
+    config,
+    configBytes,
+    digest: named.digest,
+  }
+}
+
+/** Throws what the last endpoint, the registry itself, says. */
+export async function planPull(base: EngineBase, wish: PullWish): Promise<PullPlan> {
+  const transports = await openTransports(base, wish, 'pull')
+  for (const transport of transports) {
+    try {
+      return await planFrom(transport, wish)
+    } catch (error) {
+      if (!transport.endpoint.isMirror || !isEndpointFailure(error)) throw error
+      base.log('warn', 'a mirror does not help', { mirror: transport.endpoint.host, error: String(error) })
+    }
+  }
+  throw new NotFoundError(`no registry is known for ${wish.reference.domain}`)
+}

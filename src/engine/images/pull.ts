@@ -1,0 +1,185 @@
+/**
+ * Pulling an image: layers that are missing are downloaded side by side and unpacked in order, each while it still
+ * arrives; then layers, documents and names become visible at once. Killed in between, the engine keeps what was
+ * downloaded. Messages are docker's. Source: Docker Engine API v1.51 ImageCreate, OCI image-spec.
+ */
+import { Readable } from 'node:stream'
+import type { ProgressMessage } from '../../api/types/index.ts'
+import type { EngineBase } from '../context.ts'
+import { planPull, type PullPlan, type PullWish } from './pull-plan.ts'
+import { familiarRepository, toCanonicalTag, toFamiliar, type Reference } from './reference.ts'
+import { commitPulled, findImageByDigest } from './store.ts'
+import { chainIdOf } from '../layers/chain.ts'
+import { discardLayer, stageLayer, type StagedLayer } from '../layers/store.ts'
+import { blobPath } from '../registry/download.ts'
+import { manifestError, type Descriptor } from '../registry/manifest.ts'
+import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
+import { findImage } from '../../state/images.ts'
+import { findLayer } from '../../state/layers.ts'
+
+export interface PullContext {
+  readonly base: EngineBase
+  readonly downloads: SharedDownloads
+  readonly progress: (message: ProgressMessage) => void
+}
+
+const PARALLEL_DOWNLOADS = 3
+const PROGRESS_STEP_MS = 100
+
+interface LayerWish {
+  readonly blob: Descriptor
+  readonly diffId: string
+  readonly chainId: string
+  /** As docker shows it: 12 digits of the blob's digest. */
+  readonly shortId: string
+}
+
+function layersOfPlan({ manifest, config }: PullPlan): LayerWish[] {
+  let parent: string | undefined
+  return manifest.layers.map((blob, index) => {
+    const diffId = config.rootfs.diff_ids[index] ?? ''
+    parent = chainIdOf(parent, diffId)
+    return { blob, diffId, chainId: parent, shortId: blob.digest.slice(7, 19) }
+  })
+}
+
+/** How many of the lowest layers are in the store. */
+function presentCount({ state }: EngineBase, layers: readonly LayerWish[]): number {
+  const missing = layers.findIndex(({ chainId }) => findLayer(state, chainId) === undefined)
+  return missing === -1 ? layers.length : missing
+}
+
+/** At most every 100 ms for each layer, and always the last one. */
+function throttled(
+  { base, progress }: PullContext,
+  { shortId, blob }: LayerWish,
+  status: string,
+  total = blob.size,
+): (bytes: number) => void {
+  let nextMs = 0
+  return (current) => {
+    const now = base.host.clock.nowMs()
+    if (now < nextMs && current < total) return
+    nextMs = now + PROGRESS_STEP_MS
+    progress({ status, id: shortId, progressDetail: { current, total } })
+  }
+}
+
+/** Starts downloads in the order of the layers, a few at a time; `at(i)` resolves when that one has started. */
+function startDownloads(
+  context: PullContext,
+  plan: PullPlan,
+  layers: readonly LayerWish[],
+): { readonly at: (index: number) => Promise<SharedDownload>; readonly releaseAll: () => void } {
+  const started = layers.map(() => Promise.withResolvers<SharedDownload>())
+  const running: SharedDownload[] = []
+  const queue = { next: 0, isOver: false }
+  async function worker(): Promise<void> {
+    while (queue.next < layers.length && !queue.isOver) {
+      const index = queue.next
+      queue.next += 1
+      const layer = layers[index]
+      if (layer === undefined) return
+      const download = context.downloads.start(plan.transport, layer.blob, throttled(context, layer, 'Downloading'))
+      running.push(download)
+      started[index]?.resolve(download)
+      await download.finished.then(
+        () => context.progress({ status: 'Download complete', id: layer.shortId }),
+        () => {}, // whoever unpacks it hears of it
+      )
+    }
+  }
+  for (let number = 0; number < PARALLEL_DOWNLOADS; number += 1) void worker()
+  return {
+    at: async (index) => (await started[index]?.promise) as SharedDownload,
+    releaseAll() {
+      queue.isOver = true
+      for (const download of running) download.release()
+    },
+  }
+}
+
+async function unpack(
+  context: PullContext,
+  layer: LayerWish,
+  download: SharedDownload,
+  lower: readonly (StagedLayer | string)[],
+  signal: AbortSignal,
+): Promise<StagedLayer> {
+  const { base, progress } = context
+  const tell = throttled(context, layer, 'Extracting')
+  let taken = 0
+  async function* counted(): AsyncGenerator<Buffer> {
+    for await (const chunk of download.bytes()) {
+      taken += chunk.length
+      tell(taken)
+      yield chunk
+    }
+  }
+  const staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), { lower, signal })
+  try {
+    await download.finished
+    if (staged.diffId !== layer.diffId)
+      throw manifestError(`layer ${layer.shortId} unpacks to ${staged.diffId}, its configuration says ${layer.diffId}`)
+    progress({ status: 'Pull complete', id: layer.shortId })
+    return staged
+  } catch (error) {
+    await discardLayer(base, staged)
+    // its bytes are what the manifest says, but the image is not: they are of no use to anybody
+    await base.host.files.rm(blobPath(base, layer.blob.digest), { force: true })
+    throw error
+  }
+}
+
+async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish): Promise<void> {
+  const { base, progress } = context
+  const layers = layersOfPlan(plan)
+  const present = presentCount(base, layers)
+  for (const [index, { shortId }] of layers.entries())
+    progress({ status: index < present ? 'Already exists' : 'Pulling fs layer', id: shortId })
+  const missing = layers.slice(present)
+  const parents = layers.slice(0, present).map(({ chainId }) => chainId)
+  const downloads = startDownloads(context, plan, missing)
+  const staged: StagedLayer[] = []
+  try {
+    for (const [index, layer] of missing.entries())
+      staged.push(await unpack(context, layer, await downloads.at(index), [...parents, ...staged], wish.signal))
+    await commitPulled(base, { ...plan, parents, staged, reference: wish.reference })
+  } finally {
+    downloads.releaseAll()
+    for (const layer of staged) await discardLayer(base, layer) // nothing is left of those that went into the store
+  }
+}
+
+/** True when the name means here what it means at the registry, and nothing of it is missing. */
+function isCurrent(base: EngineBase, plan: PullPlan, reference: Reference): boolean {
+  const found = findImageByDigest(base, reference, plan.digest)
+  const isSame = found?.id === plan.manifest.config.digest && findImage(base.state, found.id) !== undefined
+  return isSame && presentCount(base, layersOfPlan(plan)) === plan.manifest.layers.length
+}
+
+/** Returns the last line: "Status: Downloaded newer image for web:1". Throws REGISTRY_*, MANIFEST_*, PLATFORM_MISSING, TAR_INVALID. */
+export async function pullImage(context: PullContext, wish: PullWish): Promise<string> {
+  const { base, progress } = context
+  const { reference } = wish
+  const name = toFamiliar(toCanonicalTag(reference))
+  const shown = reference.digest === undefined ? name : `${familiarRepository(name)}@${reference.digest}`
+  progress({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? 'latest' })
+  const plan = await planPull(base, wish)
+  const wasCurrent = isCurrent(base, plan, reference)
+  if (wasCurrent)
+    await commitPulled(base, {
+      ...plan,
+      parents: layersOfPlan(plan).map(({ chainId }) => chainId),
+      staged: [],
+      reference,
+    })
+  else await bringLayers(context, plan, wish)
+  base.events.publish({
+    Type: 'image',
+    Action: 'pull',
+    Actor: { ID: shown, Attributes: { name: familiarRepository(name) } },
+  })
+  progress({ status: `Digest: ${plan.digest}` })
+  return `Status: ${wasCurrent ? 'Image is up to date' : 'Downloaded newer image'} for ${shown}`
+}
