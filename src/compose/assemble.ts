@@ -2,7 +2,7 @@
  * Last phases of a load: from the merged draft to the project. Profiles and selection -> env files -> defaults ->
  * names -> rules -> resources in use.
  */
-import { completeService } from './defaults.ts'
+import { completeService, type ResolvedVariables } from './defaults.ts'
 import type { ProjectDraft, ServiceDraft } from './draft.ts'
 import type { Lookup } from './interpolate.ts'
 import type { Project, Service } from './model.ts'
@@ -57,9 +57,10 @@ export async function assembleProject(merged: Merged, context: AssembleContext):
     models: draft.models ?? {},
     extensions: draft.extensions ?? {},
   }
-  if (request.skip?.consistency !== true)
+  const isFilled = request.skip?.interpolation !== true
+  if (isFilled && request.skip?.consistency !== true)
     validateProject(project, tree, removed, problems, request.skip?.services === true)
-  return request.allResources === true ? project : { ...project, ...usedResources(all, services) }
+  return request.allResources === true || !isFilled ? project : { ...project, ...usedResources(all, services) }
 }
 
 /** Only enabled services need their env files. */
@@ -75,14 +76,15 @@ async function enabledServices(
     defaultContext: request.skip?.pathResolution === true ? '.' : workingDir,
     isNormalised: request.skip?.normalization !== true,
   }
+  const keepsEnvFiles = request.skip?.envResolution === true || request.skip?.interpolation === true
   const services: Record<string, Service> = {}
   for (const name of enabled) {
     const draft = withArguments(drafts[name] ?? {}, request.skip?.normalization === true ? undefined : lookup)
     services[name] = completeService(
       name,
       draft,
-      request.skip?.envResolution === true
-        ? { environment: draft.environment ?? {}, labels: draft.labels ?? {} }
+      keepsEnvFiles
+        ? asWritten(draft)
         : {
             environment: await readServiceEnvironment(name, draft, environment),
             labels: await readServiceLabels(name, draft, environment),
@@ -91,6 +93,16 @@ async function enabledServices(
     )
   }
   return services
+}
+
+/** Without reading env files: they are named instead. */
+function asWritten({ environment, labels, envFile, labelFile }: ServiceDraft): ResolvedVariables {
+  return {
+    environment: environment ?? {},
+    labels: labels ?? {},
+    ...(envFile === undefined ? {} : { envFile }),
+    ...(labelFile === undefined ? {} : { labelFile }),
+  }
 }
 
 /** A build argument without value is the project's variable of that name, or none. */

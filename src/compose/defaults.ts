@@ -13,11 +13,14 @@ export interface CompletionOptions {
   readonly isNormalised: boolean
 }
 
+/** What service-environment.ts makes of a service's variables and labels. */
+export type ResolvedVariables = Pick<Service, 'environment' | 'labels' | 'envFile' | 'labelFile'>
+
 /** Without env files: `environment` and `labels` come resolved from service-environment.ts. */
 export function completeService(
   name: string,
   draft: ServiceDraft,
-  resolved: Pick<Service, 'environment' | 'labels'>,
+  resolved: ResolvedVariables,
   { defaultContext, isNormalised }: CompletionOptions = { defaultContext: '.', isNormalised: true },
 ): Service {
   const { envFile: _envFile, labelFile: _labelFile, ...attributes } = draft
@@ -26,8 +29,7 @@ export function completeService(
     name,
     command: draft.command ?? null,
     entrypoint: draft.entrypoint ?? null,
-    environment: resolved.environment,
-    labels: resolved.labels,
+    ...resolved,
     dependsOn: dependencies(draft, isNormalised),
     ports: draft.ports ?? [],
     expose: draft.expose ?? [],

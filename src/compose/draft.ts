@@ -5,17 +5,9 @@
 import type { Dependency, Extensions, FileObject, Model, Network, Service, Volume } from './model.ts'
 import { toPlain, type MapNode } from './node.ts'
 
-export interface EnvFile {
-  readonly path: string
-  readonly required?: boolean
-  readonly format?: string
-}
-
 /** A service as the files say it. */
 export type ServiceDraft = Partial<Omit<Service, 'name' | 'dependsOn'>> & {
   readonly dependsOn?: Readonly<Record<string, Partial<Dependency>>>
-  readonly envFile?: readonly EnvFile[]
-  readonly labelFile?: readonly string[]
 }
 
 export interface ProjectDraft {

@@ -63,7 +63,8 @@ export async function prepareDocument(document: Node, context: FileContext): Pro
   const { tree, removed } = await checkSchema(filled as MapNode, problems)
   context.removed.push(...removed)
   const baseDir = request.skip?.pathResolution === true ? undefined : context.baseDir
-  return canonicalFile(tree, { problems, baseDir, homeDir: context.homeDir })
+  const keepTemplates = request.skip?.interpolation === true
+  return canonicalFile(tree, { problems, baseDir, homeDir: context.homeDir, keepTemplates })
 }
 
 function warnObsolete(document: MapNode, problems: Problems): void {

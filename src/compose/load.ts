@@ -14,6 +14,7 @@ import { mergeOverlay } from './overlay.ts'
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
 import { locationOf, problemAt } from './source-file.ts'
 import type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
+import { templateVariables } from './template-variables.ts'
 import { unsupportedAttributes } from './unsupported.ts'
 import { addFolderVariables, loadVariables, lookupIn, type ProjectVariables } from './variables.ts'
 
@@ -124,8 +125,9 @@ function emptyOrigin(paths: readonly string[]): MapNode['origin'] {
   return { source: { path: paths[0] ?? '-', text: '' }, offset: 0 }
 }
 
-function lookups(tree: MapNode): Pick<LoadResult, 'locate' | 'problemAt'> {
+function lookups(tree: MapNode): Pick<LoadResult, 'variables' | 'locate' | 'problemAt'> {
   return {
+    variables: () => templateVariables(tree),
     locate: (path) => locationOf(originAt(tree, path)),
     problemAt: (path, problem) => problemAt(originAt(tree, path), { ...problem, path }),
   }

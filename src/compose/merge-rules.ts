@@ -25,7 +25,7 @@ function field(item: Node, key: string): string {
 }
 
 function fieldsKey(...keys: readonly string[]): (item: Node) => string {
-  return (item) => keys.map((key) => field(item, key)).join('\0')
+  return (item) => (item.kind === 'scalar' ? (textOf(item) ?? '') : keys.map((key) => field(item, key)).join('\0'))
 }
 
 /** By the text before "=": "/run:size=1m" takes the place of "/run:size=2m". */

@@ -59,6 +59,9 @@ export interface Service {
   readonly configs: readonly ServiceFile[]
   readonly profiles: readonly string[]
   readonly extensions: Extensions
+  /** With `config --no-env-resolution` only: not read, so not in `environment`. */
+  readonly envFile?: readonly EnvFile[]
+  readonly labelFile?: readonly string[]
   // --- where it comes from
   readonly image?: string
   readonly build?: BuildConfig
@@ -151,6 +154,13 @@ export interface Service {
   readonly gpus?: readonly DeviceRequest[]
   readonly models?: Readonly<Record<string, ServiceModel | null>>
   readonly useApiSocket?: boolean
+}
+
+export interface EnvFile {
+  /** Absolute. */
+  readonly path: string
+  readonly required?: boolean
+  readonly format?: string
 }
 
 export type DependencyCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully'

@@ -4,6 +4,7 @@
  */
 import type { ConfigProblem, SourceLocation } from '../errors.ts'
 import type { Project } from './model.ts'
+import type { TemplateVariable } from './template-variables.ts'
 
 export interface LoadRequest {
   /** -f, in order; "-" is standard input. Absent or empty: COMPOSE_FILE, then discovery from `workingDir` upward. */
@@ -67,6 +68,8 @@ export interface LoadResult {
   readonly project: Project
   /** Each told once, in the order of files and lines. */
   readonly warnings: readonly ConfigProblem[]
+  /** What the files use of variables; only where they were loaded without interpolation. */
+  readonly variables: () => readonly TemplateVariable[]
   /** Where the value at a path stands, e.g. ["services", "web", "depends_on", "db"] (snake_case keys). */
   readonly locate: (path: readonly string[]) => SourceLocation | undefined
   /** A problem at that path with the line of the file, for errors found after loading. */

@@ -14,6 +14,8 @@ export interface Variable {
   readonly operator?: Operator
   /** The default, message or replacement, itself a template. */
   readonly argument?: readonly Part[]
+  /** The same as it was written. */
+  readonly argumentText?: string
 }
 
 export type Part = { readonly kind: 'text'; readonly text: string } | Variable
@@ -107,11 +109,13 @@ function parseBraced(cursor: Cursor, depth: number): Variable | undefined {
     return fail(cursor, offset, `"${text[cursor.at] ?? ''}" cannot follow the name "${name}"`)
   }
   cursor.at += operator.length
+  const start = cursor.at
   const argument = parseParts(cursor, depth + 1)
   if (cursor.fault !== undefined) return undefined
   if (text[cursor.at] !== '}') return fail(cursor, offset, 'the closing "}" is missing')
+  const argumentText = text.slice(start, cursor.at)
   cursor.at += 1
-  return { kind: 'variable', name, offset, operator, argument }
+  return { kind: 'variable', name, offset, operator, argument, argumentText }
 }
 
 function nameAt(text: string, offset: number): string | undefined {

@@ -2,7 +2,8 @@
 import { Option, type Command } from 'commander'
 import type { Project, Service } from '../../compose/model.ts'
 import { printProject } from '../../compose/print.ts'
-import { NotFoundError } from '../../errors.ts'
+import type { TemplateVariable } from '../../compose/template-variables.ts'
+import { NotFoundError, UnsupportedError } from '../../errors.ts'
 import { addExamples } from '../help.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
@@ -12,6 +13,8 @@ interface ConfigFlags {
   readonly format: 'yaml' | 'json'
   readonly hash?: string
   readonly images?: boolean
+  readonly lockImageDigests?: boolean
+  readonly models?: boolean
   readonly networks?: boolean
   readonly consistency: boolean
   readonly envResolution: boolean
@@ -21,7 +24,9 @@ interface ConfigFlags {
   readonly output?: string
   readonly profiles?: boolean
   readonly quiet?: boolean
+  readonly resolveImageDigests?: boolean
   readonly services?: boolean
+  readonly variables?: boolean
   readonly volumes?: boolean
 }
 
@@ -34,6 +39,8 @@ export function define(command: Command, invoke: Invoke): void {
     .addOption(new Option('--format <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
     .option('--hash <services>', 'print the config hash of these services: a,b or "*" for all')
     .option('--images', 'print the images')
+    .option('--lock-image-digests', 'print an override file with the digests of images (not yet)')
+    .option('--models', 'print the models')
     .option('--networks', 'print the networks')
     .option('--no-consistency', 'do not check that what is referred to exists')
     .option('--no-env-resolution', 'do not read the env files of services')
@@ -43,7 +50,9 @@ export function define(command: Command, invoke: Invoke): void {
     .option('-o, --output <file>', 'write to this file instead of standard output')
     .option('--profiles', 'print the profiles')
     .option('-q, --quiet', 'only check, print nothing')
+    .option('--resolve-image-digests', 'pin images to their digests (not yet)')
     .option('--services', 'print the names of the services')
+    .option('--variables', 'print the variables that the files use, with their defaults')
     .option('--volumes', 'print the volumes')
     .action((services: readonly string[], flags: ConfigFlags) => invoke((session) => run(session, services, flags)))
   addExamples(command, [
@@ -55,11 +64,12 @@ export function define(command: Command, invoke: Invoke): void {
 }
 
 async function run(session: Session, services: readonly string[], flags: ConfigFlags): Promise<void> {
-  const { project } = await session.load({
+  refuseDigests(flags)
+  const { project, variables } = await session.load({
     services,
-    allProfiles: flags.profiles === true,
+    allProfiles: flags.profiles === true || flags.variables === true,
     skip: {
-      interpolation: !flags.interpolate,
+      interpolation: !flags.interpolate || flags.variables === true,
       consistency: !flags.consistency,
       envResolution: !flags.envResolution,
       normalization: !flags.normalize,
@@ -69,7 +79,7 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
     },
   })
   if (flags.quiet === true) return
-  const text = await formatConfig(project, flags)
+  const text = flags.variables === true ? await formatVariables(variables(), flags) : await formatConfig(project, flags)
   if (flags.output === undefined) await session.print(text)
   else await session.io.host.files.writeAtomic(flags.output, text)
 }
@@ -80,6 +90,7 @@ async function formatConfig(project: Project, flags: ConfigFlags): Promise<strin
   if (flags.services === true) return lines(Object.keys(project.services))
   if (flags.volumes === true) return lines(Object.keys(project.volumes))
   if (flags.networks === true) return lines(Object.keys(project.networks))
+  if (flags.models === true) return lines(Object.values(project.models).map(({ model }) => model))
   if (flags.images === true) return lines(all.map((service) => service.image ?? `${project.name}-${service.name}`))
   if (flags.profiles === true) return lines(profilesOf(project))
   if (flags.hash !== undefined) return lines(await hashesOf(project, flags.hash))
@@ -90,6 +101,35 @@ async function formatConfig(project: Project, flags: ConfigFlags): Promise<strin
         .toSorted(),
     )
   return printProject(project, flags.format, { keepDollars: !flags.interpolate })
+}
+
+/** @throws UnsupportedError */
+function refuseDigests({ resolveImageDigests, lockImageDigests }: ConfigFlags): void {
+  if (resolveImageDigests !== true && lockImageDigests !== true) return
+  const flag = resolveImageDigests === true ? '--resolve-image-digests' : '--lock-image-digests'
+  throw new UnsupportedError(`${flag} has to ask registries, which mycompose cannot yet`, {
+    code: 'REGISTRY_NEEDED',
+    hint: 'write the digest into the file: "image: NAME@sha256:..."',
+  })
+}
+
+/** A table, or with `--format json` an object by name, in the shape of docker compose. */
+async function formatVariables(variables: readonly TemplateVariable[], { format }: ConfigFlags): Promise<string> {
+  if (format === 'json') {
+    const entries = variables.map(({ name, defaultValue, presenceValue, required }) => [
+      name,
+      { Name: name, DefaultValue: defaultValue, PresenceValue: presenceValue, Required: required },
+    ])
+    return `${JSON.stringify(Object.fromEntries(entries), undefined, 4)}\n`
+  }
+  const { formatTable } = await import('../output/table.ts')
+  const rows = variables.map((variable) => [
+    variable.name,
+    String(variable.required),
+    variable.defaultValue,
+    variable.presenceValue,
+  ])
+  return formatTable(['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'], rows)
 }
 
 function profilesOf({ services, disabledServices }: Project): readonly string[] {

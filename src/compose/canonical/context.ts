@@ -11,10 +11,17 @@ export interface CanonicalContext {
   /** Folder that relative paths of this file are relative to; undefined leaves paths as they are. */
   readonly baseDir: string | undefined
   readonly homeDir: string | undefined
+  /** Texts with variables stay as they were written: `config --no-interpolate`. */
+  readonly keepTemplates: boolean
 }
 
 /** undefined: nothing usable; a problem was reported, or the value means "not set". */
 export type Canonicalize = (node: Node, context: CanonicalContext) => Node | undefined
+
+/** Whether a node is a text that cannot be read before its variables are filled in. */
+export function isKept(node: Node, { keepTemplates }: CanonicalContext): boolean {
+  return keepTemplates && node.kind === 'scalar' && typeof node.value === 'string' && node.value.includes('$')
+}
 
 /** Reports a value that cannot be read, and drops it. */
 export function reject(node: Node, context: CanonicalContext, message: string, hint?: string): undefined {

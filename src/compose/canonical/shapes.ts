@@ -3,11 +3,11 @@
  * `!override` tag of what it changes: merging comes later.
  */
 import { isNull, mapEntries, mapNode, scalarNode, seqNode, textOf, type Entry, type Node } from '../node.ts'
-import type { CanonicalContext, Canonicalize } from './context.ts'
+import { isKept, type CanonicalContext, type Canonicalize } from './context.ts'
 
 /** Applies `canonicalize` unless the value is only a marker, and keeps its tag. */
 export function apply(canonicalize: Canonicalize, node: Node, context: CanonicalContext): Node | undefined {
-  if (node.tag === 'reset') return node
+  if (node.tag === 'reset' || isKept(node, context)) return node
   const result = canonicalize(node, context)
   if (node.tag === undefined || result === undefined) return result
   return { ...result, tag: node.tag }
@@ -40,7 +40,7 @@ export function expandingList(item: (node: Node, context: CanonicalContext) => r
   return (node, context) =>
     node.kind === 'seq'
       ? seqNode(
-          node.items.flatMap((value) => item(value, context)),
+          node.items.flatMap((value) => (isKept(value, context) ? [value] : item(value, context))),
           node.origin,
         )
       : node
