@@ -24,7 +24,12 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     id: 'zeros',
-    matches: ({ path, docker, ours }) => path.endsWith('.tmpfs.size') && docker === undefined && ours === '0',
+    matches: ({ path, docker, ours }) =>
+      docker === undefined && (ours === false || (path.endsWith('.tmpfs.size') && ours === '0')),
+  },
+  {
+    id: 'spelling',
+    matches: ({ docker, ours }) => docker === `${String(ours)}/` || docker === `${String(ours)}:rw`,
   },
   { id: 'extensions', matches: ({ path, docker }) => /\.x-[^.]+$/.test(path) && docker === undefined },
   { id: 'targets', matches: ({ path }) => /\.(secrets|configs)\[\d+\]\.target$/.test(path) },

@@ -64,10 +64,8 @@ export function interpolateTree(root: Node, lookup: Lookup, problems: Problems):
   const visit = (node: Node): Node => {
     if (node.tag === 'reset') return node
     switch (node.kind) {
-      case 'map': {
-        const next = mapEntries(node, visit)
-        return [...next.entries].every(([key, entry]) => node.entries.get(key) === entry) ? node : next
-      }
+      case 'map':
+        return mapEntries(node, visit)
       case 'seq': {
         const items = node.items.map(visit)
         return items.every((item, index) => item === node.items[index]) ? node : { ...node, items }

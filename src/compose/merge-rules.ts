@@ -15,7 +15,10 @@ function uniqueBy(keyOf: (item: Node) => string): MergeRule {
   return (base, over) => {
     if (base.kind !== 'seq' || over.kind !== 'seq') return over
     const items = new Map<string, Node>()
-    for (const item of [...base.items, ...over.items]) items.set(keyOf(item), item)
+    for (const item of base.items) items.set(keyOf(item), item)
+    for (const item of over.items) items.set(keyOf(item), item)
+    // a list without repetitions stays the same node
+    if (base.items.length === 0 && items.size === over.items.length) return over
     return { ...over, items: [...items.values()] } satisfies SeqNode
   }
 }

@@ -66,8 +66,11 @@ function settle(node: Node): Node | undefined {
 function settleItem(node: Node): Node {
   const bare = node.tag === undefined ? node : withoutTag(node)
   if (bare.kind === 'map') return mapEntries(bare, settle)
-  if (bare.kind === 'seq') return { ...bare, items: bare.items.flatMap((item) => settle(item) ?? []) }
-  return bare
+  if (bare.kind !== 'seq') return bare
+  const items = bare.items.map(settle)
+  return items.every((item, index) => item === bare.items[index])
+    ? bare
+    : { ...bare, items: items.filter((item) => item !== undefined) }
 }
 
 function withoutTag(node: Node): Node {

@@ -91,14 +91,16 @@ export function withoutEntry(node: MapNode, key: string): MapNode {
   return { ...node, entries }
 }
 
-/** `change` on every value; undefined drops the entry. */
+/** `change` on every value; undefined drops the entry. The node itself when nothing changes. */
 export function mapEntries(node: MapNode, change: (value: Node, key: string) => Node | undefined): MapNode {
   const entries = new Map<string, Entry>()
+  let isSame = true
   for (const [key, entry] of node.entries) {
     const value = change(entry.value, key)
+    if (value !== entry.value) isSame = false
     if (value !== undefined) entries.set(key, value === entry.value ? entry : { key: entry.key, value })
   }
-  return { ...node, entries }
+  return isSame ? node : { ...node, entries }
 }
 
 /** As JSON data. What `!reset` marks is left out. */

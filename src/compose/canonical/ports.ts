@@ -3,7 +3,7 @@
  * port by port; a host range with one container port stays a range: the engine takes the first free one.
  * Source: Compose Specification, "ports".
  */
-import { child, mapOf, textOf, type MapNode, type Node } from '../node.ts'
+import { child, mapNode, mapOf, scalarNode, textOf, type MapNode, type Node } from '../node.ts'
 import { reject, type CanonicalContext, type Canonicalize } from './context.ts'
 import { text } from './scalars.ts'
 import { expandingList, struct } from './shapes.ts'
@@ -43,18 +43,28 @@ function shortPort(node: Node, context: CanonicalContext): readonly Node[] {
     return bad('the two ranges differ in length')
   }
   const common = { protocol: protocol.toLowerCase(), host_ip: hostIp === '' ? undefined : hostIp }
-  return Array.from({ length: count }, (_, index) =>
-    mapOf(
-      {
-        mode: 'ingress',
-        host_ip: common.host_ip,
-        target: target.first + index,
-        published: publishedText(published, count, index),
-        protocol: common.protocol,
-      },
-      node.origin,
-    ),
+  const first = mapOf(
+    {
+      mode: 'ingress',
+      host_ip: common.host_ip,
+      target: target.first,
+      published: publishedText(published, count, 0),
+      protocol: common.protocol,
+    },
+    node.origin,
   )
+  return Array.from({ length: count }, (_, index) =>
+    index === 0 ? first : portOfRange(first, target.first + index, publishedText(published, count, index)),
+  )
+}
+
+/** Up to 65535 of them: what is the same is shared. */
+function portOfRange(first: MapNode, target: number, published: string | undefined): MapNode {
+  const { origin } = first
+  const entries = new Map(first.entries)
+  entries.set('target', { key: origin, value: scalarNode(target, origin) })
+  if (published !== undefined) entries.set('published', { key: origin, value: scalarNode(published, origin) })
+  return mapNode(entries, origin)
 }
 
 function publishedText(published: PortRange | undefined, count: number, index: number): string | undefined {

@@ -1,12 +1,12 @@
 /**
  * Services must not wait for each other in a circle. Reported once per circle, with its path, at the dependency that
- * closes it. Depth-first search; source: any textbook.
+ * closes it. What no profile enables closes no circle. Depth-first search; source: any textbook.
  */
 import type { ProjectRule } from './context.ts'
 import { dependencyPath } from './references.ts'
 
 export const noCycles: ProjectRule = (context) => {
-  const services = { ...context.project.services, ...context.project.disabledServices }
+  const { services } = context.project
   const done = new Set<string>()
   const path: string[] = []
   const visit = (name: string): void => {

@@ -1,5 +1,6 @@
 /**
- * What `config` prints: for a file with many syntaxes, and for the examples, which must load without a warning.
+ * What `config` prints: for a file with many syntaxes, for the twenty projects of test/fixtures/projects, and for the
+ * examples, which must load without a warning. What it printed loads as the same text again.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -13,7 +14,7 @@ const SNAPSHOTS = new URL('config/', import.meta.url)
 
 /** The files of a folder, as if it were /project. */
 function filesOf(folder: string): Record<string, string> {
-  const names = globSync('*{.yaml,.yml,.env,.env*}', { cwd: posix.join(ROOT, folder) })
+  const names = globSync('**/{*.yaml,*.env,.env,*.label}', { cwd: posix.join(ROOT, folder) })
   return Object.fromEntries(names.map((name) => [name, readFileSync(posix.join(ROOT, folder, name), 'utf8')]))
 }
 
@@ -32,5 +33,17 @@ for (const file of globSync('examples/*/compose.yaml', { cwd: ROOT })) {
     assert.deepEqual(warnings, [])
     const path = new URL(`${posix.basename(folder)}.yaml`, SNAPSHOTS).pathname
     t.assert.fileSnapshot(printProject(project, 'yaml'), path, { serializers: [(text: string) => text] })
+  })
+}
+
+for (const folder of globSync('test/fixtures/projects/*', { cwd: ROOT }).toSorted()) {
+  test(`config of ${folder}`, async (t) => {
+    const options = { environment: { FROM_SHELL: 'shell' }, profiles: [] }
+    const { project } = await load(filesOf(folder), options)
+    const text = printProject(project, 'yaml')
+    const path = new URL(`projects/${posix.basename(folder)}.yaml`, SNAPSHOTS).pathname
+    t.assert.fileSnapshot(text, path, { serializers: [(printed: string) => printed] })
+    const again = await load(text, { ...options, profiles: project.profiles })
+    assert.equal(printProject(again.project, 'yaml'), text)
   })
 }
