@@ -89,7 +89,8 @@ export function resolveGlobals(raw: RawGlobals, env: Readonly<Record<string, str
     ansi: oneOf(raw.ansi ?? (env['COMPOSE_ANSI'] || colour), ANSI_KINDS, 'ansi mode'),
     parallel: parallelLimit(raw.parallel, env['COMPOSE_PARALLEL_LIMIT']),
     dryRun: raw.dryRun ?? false,
-    ...(raw.projectName === undefined ? {} : { projectName: raw.projectName }),
+    // as docker compose has it: an empty one, say of a variable that is not set, is none
+    ...(raw.projectName === undefined || raw.projectName === '' ? {} : { projectName: raw.projectName }),
     ...(raw.projectDirectory === undefined ? {} : { projectDirectory: raw.projectDirectory }),
     ...(raw.host === undefined ? {} : { host: raw.host }),
     ...(raw.root === undefined ? {} : { root: raw.root }),

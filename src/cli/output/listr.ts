@@ -16,6 +16,8 @@ import type { ProgressRenderer } from './renderer.ts'
 import type { Style } from './style.ts'
 
 const REDRAW_MS = 80
+/** In the last frame of a command that was canceled or failed. */
+const UNFINISHED = '-'
 
 /** What one resource shows, with the times of its first and last event. */
 interface Row {
@@ -124,7 +126,7 @@ function openView(stderr: OutputStream, style: Style, prefix: string): View {
   const frame = createFrame(prefix)
   const ended = Promise.withResolvers<undefined>()
   const spinner = new Spinner()
-  const title = (): string => frame.format(Date.now(), spinner.fetch(), style)
+  const title = (mark = spinner.fetch()): string => frame.format(Date.now(), mark, style)
   const terminal = stderr as unknown as NodeJS.WriteStream
   const output = new ProcessOutput(terminal, terminal, { leaveEmptyLine: false })
   const header = style.enabled ? style.blue('[+]') : '[+]'
@@ -141,7 +143,7 @@ function openView(stderr: OutputStream, style: Style, prefix: string): View {
           }, REDRAW_MS)
           await ended.promise
           clearInterval(timer)
-          task.title = title()
+          task.title = title(UNFINISHED) // a spinner that stands still looks like a command that hangs
         },
       },
     ],

@@ -4,7 +4,7 @@
  * Source: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  */
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { InvalidRequestError, KernelError, UnsupportedError, errnoOf } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
@@ -25,6 +25,8 @@ export interface Cgroups {
   readonly abilities: CgroupAbilities
   /** Path for the OCI spec: "/mycompose-3fa9c1/<id>". */
   pathOf(containerId: string, parent?: string): string
+  /** Before the runtime makes it: notes which of its parents (cgroup_parent) are not there yet. sync */
+  expect(path: string): void
   /** Kills what is left in it and removes it from all trees; false when it could not. Idempotent. */
   remove(path: string): Promise<boolean>
   /** Host pids, of sub-cgroups too. sync */
@@ -163,12 +165,38 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
     return [...own, ...below]
   }
 
+  const ownParent = join('/', parent)
+  /** Folders that came to be with a container of ours. A user's own, made before, are never removed. */
+  const madeParents = new Set<string>()
+
+  async function removeMadeParents(path: string): Promise<void> {
+    for (let above = dirname(path); above !== '/' && above !== ownParent; above = dirname(above))
+      for (const folder of mountPoints.map((mountPoint) => join(mountPoint, above))) {
+        if (!madeParents.has(folder)) continue
+        try {
+          await host.files.rmdir(folder)
+        } catch (error) {
+          if (['EBUSY', 'ENOTEMPTY'].includes(errnoOf(error) ?? '')) continue // others are in it
+          if (errnoOf(error) !== 'ENOENT') throw error
+        }
+        madeParents.delete(folder)
+      }
+  }
+
   return {
     layout,
     abilities: readAbilities(host, layout, parent),
     pathOf: (containerId, other) => join('/', other === undefined || other === '' ? parent : other, containerId),
+    expect(path) {
+      for (const mountPoint of mountPoints)
+        for (let above = dirname(path); above !== '/' && above !== ownParent; above = dirname(above)) {
+          const folder = join(mountPoint, above)
+          if (!host.files.existsSync(folder)) madeParents.add(folder)
+        }
+    },
     async remove(path) {
       const removed = await Promise.all(mountPoints.map((mountPoint) => removeFolder(join(mountPoint, path))))
+      await removeMadeParents(path)
       return removed.every(Boolean)
     },
     processIds: (path) => (lookupTree === undefined ? [] : processIds(join(lookupTree, path))),

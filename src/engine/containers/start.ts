@@ -161,6 +161,7 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   ])
   const { realtimeRuntime } = spec.linux.resources.cpu ?? {}
   if (realtimeRuntime !== undefined) await platform.cgroups.grantRealtime(realtimeRuntime)
+  platform.cgroups.expect(spec.linux.cgroupsPath)
   await createProcess(context, container, runtime, undo)
   container.run = newRun(host.clock.nowMs(), spec.linux.cgroupsPath)
   undo.defer(() => {

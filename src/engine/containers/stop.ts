@@ -108,6 +108,7 @@ export async function restartContainer(
   container: Container,
   options: StopOptions,
 ): Promise<void> {
+  container.restartRequests += 1
   container.isRestarting = true
   try {
     container.pendingRestart?.abort()
@@ -115,7 +116,9 @@ export async function restartContainer(
     await endRun(context, container, options)
     await context.locks.run(lockKey(container.id), () => userStart(context, container))
   } finally {
-    container.isRestarting = false
+    container.restartRequests -= 1
+    // the first of two to come back must not let the second one's stop count as an end
+    container.isRestarting = container.restartRequests > 0
   }
   publish(context, container, 'restart')
 }

@@ -29,6 +29,8 @@ export interface Container {
   lastDelayMs: number
   /** `restart` stops it only to start it: followers of its log stay. */
   isRestarting: boolean
+  /** Restarts that users asked for at the same time. */
+  restartRequests: number
   isRemoving: boolean
   /** Its run has ended and is being cleaned up. */
   isEnding: boolean
@@ -87,6 +89,7 @@ function newContainer(document: ContainerDocument): Container {
     pendingRestart: undefined,
     lastDelayMs: 0,
     isRestarting: false,
+    restartRequests: 0,
     isRemoving: false,
     isEnding: false,
     removed: Promise.withResolvers(),

@@ -30,20 +30,24 @@ function inGoSpelling(text: string): string {
   return text.replaceAll(/No such file or directory|Permission denied|Is a directory/g, (words) => words.toLowerCase())
 }
 
+/** What failed may be a mount, whose paths the text names, and not the program. */
+function hintFor(text: string, program: string, exitCode: 126 | 127): string | undefined {
+  if (/\bmount/i.test(text)) return 'see volumes of the service: is the source still there, and can its target be made?'
+  if (exitCode === 127) return `is "${program}" in the image? see entrypoint and command of the service`
+  return `is "${program}" executable, and made for this machine?`
+}
+
 /** `runtimeText` is what crun or runc said. */
 export function startError(program: string, runtimeText: string): MycomposeError {
   const text = inGoSpelling(cleanToolText(runtimeText))
   const exitCode = exitCodeOfStartError(text)
   const message = 'failed to create task for container: failed to create shim task: OCI runtime create failed: '
   if (exitCode === 128) return new MycomposeError(`${message}${text}`, { code: 'RUNTIME_FAILED', exitCode: 125 })
-  const isAboutProgram = text.includes(program)
+  const isAboutProgram = text.includes(program) && !/\bmount/i.test(text)
   const detail = exitCode === 127 && isAboutProgram ? `exec: "${program}": executable file not found in $PATH` : text
   return new InvalidRequestError(`${message}unable to start container process: ${detail}`, {
     code: exitCode === 127 ? 'PROGRAM_NOT_FOUND' : 'PROGRAM_NOT_EXECUTABLE',
     exitCode,
-    hint:
-      exitCode === 127
-        ? `is "${program}" in the image? see entrypoint and command of the service`
-        : `is "${program}" executable, and made for this machine?`,
+    hint: hintFor(text, program, exitCode),
   })
 }

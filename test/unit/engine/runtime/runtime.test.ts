@@ -25,6 +25,15 @@ test('the text that clients look for', () => {
   assert.equal(startError('x', 'mount failed').exitCode, 125)
 })
 
+test('the hint is about what failed: the program, or a mount', () => {
+  assert.match(startError('sh', 'executable file `sh` not found in $PATH').hint ?? '', /^is "sh" in the image/)
+  assert.match(startError('sh', 'open executable: Permission denied').hint ?? '', /^is "sh" executable/)
+  const mount = startError('sh', 'mount `/usr/share/x` to `usr/share/y`: No such file or directory')
+  assert.match(mount.hint ?? '', /^see volumes of the service/)
+  assert.match(mount.message, /mount `\/usr\/share\/x` to/)
+  assert.equal(mount.exitCode, 127)
+})
+
 test('control characters of an image never reach a terminal', () => {
   assert.doesNotMatch(startError('x', 'bad\u001B]0;title\u0007').message, /\p{Cc}/u)
 })
