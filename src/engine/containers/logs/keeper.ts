@@ -8,6 +8,7 @@ import { errnoOf } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
 import { containerFolder } from '../folders.ts'
 import type { Container } from '../store.ts'
+import { watchDisk } from './disk-watch.ts'
 import { parseLogConfig, type LogPolicy, type LogTarget } from './log-config.ts'
 import { compressLog, pruneLog, rotateLog } from './rotate.ts'
 import { startShipment, type Shipment } from './ship.ts'
@@ -143,6 +144,8 @@ function watchLog(base: EngineBase, watched: Rotated, maxBytes: number): () => v
 export function createLogKeeper(base: EngineBase): LogKeeper {
   const watched = new Map<string, Watched>()
   const shipments = new Map<string, Shipment>()
+  const running = new Set<string>()
+  const disk = watchDisk(base, () => [...running])
 
   function ship(container: Container, target: LogTarget): Shipment | undefined {
     if (target.kind === 'none' || target.kind === 'store') return undefined
@@ -158,6 +161,7 @@ export function createLogKeeper(base: EngineBase): LogKeeper {
 
   return {
     watch(container) {
+      running.add(container.id)
       if (watched.has(container.id)) return
       const policy = policyOf(base, container)
       if (policy === undefined) return
@@ -169,6 +173,7 @@ export function createLogKeeper(base: EngineBase): LogKeeper {
       watched.set(container.id, { container, policy, stop })
     },
     unwatch(id) {
+      running.delete(id)
       watched.get(id)?.stop()
       watched.delete(id)
       shipments.get(id)?.setEnded(true)
@@ -191,6 +196,7 @@ export function createLogKeeper(base: EngineBase): LogKeeper {
       transport.close()
     },
     close() {
+      disk[Symbol.dispose]()
       for (const each of watched.values()) each.stop()
       for (const each of shipments.values()) each.stop()
       watched.clear()

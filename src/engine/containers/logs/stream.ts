@@ -15,7 +15,7 @@ import { createFramer, type Framer } from './k8s-file.ts'
 import { isReadable, logDriver } from './log-config.ts'
 import { listLog } from './store.ts'
 
-const CHUNK_BYTES = 512 * 1024
+const CHUNK_BYTES = 128 * 1024
 /** conmon's lines are at most 8 KiB and a stamp; more without an end of line is no log of conmon's. */
 const MAX_LINE_BYTES = 64 * 1024
 const LINE_END = Buffer.from('\n')
