@@ -11,6 +11,11 @@ import type { ProjectContext } from './context.ts'
 import { createEventFeed } from './events.ts'
 import { createLineCutter } from './lines.ts'
 import type { LogEvent, LogSource } from './logs.ts'
+import { createResumer, type Resumer } from './resume.ts'
+import { present } from './translate/present.ts'
+
+const RETURN_ATTEMPTS = 50
+const RETURN_PAUSE_MS = 200
 
 export interface Exit {
   readonly source: LogSource
@@ -109,16 +114,34 @@ export function createFollower(context: ProjectContext, projectName: string, opt
 
   async function pump(entry: Followed, request: LogRequest): Promise<void> {
     const signal = AbortSignal.any([ended.signal, context.signal])
-    try {
-      await copyLog(context, entry.source, { request: { ...request, follow: true }, signal, push })
-    } catch (error) {
-      if (!signal.aborted && !(error instanceof NotFoundError)) {
-        const text = error instanceof Error ? error.message : String(error)
-        context.sink.notice({ level: 'warning', text: `log of ${entry.source.containerName} broke off: ${text}` })
+    const resumer = createResumer(request.timestamps === true)
+    let from: LogRequest = { ...request, follow: true, timestamps: true }
+    for (;;) {
+      let failure: unknown
+      try {
+        await copyLog(context, entry.source, { request: from, signal, push, resumer })
+      } catch (error) {
+        failure = error
       }
+      if (signal.aborted || failure instanceof NotFoundError) break
+      // it may also end in good order: with an engine that is stopped
+      const isBack = await engineIsBack(context, entry.source, signal)
+      if (isBack === 'never left' && failure === undefined) break
+      if (isBack === 'no' || !isUnreachable(failure)) {
+        if (failure !== undefined && !signal.aborted) tellBreak(entry, failure)
+        break
+      }
+      if (isBack === 'never left') await context.clock.sleep(RETURN_PAUSE_MS, signal).catch(() => {})
+      resumer.restart()
+      from = { ...from, tail: 'all', ...present({ since: resumer.since() ?? from.since }) }
     }
     entry.isOpen = false
     if (!ended.signal.aborted) await reportExit(entry)
+  }
+
+  function tellBreak({ source }: Followed, failure: unknown): void {
+    const text = failure instanceof Error ? failure.message : String(failure)
+    context.sink.notice({ level: 'warning', text: `log of ${source.containerName} broke off: ${text}` })
   }
 
   async function reportExit(entry: Followed): Promise<void> {
@@ -162,7 +185,30 @@ export function createFollower(context: ProjectContext, projectName: string, opt
   }
 }
 
+const isUnreachable = (failure: unknown): boolean =>
+  failure === undefined || (failure instanceof MycomposeError && failure.code === 'ENGINE_UNREACHABLE')
+
+/** An engine that was killed or replaced is started by the next command, whoever gives it: worth some seconds. */
+async function engineIsBack(
+  context: ProjectContext,
+  { containerId }: LogSource,
+  signal: AbortSignal,
+): Promise<'never left' | 'yes' | 'no'> {
+  for (let attempt = 0; attempt < RETURN_ATTEMPTS && !signal.aborted; attempt += 1) {
+    try {
+      await context.client.containers.inspect(containerId)
+      return attempt === 0 ? 'never left' : 'yes'
+    } catch (error) {
+      if (!isUnreachable(error)) return 'never left' // removed, say
+    }
+    await context.clock.sleep(RETURN_PAUSE_MS, signal).catch(() => {})
+  }
+  return 'no'
+}
+
 interface CopyOptions {
+  /** The lines have stamps, which it looks at (and takes off): what is broken off can be taken up again. */
+  readonly resumer?: Resumer
   readonly request: LogRequest
   readonly signal: AbortSignal
   readonly push: (event: LogEvent) => Promise<void>
@@ -170,19 +216,21 @@ interface CopyOptions {
 
 /** Whole lines of both streams until the log ends. */
 export async function copyLog(context: ProjectContext, source: LogSource, options: CopyOptions): Promise<void> {
-  const { request, signal, push } = options
+  const { request, signal, push, resumer } = options
   const cutters = { stdout: createLineCutter(), stderr: createLineCutter() }
   const log = context.client.containers.logs(source.containerId, { stdout: true, stderr: true, ...request }, signal)
+  async function pass(stream: 'stdout' | 'stderr', lines: Buffer | undefined): Promise<void> {
+    const data = lines === undefined || resumer === undefined ? lines : resumer.pass(stream, lines)
+    if (data !== undefined) await push({ kind: 'output', source, stream, data })
+  }
+  let isBroken = true
   try {
-    for await (const { stream, data } of log) {
-      const lines = cutters[stream].cut(data)
-      if (lines !== undefined) await push({ kind: 'output', source, stream, data: lines })
-    }
+    for await (const { stream, data } of log) await pass(stream, cutters[stream].cut(data))
+    isBroken = false
   } finally {
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const data = cutters[stream].rest()
-      if (data !== undefined) await push({ kind: 'output', source, stream, data })
-    }
+    // half a line comes again, whole, when the log is taken up again
+    if (!isBroken || resumer === undefined)
+      for (const stream of ['stdout', 'stderr'] as const) await pass(stream, cutters[stream].rest())
   }
 }
 
