@@ -23,6 +23,7 @@ const RUNTIMES: readonly RuntimeRule[] = [
   {
     program: 'crun',
     holes: [
+      { id: 'CVE-2022-27650', what: 'exec leaves capabilities inheritable', versions: [['0', '1.4.4']] },
       { id: 'CVE-2026-30892', what: 'exec as user 1 runs as root', versions: [['1.19', '1.27']] },
       {
         id: 'CVE-2026-88264',
@@ -40,6 +41,22 @@ const RUNTIMES: readonly RuntimeRule[] = [
   {
     program: 'runc',
     holes: [
+      { id: 'CVE-2019-5736', what: 'a container can overwrite runc itself', versions: [['0', '1.0']] },
+      {
+        id: 'CVE-2023-27561, CVE-2023-28642, CVE-2023-25809',
+        what: 'masked paths and /sys/fs/cgroup can be got around',
+        versions: [['0', '1.1.5']],
+      },
+      {
+        id: 'CVE-2024-21626',
+        what: 'a folder of the host can become the working folder (Debian 12 has mended its 1.1.5)',
+        versions: [['0', '1.1.12']],
+      },
+      {
+        id: 'CVE-2024-45310',
+        what: 'a race makes empty files and folders on the host',
+        versions: [['0', '1.1.14']],
+      },
       {
         id: 'CVE-2025-31133, CVE-2025-52565, CVE-2025-52881',
         what: 'an image can undo masked paths and write to /proc',

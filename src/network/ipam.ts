@@ -101,6 +101,12 @@ export function chooseSubnet4(taken: readonly Taken[], offset: number): Cidr {
   })
 }
 
+/** How many networks without a subnet of their own can still be made. */
+export function countFreeSubnets4(taken: readonly Taken[]): number {
+  const ranges = rangesOf(taken, 4)
+  return candidates(0).reduce((count, candidate) => (isFree(candidate, ranges) ? count + 1 : count), 0)
+}
+
 /** A /64 of the unique local prefix that `seedHex` (10 hex digits) makes; RFC 4193 section 3.2. */
 export function chooseSubnet6(taken: readonly Taken[], seedHex: string): Cidr {
   const prefix = BigInt(`0xfd${seedHex.padStart(10, '0').slice(0, 10)}`) << 80n
