@@ -3,6 +3,7 @@
  *
  *   BENCH_PEER         command in front of `docker`, e.g. "/work/shared/peers/in-env.sh"; its own cost (PREFIX true)
  *                      is measured and taken off
+ *   BENCH_PEER_NETNS   "/proc/PID/ns/net", when the prefix leads into another network namespace
  *   BENCH_PEER_SHARED  "HOST:INSIDE": a folder that both see, when the prefix leads into another mount namespace
  */
 import { mkdirSync, rmSync } from 'node:fs'
@@ -20,6 +21,8 @@ export interface Contender {
   /** argv of `version`. */
   readonly version: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Its network namespace, where it is not this one. */
+  readonly netns?: string
   /** Milliseconds that the way of calling it costs. */
   readonly overheadMs: number
   /** Whether the images of examples/ are there. */
@@ -88,6 +91,7 @@ export async function createDocker(materials: Materials): Promise<Contender | un
     return undefined
   }
   const [host = tmpdir(), inside = host] = (process.env['BENCH_PEER_SHARED'] ?? '').split(':').filter(Boolean)
+  const netns = process.env['BENCH_PEER_NETNS']
   const shared = `bench-${process.pid}`
   writeFixtures(join(host, shared), materials.postgresEntrypoint)
   const { copyFileSync } = await import('node:fs')
@@ -107,6 +111,7 @@ export async function createDocker(materials: Materials): Promise<Contender | un
     compose: (file, args) => [...prefix, 'docker', 'compose', '-p', PROJECT, '-f', join(inside, shared, file), ...args],
     overheadMs: prefix.length > 0 ? median(overheads) : 0,
     hasExampleImages,
+    ...(netns === undefined ? {} : { netns }),
     memoryBytes: () => pssOfCommands(/^(?:dockerd|containerd|containerd-shim\S*|docker-proxy)$/),
     async close() {
       await docker('image', 'rm', IDLE_IMAGE)

@@ -79,6 +79,7 @@ function allFiles(): Record<string, object> {
     'config100.yaml': { services: numbered(100, varied), networks: { front: {}, back: {} }, volumes },
     'logs.yaml': { services: { writer } },
     'postgres.yaml': DATABASE_AND_WEB,
+    'network.yaml': { services: { server: { ...IDLE, ports: ['18082:80', '18083:81'] }, client: IDLE } },
   }
 }
 

@@ -9,6 +9,7 @@ import { busyboxTar } from '../test/support/busybox.ts'
 import { createDocker, createMycompose, makeWorkFolder, REPOSITORY, type Contender } from './contenders.ts'
 import { createFloor, type Floor } from './floor.ts'
 import { run, summarise } from './measure.ts'
+import { measureNetwork } from './network.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { formatTable, type Row } from './table.ts'
 
@@ -99,6 +100,7 @@ async function main(): Promise<void> {
     )
     const rows: Row[] = []
     if (isWanted('memory')) rows.push(...(await measureMemory(contenders)))
+    if (isWanted('network')) rows.push(...(await measureNetwork(contenders, FLOOR)))
     for (const scenario of scenarios) {
       tell(scenario.name)
       rows.push(await measure(scenario, contenders, floor))
