@@ -8,7 +8,10 @@ import { createSocket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { Sandbox } from '../../src/engine/services.ts'
+import { loadLibc } from '../../src/host/libc.ts'
 import { createHarness, type Harness } from './network-harness.ts'
+
+const libc = loadLibc()
 
 let harness: Harness
 let lan: string
@@ -263,3 +266,72 @@ test('a container cannot speak under an address that is not of its network', asy
   socket.close()
   for (const n of [16, 17]) await harness.service.closeSandbox(harness.idOf(n))
 })
+
+test('router advertisements of a container change nothing on the host or at its neighbours (CVE-2020-13401)', async () => {
+  const router = await harness.open(18, { endpoints: { six: {} } })
+  const neighbour = await harness.open(19, { endpoints: { six: {} } })
+  const four = await harness.open(20, { endpoints: { app: {} } })
+  const rogue = await harness.open(21, { endpoints: { app: {} } })
+  // a host that is a router ignores them anyway: what counts here is the bridges' own setting
+  harness.host.files.writeTextSync('/proc/sys/net/ipv6/conf/all/forwarding', '0')
+  const state = async (path: string | undefined): Promise<string> =>
+    (await harness.run(path, 'ip', '-6', 'route')) + (await harness.run(path, 'ip', '-6', '-o', 'addr'))
+  const watched = [undefined, neighbour.netnsPath, four.netnsPath]
+  // a container with raw powers gives itself IPv6 on the IPv4 network too
+  await harness.run(rogue.netnsPath, 'bash', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6')
+  for (const { netnsPath } of [router, rogue]) {
+    // its link-local address needs a moment
+    const deadline = Date.now() + 5000
+    while (sendAdvertisement(netnsPath) !== ADVERTISEMENT.length) {
+      assert.ok(Date.now() < deadline, 'the advertisement can be sent')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  // proof that it is one: an interface that listens to routers takes it
+  await harness.run(neighbour.netnsPath, 'bash', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/eth0/accept_ra')
+  sendAdvertisement(router.netnsPath)
+  const deadline = Date.now() + 5000
+  while (!(await state(neighbour.netnsPath)).includes('fdbb:') && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  const [host, listening, ipv4Only] = await Promise.all(watched.map(state))
+  assert.match(listening ?? '', /fdbb:/)
+  for (const untouched of [host, ipv4Only]) assert.doesNotMatch(untouched ?? '', /fdbb:|proto ra/)
+  for (const n of [18, 19, 20, 21]) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+/** RFC 4861 4.2: a router for 30 minutes, with the prefix fdbb::/64 for addresses of one's own. */
+const ADVERTISEMENT = Buffer.from(
+  '86000000' +
+    '40000708' +
+    '00000000' +
+    '00000000' +
+    '030440c0' +
+    '00000708' +
+    '00000708' +
+    '00000000' +
+    'fdbb0000' +
+    '00000000' +
+    '00000000' +
+    '00000000',
+  'hex',
+)
+
+/** To all nodes at ff02::1 by the container's eth0, hop limit 255. Returns the bytes sent. */
+function sendAdvertisement(netnsPath: string): number {
+  const { netns, links } = harness.host
+  return netns.inside(netnsPath, () => {
+    const fd = Number(libc.func('int socket(int domain, int type, int protocol)')(10, 3, 58))
+    const setOption = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t size)')
+    setOption(fd, 41, 18, Buffer.from([255, 0, 0, 0]), 4)
+    const target = Buffer.alloc(28)
+    target.writeUInt16LE(10, 0)
+    Buffer.from('ff020000000000000000000000000001', 'hex').copy(target, 8)
+    target.writeUInt32LE(links.find('eth0')?.index ?? 0, 24)
+    const sendTo = libc.func(
+      'long sendto(int fd, const uint8_t *bytes, size_t size, int flags, const uint8_t *to, uint32_t toSize)',
+    )
+    const sent = Number(sendTo(fd, ADVERTISEMENT, ADVERTISEMENT.length, 0, target, target.length))
+    netns.close(fd)
+    return sent
+  })
+}
