@@ -59,6 +59,8 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'wait', summary: 'Wait until services have ended', load: () => import('./commands/wait.ts') },
   { name: 'top', summary: 'Show the processes of services', load: () => import('./commands/top.ts') },
   { name: 'stats', summary: 'Show what services use', load: () => import('./commands/stats.ts') },
+  { name: 'cp', summary: 'Copy files to and from containers', load: () => import('./commands/cp.ts'), acts: true },
+  { name: 'events', summary: 'Show what happens to containers', load: () => import('./commands/events.ts') },
   { name: 'port', summary: 'Print the published address of a port', load: () => import('./commands/port.ts') },
   { name: 'images', summary: 'List the images of the containers', load: () => import('./commands/images.ts') },
   { name: 'volumes', summary: 'List the volumes of a project', load: () => import('./commands/volumes.ts') },
@@ -80,7 +82,7 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'bridge build commit cp events export publish pull push watch'.split(' ')
+const NOT_YET = 'bridge build commit export publish pull push watch'.split(' ')
 
 const EXAMPLES = `
 Examples:

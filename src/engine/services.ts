@@ -291,7 +291,13 @@ export interface ContainerService {
   inspectExec(execId: string): Promise<ExecInspect>
   resizeExec(execId: string, rows: number, columns: number): Promise<void>
   /** `tar` is unpacked into the container's `path` (before or after start), resolved inside its root. */
-  putArchive(idOrName: string, path: string, tar: Readable): Promise<void>
+  putArchive(
+    idOrName: string,
+    path: string,
+    tar: Readable,
+    /** `keepKinds`: a folder never takes the place of something else, nor the other way round. */
+    options: { readonly keepKinds: boolean },
+  ): Promise<void>
   getArchive(idOrName: string, path: string): Promise<{ readonly stat: string; readonly tar: Readable }>
   top(
     idOrName: string,

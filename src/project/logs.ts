@@ -1,12 +1,11 @@
 /** `logs`: the output of a project's containers as a stream of events; following, new replicas and restarts join in. */
 import type { LogRequest } from '../api/client/client.ts'
 import type { EventMessage } from '../api/types/index.ts'
-import { UsageError } from '../errors.ts'
-import { parseDurationNs } from '../units.ts'
 import { createChannel, type Channel } from './channel.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { copyLog, createFollower } from './follow.ts'
 import { LABEL } from './labels.ts'
+import { toMoment } from './moment.ts'
 import { shortName } from './names.ts'
 import type { ObservedContainer } from './observe.ts'
 import { selectContainers } from './select.ts'
@@ -186,17 +185,5 @@ function toLogRequest(context: ProjectContext, { tail, since, until, timestamps,
     timestamps: timestamps === true || merge === true ? true : undefined,
     since: since === undefined ? undefined : toMoment(context, '--since', since),
     until: until === undefined ? undefined : toMoment(context, '--until', until),
-  })
-}
-
-/** A duration counts back from now; everything else is the engine's to read. */
-function toMoment(context: ProjectContext, option: string, text: string): string {
-  const durationNs = parseDurationNs(text)
-  if (durationNs !== undefined && text !== '0') return ((context.clock.nowMs() - durationNs / 1e6) / 1000).toFixed(3)
-  if (/^\d+(\.\d+)?$/.test(text)) return text
-  const unixMs = Date.parse(text)
-  if (!Number.isNaN(unixMs)) return (unixMs / 1000).toFixed(3)
-  throw new UsageError(`${option} "${text}" is neither a time nor a duration`, {
-    hint: 'examples: 10m, 2026-01-02T13:23:37Z, 1700000000',
   })
 }

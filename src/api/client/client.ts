@@ -125,7 +125,7 @@ export interface ContainersApi {
     id: string,
     path: string,
     tar: Uint8Array | Readable,
-    options?: { readonly copyOwners?: boolean; readonly abort?: AbortSignal },
+    options?: { readonly abort?: AbortSignal },
   ): Promise<void>
   /** What is at `path`; undefined when there is nothing. */
   statPath(id: string, path: string): Promise<PathStat | undefined>
@@ -183,6 +183,7 @@ export interface EngineClient {
   events(options: {
     readonly filters?: ListFilters
     readonly since?: string
+    readonly until?: string
     readonly abort?: AbortSignal
   }): AsyncIterable<EventMessage>
   /** Extensions of our engine; NotFoundError on another one. */

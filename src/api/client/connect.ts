@@ -105,9 +105,9 @@ async function* readEvents(
 /** Asks at once, not at the first `next`: what is done after this call is seen. */
 function streamEvents(
   call: Caller,
-  { filters, since, abort }: Parameters<EngineClient['events']>[0],
+  { filters, since, until, abort }: Parameters<EngineClient['events']>[0],
 ): AsyncIterable<EventMessage> {
-  const answer = call.request('GET', '/events', { query: { filters: formatFilters(filters), since }, abort })
+  const answer = call.request('GET', '/events', { query: { filters: formatFilters(filters), since, until }, abort })
   answer.catch(() => {}) // told to the reader
   return readEvents(answer, abort)
 }

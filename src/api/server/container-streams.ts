@@ -143,7 +143,9 @@ export function containerStreamRoutes(context: ApiContext): Routes {
     'HEAD /containers/{id}/archive': archive,
     'GET /containers/{id}/archive': archive,
     'PUT /containers/{id}/archive': async (request) => {
-      await context.engine.containers.putArchive(idOf(request), pathOf(request), bodyStream(request))
+      await context.engine.containers.putArchive(idOf(request), pathOf(request), bodyStream(request), {
+        keepKinds: request.query.flag('noOverwriteDirNonDir'),
+      })
       return { kind: 'empty', status: 200 }
     },
   }

@@ -102,9 +102,10 @@ export async function putArchive(
   container: Container,
   path: string,
   tar: Readable,
+  options: { readonly keepKinds: boolean },
 ): Promise<void> {
   await withRoot(context, container, (root) =>
-    withFolders(context, container, root, () => unpackInto(context.host, root, path, tar)),
+    withFolders(context, container, root, () => unpackInto(context.host, root, path, tar, options)),
   )
 }
 

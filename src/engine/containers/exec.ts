@@ -130,6 +130,7 @@ export function createExecs(context: ContainersContext): Execs {
         listeners.push(listener)
         stdout?.on('data', (chunk: Buffer) => listener('stdout', chunk))
         stderr?.on('data', (chunk: Buffer) => listener('stderr', chunk))
+        stderr?.resume() // a stream that was paused is not set going by a listener
       },
       ended: finished,
       setFlowing(flowing) {

@@ -214,7 +214,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     startExec: (execId, request) => execs.start(execId, request),
     inspectExec: async (execId) => execs.inspect(execId),
     resizeExec: (execId, rows, columns) => execs.resize(execId, rows, columns),
-    putArchive: async (idOrName, path, tar) => putArchive(context, store.find(idOrName), path, tar),
+    putArchive: async (idOrName, path, tar, options) => putArchive(context, store.find(idOrName), path, tar, options),
     getArchive: async (idOrName, path) => getArchive(context, store.find(idOrName), path),
     top: async (idOrName, psArgs) => processTable(context, store.find(idOrName), psArgs),
     update: async (idOrName, request) => updateContainer(context, store.find(idOrName), request),
