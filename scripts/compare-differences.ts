@@ -49,7 +49,7 @@ const VERDICTS: readonly ExplainedVerdict[] = [
   { id: 'ssh-json', kind: 'onlyDockerRefuses', reason: /MarshalJSON for type types\.SSHKey/ },
   { id: 'x-service', kind: 'onlyDockerRefuses', reason: /undefined network #extensions/ },
   { id: 'alias-cycle', kind: 'onlyDockerRefuses', reason: /cycle detected: node at path/ },
-  { id: 'bombs', kind: 'onlyWeRefuse', reason: /more than \d+ values once its aliases are written out/ },
+  { id: 'bombs', kind: 'onlyWeRefuse', reason: /aliases of the document repeat more than \d+ values/ },
   { id: 'device-permissions', kind: 'onlyWeRefuse', reason: /invalid device permissions/ },
   { id: 'short-names', kind: 'onlyWeRefuse', reason: /refers to undefined volume "[a-zA-Z]"/ },
 ]

@@ -11,8 +11,8 @@ import { locationOf, type SourceFile } from './source-file.ts'
 import { explainYamlError } from './yaml-errors.ts'
 import { isOtherType, nonStringKey, resolvePlain } from './yaml-scalar.ts'
 
-/** Nodes of one document once its aliases are written out. docker compose has the same cap. */
-const MAX_NODES = 100_000
+/** Values that the aliases of one document repeat; what is written once costs no more than its own text. */
+const MAX_REPEATED = 100_000
 
 export function parseAnyYaml(source: SourceFile, problems: Problems): ParsedFile {
   const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const
@@ -44,6 +44,8 @@ class TreeBuilder {
   /** Written-out size of every collection: shared nodes are counted without walking them again. */
   readonly #sizes = new WeakMap<Node, number>()
   #tooLarge = false
+  /** Nodes of the text so far. */
+  #written = 0
 
   constructor(source: SourceFile, problems: Problems) {
     this.#source = source
@@ -57,6 +59,7 @@ class TreeBuilder {
   #node(node: ParsedNode): Node {
     const offset = node.range[0]
     if (isAlias(node)) return this.#alias(node.source, offset)
+    this.#written += 1
     const { anchor } = node
     if (anchor !== undefined) this.#open.add(anchor)
     const built = this.#tagged(this.#plainNode(node, offset), node.tag)
@@ -170,9 +173,9 @@ class TreeBuilder {
     let size = 1
     for (const item of children) size += this.#sizes.get(item) ?? 1
     this.#sizes.set(node, size)
-    if (size <= MAX_NODES || this.#tooLarge) return node
+    if (size <= MAX_REPEATED + this.#written || this.#tooLarge) return node
     this.#tooLarge = true
-    const message = `the document has more than ${MAX_NODES} values once its aliases are written out`
+    const message = `the aliases of the document repeat more than ${MAX_REPEATED} values`
     this.#problems.error(node.origin, { code: 'YAML_ALIAS', message })
     return { ...node, ...(node.kind === 'map' ? { entries: new Map() } : { items: [] }) }
   }

@@ -17,17 +17,25 @@ export function giveUp(): never {
 /** A key without quotes, as the source of a pattern. */
 export const KEY_WORD: string = String.raw`[A-Za-z\d_][\w./-]*`
 
-interface Inline {
+/** What the reader of blocks lends: the count of values, and what an alias stands for. */
+export interface InlineContext {
+  readonly count: <T extends Node>(node: T) => T
+  readonly alias: (name: string) => Node
+}
+
+interface Inline extends InlineContext {
   readonly text: string
   readonly origin: Origin
-  readonly count: <T extends Node>(node: T) => T
   at: number
   depth: number
 }
 
 /** The value that `text` consists of, but for a comment behind it. */
-export function readInline(text: string, origin: Origin, count: Inline['count']): Node {
-  const inline: Inline = { text, origin, count, at: 0, depth: 0 }
+export function readInline(text: string, origin: Origin, context: InlineContext): Node {
+  const { count } = context
+  const inline: Inline = { text, origin, ...context, at: 0, depth: 0 }
+  const alias = /^\*([\w-]+)(?: +#.*)?$/.exec(text)
+  if (alias !== null) return context.alias(alias[1] ?? '')
   if (/^[[{"']/.test(text)) {
     const node = readItem(inline)
     return /^( +#.*)?$/.test(text.slice(inline.at)) ? node : giveUp()
@@ -67,6 +75,11 @@ function readItem(inline: Inline): Node {
     default: {
       const word = /^[^,[\]{}]*/.exec(inline.text.slice(start))?.[0] ?? ''
       const plain = word.trimEnd()
+      const alias = /^\*([\w-]+)$/.exec(plain)
+      if (alias !== null) {
+        inline.at += word.length
+        return inline.alias(alias[1] ?? '')
+      }
       if (!isPlainText(plain) || plain.includes(' #')) giveUp()
       inline.at += word.length
       return inline.count(scalarNode(resolvePlain(plain), place(inline, start)))
@@ -97,11 +110,20 @@ function readList(inline: Inline): Node {
   return inline.count(seqNode(items, place(inline, start)))
 }
 
-const INLINE_KEY = new RegExp(`^(${KEY_WORD}):(?= |[,}])`)
+/** Keys of `<<` fill what the mapping does not say itself; of a list, earlier mappings win. */
+export function mergeInto(entries: Map<string, Entry>, merged: Node): void {
+  for (const map of merged.kind === 'seq' ? merged.items : [merged]) {
+    if (map.kind !== 'map') giveUp()
+    for (const [key, entry] of map.entries) if (!entries.has(key)) entries.set(key, entry)
+  }
+}
+
+const INLINE_KEY = new RegExp(`^(<<|${KEY_WORD}):(?= |[,}])`)
 
 function readMap(inline: Inline): Node {
   const start = inline.at
   const entries = new Map<string, Entry>()
+  const merged: Node[] = []
   readParts(inline, '}', () => {
     const key = place(inline, inline.at)
     const name = INLINE_KEY.exec(inline.text.slice(inline.at))?.[1] ?? giveUp()
@@ -109,8 +131,11 @@ function readMap(inline: Inline): Node {
     inline.at += name.length + 1
     skipBlanks(inline)
     const isEmpty = /[,}]/.test(inline.text[inline.at] ?? '')
-    entries.set(name, { key, value: isEmpty ? inline.count(scalarNode(null, key)) : readItem(inline) })
+    const value = isEmpty ? inline.count(scalarNode(null, key)) : readItem(inline)
+    if (name === '<<') merged.push(value)
+    else entries.set(name, { key, value })
   })
+  for (const node of merged) mergeInto(entries, node)
   return inline.count(mapNode(entries, place(inline, start)))
 }
 

@@ -1,11 +1,11 @@
 /**
  * The YAML that most Compose files are written in: block mappings and lists, plain and quoted texts on one line, lists
- * and mappings in brackets on one line, comments. Everything else, every doubt and every error is left to any-yaml.ts: this reader answers
- * exactly as that one or not at all (a test compares them). It exists because the `yaml` package takes 35 ms to open
+ * and mappings in brackets on one line, anchors, aliases, merge keys, comments. Everything else, every doubt and every
+ * error is left to any-yaml.ts: this reader answers exactly as that one or not at all (a test compares them). It exists because the `yaml` package takes 35 ms to open
  * and, cold, 100 ms for a hundred services. Source: YAML 1.2.2, chapters 7 and 8.
  */
 import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
-import { giveUp, KEY_WORD, NOT_PLAIN, readInline } from './plain-yaml-inline.ts'
+import { giveUp, KEY_WORD, mergeInto, NOT_PLAIN, readInline } from './plain-yaml-inline.ts'
 import type { Origin, SourceFile } from './source-file.ts'
 import { isOtherType } from './yaml-scalar.ts'
 
@@ -19,7 +19,7 @@ export function parsePlainYaml(source: SourceFile): Node | undefined {
     return undefined
   const lines = significantLines(text)
   if (lines === undefined || lines[0]?.indent !== 0) return undefined
-  const reader: Reader = { source, lines, at: 0, nodes: 0, depth: 0 }
+  const reader: Reader = { source, lines, anchors: new Map(), at: 0, nodes: 0, depth: 0 }
   try {
     const root = readMapping(reader, 0)
     return reader.at === lines.length ? root : undefined
@@ -29,8 +29,8 @@ export function parsePlainYaml(source: SourceFile): Node | undefined {
   }
 }
 
-/** Written-out values; any-yaml.ts reports a document that has more. */
-const MAX_NODES = 100_000
+/** Values that aliases repeat; any-yaml.ts reports a document that has more. */
+const MAX_REPEATED = 100_000
 const MAX_DEPTH = 64
 
 interface Line {
@@ -45,9 +45,18 @@ interface Line {
 interface Reader {
   readonly source: SourceFile
   readonly lines: Line[]
+  /** Finished ones, with how many values they are written out. */
+  readonly anchors: Map<string, Anchored>
   at: number
+  /** Written so far, aliases written out. */
   nodes: number
   depth: number
+  repeated?: number
+}
+
+interface Anchored {
+  readonly node: Node
+  readonly size: number
 }
 
 /** The lines that are neither blank nor a comment; undefined when there are directives or several documents. */
@@ -69,7 +78,14 @@ function significantLines(text: string): Line[] | undefined {
 
 function counted<T extends Node>(reader: Reader, node: T): T {
   reader.nodes += 1
-  return reader.nodes > MAX_NODES ? giveUp() : node
+  return node
+}
+
+function aliased(reader: Reader, name: string): Node {
+  const { node, size } = reader.anchors.get(name) ?? giveUp()
+  reader.nodes += size
+  reader.repeated = (reader.repeated ?? 0) + size
+  return reader.repeated > MAX_REPEATED ? giveUp() : node
 }
 
 function origin({ source }: Reader, offset: number): Origin {
@@ -77,22 +93,25 @@ function origin({ source }: Reader, offset: number): Origin {
 }
 
 /** A key without quotes is a word; with them it has no escapes. */
-const KEY = new RegExp(`^(?:(${KEY_WORD})|"([^"\\\\]*)"|'([^']*)'):(?: +|$)`)
+const KEY = new RegExp(`^(?:(<<|${KEY_WORD})|"([^"\\\\]*)"|'([^']*)'):(?: +|$)`)
 
 function readMapping(reader: Reader, indent: number): Node {
   const entries = new Map<string, Entry>()
+  const merged: Node[] = []
   const first = reader.lines[reader.at]?.start ?? 0
   if (++reader.depth > MAX_DEPTH) giveUp()
   for (let line = reader.lines[reader.at]; line?.indent === indent; line = reader.lines[reader.at]) {
     const match = KEY.exec(line.text) ?? giveUp()
     const name = match[1] ?? match[2] ?? match[3] ?? ''
-    if (entries.has(name) || name === '<<' || name === '__proto__') giveUp()
+    const isMerge = match[1] === '<<'
+    if (entries.has(name) || (name === '<<' && !isMerge) || name === '__proto__') giveUp()
     if (match[1] !== undefined && isOtherType(name)) giveUp()
     const key = origin(reader, line.start)
-    const length = match[0].length
-    const value = readValue(reader, { line, indent, offset: length, key })
-    entries.set(name, { key, value })
+    const value = readValue(reader, { line, indent, offset: match[0].length, key })
+    if (isMerge) merged.push(value)
+    else entries.set(name, { key, value })
   }
+  for (const node of merged) mergeInto(entries, node)
   reader.depth -= 1
   endBlock(reader, indent)
   return counted(reader, mapNode(entries, origin(reader, first)))
@@ -142,13 +161,31 @@ interface Place {
 
 /** What stands behind "key:" or "-". */
 function readValue(reader: Reader, { line, indent, offset, key }: Place): Node {
-  reader.at += 1
   const text = line.text.slice(offset)
+  if (text.startsWith('&')) return readAnchored(reader, { line, indent, offset, key }, text)
+  reader.at += 1
   const next = reader.lines[reader.at]
   if (text === '' || text.startsWith('#')) return readBelow(reader, { indent, isItem: isItem(line.text), key })
   // A text that goes on in the next line.
   if (next !== undefined && next.indent > indent) giveUp()
-  return readInline(text, origin(reader, line.start + offset), (node) => counted(reader, node))
+  return readInline(text, origin(reader, line.start + offset), {
+    count: (node) => counted(reader, node),
+    alias: (name) => aliased(reader, name),
+  })
+}
+
+/** "&name" before a value, or before the block below. */
+function readAnchored(reader: Reader, place: Place, text: string): Node {
+  const match = /^&([\w-]+)(?: +|$)/.exec(text) ?? giveUp()
+  const [{ length }, name = ''] = match
+  // Its alias may stand inside itself: not here.
+  if (reader.anchors.has(name) || text.startsWith('*', length) || text.startsWith('&', length)) giveUp()
+  const before = reader.nodes
+  const node = readValue(reader, { ...place, offset: place.offset + length })
+  // An anchor of nothing has a place of its own.
+  if (node.origin === place.key) giveUp()
+  reader.anchors.set(name, { node, size: reader.nodes - before })
+  return node
 }
 
 function readBelow(reader: Reader, place: { indent: number; isItem: boolean; key: Origin }): Node {
