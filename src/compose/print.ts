@@ -16,10 +16,10 @@ export interface PrintOptions {
 
 /** Deterministic; `$` doubled so that the output loads again as it is. Ends with a line feed. */
 export function printProject(project: Project, format: 'yaml' | 'json', options: PrintOptions = {}): string {
-  const plain = projectDocument(project)
-  const escaped = options.keepDollars === true ? plain : doubleDollars(plain)
-  if (format === 'json') return `${JSON.stringify(escaped, null, 2)}\n`
-  return toYaml(escaped)
+  const document = projectDocument(project)
+  const write = (value: unknown): string => (format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : toYaml(value))
+  const text = write(document)
+  return options.keepDollars === true || !text.includes('$') ? text : write(doubleDollars(document))
 }
 
 /** The project as a plain Compose document in snake_case. */
@@ -78,7 +78,9 @@ function sortedKeys(record: Readonly<Plain>): Plain {
 const FIRST_KEYS: readonly string[] = ['type', 'name', 'mode', 'host_ip', 'source', 'target', 'published', 'protocol']
 
 function sortDeep(value: unknown, parent: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => sortDeep(item, parent))
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value))
+    return value.every((item) => typeof item === 'string') ? value : value.map((item) => sortDeep(item, parent))
   if (!isRecord(value)) return value
   if (!['ports', 'volumes', 'secrets', 'configs'].includes(parent)) return sortedKeys(value)
   const first = FIRST_KEYS.filter((key) => Object.hasOwn(value, key))
