@@ -78,6 +78,16 @@ export interface ImageService {
     },
     progress: (message: ProgressMessage) => void,
   ): Promise<string>
+  /** To the registry that its name says. */
+  push(
+    name: string,
+    options: {
+      readonly tag?: string | undefined
+      readonly credentials?: RegistryCredentials | undefined
+      readonly signal: AbortSignal
+    },
+    progress: (message: ProgressMessage) => void,
+  ): Promise<void>
   bootstrap(
     request: BootstrapRequest,
     progress: (message: ProgressMessage) => void,

@@ -12,6 +12,8 @@ export interface LayerRecord {
   readonly sizeBytes: number
   /** The layers below are hidden whole. */
   readonly rootOpaque: boolean
+  /** Nanoseconds since 1970, of the newest entry of its tar; absent in rows of the first version. */
+  readonly newestMtimeNs?: string
   /** RFC 3339. */
   readonly created: string
 }

@@ -139,6 +139,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     remove: unused,
     tag: unused,
     pull: unused,
+    push: unused,
     import: unused,
     bootstrap: unused,
     resolve: async () => ({

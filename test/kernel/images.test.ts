@@ -29,9 +29,9 @@ describe('image import', () => {
     const id = await importTar(store, TAR, 'web:1', ['CMD ["run"]'])
     assert.equal(await importTar(store, gzipSync(TAR), 'web:1', ['CMD ["run"]']), id)
     assert.equal(await importTar(store, zstdCompressSync(TAR), 'other', ['CMD ["run"]']), id)
-    const diffId = `sha256:${createHash('sha256').update(TAR).digest('hex')}`
     const inspected = await store.images.inspect('web:1')
-    assert.deepEqual(inspected.RootFS.Layers, [diffId])
+    const [diffId] = inspected.RootFS.Layers // of the folder packed again, so that it can be pushed: images-push.test.ts
+    assert.match(diffId ?? '', /^sha256:[0-9a-f]{64}$/)
     assert.deepEqual(inspected.RepoTags, ['other:latest', 'web:1'])
     assert.deepEqual(inspected.Config.Cmd, ['run'])
     assert.equal(inspected.Created, '2023-11-14T22:13:20.000Z', 'the newest file in the tar')

@@ -1,4 +1,4 @@
-/** Resource: images. Pushing and building are later issues and say so. */
+/** Resource: images. Building is a later issue and says so. */
 import type { Writable } from 'node:stream'
 import { ok, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream, readJson } from './body.ts'
@@ -18,7 +18,7 @@ function nameOf(request: ApiRequest): string {
 /** Runs `work` with its progress as lines of JSON; a failure is the last line, as the status is out by then. */
 function progressAnswer(
   context: ApiContext,
-  work: (progress: (message: ProgressMessage) => void) => Promise<string>,
+  work: (progress: (message: ProgressMessage) => void) => Promise<string | void>,
 ): Answer {
   return {
     kind: 'stream',
@@ -26,7 +26,8 @@ function progressAnswer(
     async write(sink: Writable) {
       const tell = (message: ProgressMessage): void => void sink.write(Buffer.from(`${JSON.stringify(message)}\r\n`))
       try {
-        tell({ status: await work(tell) })
+        const status = await work(tell)
+        if (status !== undefined) tell({ status })
       } catch (error) {
         const { status, body, bug } = toFailure(error)
         if (bug !== undefined) context.engine.log('error', 'bug in an image request', { stack: bug.stack })
@@ -122,6 +123,11 @@ export function imageRoutes(context: ApiContext): Routes {
       if (repository === undefined) throw new InvalidRequestError('the parameter "repo" is missing')
       await images.tag(nameOf(request), repository, request.query.text('tag') ?? 'latest')
       return { kind: 'empty', status: 201 }
+    },
+    'POST /images/{name+}/push': (request) => {
+      const { query, signal } = request
+      const options = { tag: query.text('tag'), credentials: registryCredentials(request.headers), signal }
+      return Promise.resolve(progressAnswer(context, (progress) => images.push(nameOf(request), options, progress)))
     },
     'DELETE /images/{name+}': async (request) => {
       const { query } = request

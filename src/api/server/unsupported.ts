@@ -14,7 +14,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'GET /images/{name+}/get': 'saving images',
   'POST /images/load': 'loading images',
   'GET /images/{name+}/history': 'the history of an image',
-  'POST /images/{name+}/push': 'pushing images',
   'POST /auth': 'logging in to a registry',
   'GET /system/df': 'disk usage',
 }

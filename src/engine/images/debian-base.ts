@@ -94,7 +94,12 @@ export async function makeDebianLayer(
         },
       },
       async (stdout) => {
-        layer = await stageLayer(base, stdout, { lower: [], signal, onProgress: progressOf(id, progress) })
+        layer = await stageLayer(base, stdout, {
+          lower: [],
+          isOurs: true,
+          signal,
+          onProgress: progressOf(id, progress),
+        })
       },
     )
   } catch (error) {

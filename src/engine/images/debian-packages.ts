@@ -106,7 +106,12 @@ async function stageUpper(
   try {
     const packer = createPacker(at, { whiteouts: true, latestMtimeNs: BigInt(dateSeconds) * 1_000_000_000n, isLeftOut })
     const tar = Readable.from(packer.pack(folder, [{ name: '.', path: '.' }]), { objectMode: false })
-    return await stageLayer(base, tar, { lower: chainIds, signal, onProgress: progressOf('packages', progress) })
+    return await stageLayer(base, tar, {
+      lower: chainIds,
+      isOurs: true,
+      signal,
+      onProgress: progressOf('packages', progress),
+    })
   } finally {
     at.close(folder)
   }

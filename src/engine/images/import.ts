@@ -44,7 +44,7 @@ export async function importImage(
   progress: (message: ProgressMessage) => void,
 ): Promise<string> {
   const config = applyChanges({}, changes) // before the tar is read: a mistake in them should not cost a transfer
-  const layer = await stageLayer(base, source, { lower: [], onProgress: progressOf('layer', progress) })
+  const layer = await stageLayer(base, source, { lower: [], isOurs: true, onProgress: progressOf('layer', progress) })
   try {
     if (layer.sizeBytes === 0) throw tarError('it is empty (0 bytes)')
     const created = createdOf(layer, base.host.clock.nowMs())

@@ -9,6 +9,7 @@ import { matchesImage } from './filters.ts'
 import { ociArchitecture } from './image-config.ts'
 import { importImage } from './import.ts'
 import { pullImage } from './pull.ts'
+import { pushImage, pushReference } from './push.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from './reference.ts'
 import { removeImage } from './remove.ts'
 import { findImageByText, readConfig } from './store.ts'
@@ -135,6 +136,8 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       }
       return await pullImage({ base, downloads, progress }, wish)
     },
+    push: (name, { tag, credentials, signal }, progress) =>
+      pushImage({ base, progress }, { reference: pushReference(name, tag), credentials, signal }),
     bootstrap: (request, progress, signal) =>
       bootstrapImage({ base, holding: holds.holding, progress, signal }, request),
   }

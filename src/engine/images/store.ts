@@ -23,10 +23,10 @@ import {
   type ImageRecord,
 } from '../../state/images.ts'
 
-/** Throws IMAGE_DAMAGED when the blob is not what the id says. */
-export async function readConfig(base: EngineBase, id: string): Promise<ImageConfig> {
+/** The very bytes, as text. Throws IMAGE_DAMAGED when the blob is not what the id says. */
+export async function readConfigText(base: EngineBase, id: string): Promise<string> {
   const text = await base.host.files.readTextIfExists(blobPath(base, id))
-  if (text !== undefined && digestOf(text) === id) return decodeConfig(text)
+  if (text !== undefined && digestOf(text) === id) return text
   throw new MycomposeError(
     `the configuration of image ${id.slice(0, 19)} is ${text === undefined ? 'missing' : 'damaged'}`,
     {
@@ -34,6 +34,11 @@ export async function readConfig(base: EngineBase, id: string): Promise<ImageCon
       hint: `remove the image (mycompose image rm ${id.slice(7, 19)}) and make it again`,
     },
   )
+}
+
+/** Throws IMAGE_DAMAGED. */
+export async function readConfig(base: EngineBase, id: string): Promise<ImageConfig> {
+  return decodeConfig(await readConfigText(base, id))
 }
 
 function blobsOf({ id, distribution }: ImageRecord): string[] {
@@ -96,6 +101,16 @@ export interface PulledRequest {
   readonly reference: Reference
 }
 
+/** Small ones, each by rename. */
+export async function writeBlobs(
+  base: EngineBase,
+  blobs: readonly Pick<Document, 'bytes' | 'digest'>[],
+): Promise<void> {
+  const { files } = base.host
+  await files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
+  for (const { digest, bytes } of blobs) await files.writeAtomic(blobPath(base, digest), bytes, { mode: 0o600 })
+}
+
 function toBlobRecord({ mediaType, digest, bytes }: Document): BlobRecord {
   return { mediaType, digest, size: bytes.length }
 }
@@ -114,9 +129,7 @@ export async function commitPulled(base: EngineBase, request: PulledRequest): Pr
   const { manifest, manifestDocument, indexDocument, configBytes, parents, staged, reference } = request
   const id = manifest.config.digest
   const documents = [manifestDocument, ...(indexDocument === undefined ? [] : [indexDocument])]
-  await host.files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
-  for (const { digest, bytes } of [{ digest: id, bytes: configBytes }, ...documents])
-    await host.files.writeAtomic(blobPath(base, digest), bytes, { mode: 0o600 })
+  await writeBlobs(base, [{ digest: id, bytes: configBytes }, ...documents])
   const indexes = indexDocument === undefined ? [] : [toBlobRecord(indexDocument)]
   const repoDigests = [repoDigest(reference, (indexDocument ?? manifestDocument).digest)]
   await commitLayers(base, parents, staged, (layers) => {

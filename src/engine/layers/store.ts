@@ -10,6 +10,7 @@ import { chainIdOf, hexOf, sha256, toDigest } from './chain.ts'
 import { decompress } from './decompress.ts'
 import { feedTar } from './feed.ts'
 import { openLayerSink } from './layer-sink.ts'
+import { repackedDigest } from './repack.ts'
 import { ConflictError } from '../../errors.ts'
 import { listImages } from '../../state/images.ts'
 import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
@@ -31,6 +32,8 @@ export interface StageOptions {
   /** The stack that it will stand on, lowest first: chain ids, or layers that are staged and not committed yet. */
   readonly lower: readonly (string | StagedLayer)[]
   readonly signal?: AbortSignal
+  /** The diff id is that of the folder packed by ourselves, not of this tar: for layers that are made here. */
+  readonly isOurs?: boolean
   /** Bytes of the uncompressed tar so far. */
   readonly onProgress?: (bytes: number) => void
 }
@@ -71,7 +74,7 @@ function stagedOn(base: EngineBase, lower: StageOptions['lower']): string[] {
 /** Unpacks a tar (plain, gzip, zstd) into tmp/. Throws TAR_INVALID, CanceledError, KernelError (ENOSPC). */
 export async function stageLayer(base: EngineBase, tar: Readable, options: StageOptions): Promise<StagedLayer> {
   const { host, config } = base
-  const { lower, signal, onProgress } = options
+  const { lower, signal, onProgress, isOurs = false } = options
   const below = stagedOn(base, lower)
   await using undo = new AsyncDisposableStack()
   const folder = await host.files.mkdtemp(join(config.paths.temporary, 'layer-'))
@@ -96,9 +99,10 @@ export async function stageLayer(base: EngineBase, tar: Readable, options: Stage
       },
     })
     layer.finish()
-    undo.move()
     const [rootOpaque, newestMtimeNs] = [layer.isRootOpaque(), layer.newestMtimeNs()]
-    return { folder, diffId: toDigest(hash), sizeBytes, rootOpaque, entries, newestMtimeNs }
+    const diffId = isOurs ? await repackedDigest(base, join(folder, 'diff'), newestMtimeNs) : toDigest(hash)
+    undo.move()
+    return { folder, diffId, sizeBytes, rootOpaque, entries, newestMtimeNs }
   } finally {
     host.at.close(root)
   }
@@ -137,7 +141,8 @@ async function placeLayer(
   await host.files.rename(staged.folder, place)
   await host.files.symlink(join('..', 'layers', hex, 'diff'), link)
   const { diffId, sizeBytes, rootOpaque } = staged
-  return { chainId, diffId, shortName, sizeBytes, rootOpaque, created: host.clock.nowRfc3339() }
+  const newestMtimeNs = String(staged.newestMtimeNs)
+  return { chainId, diffId, shortName, sizeBytes, rootOpaque, newestMtimeNs, created: host.clock.nowRfc3339() }
 }
 
 /**

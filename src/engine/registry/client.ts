@@ -150,6 +150,25 @@ export async function sendChunk(
   return locationOf(response, transport.endpoint.host)
 }
 
+/** How much of an upload the registry has, after a chunk of unknown fate; undefined: it has forgotten the upload. */
+export async function askUpload(
+  transport: Transport,
+  { location }: NonNullable<Upload>,
+): Promise<{ readonly offset: number; readonly location: URL } | undefined> {
+  const response = await transport.request({
+    method: 'GET',
+    target: location,
+    ok: [204, 202, 404],
+    what: `an upload to ${transport.repository}`,
+  })
+  await discardBody(response.body)
+  if (response.status === 404) return undefined
+  const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '')?.[1]
+  const next = response.headers.location === undefined ? { location } : locationOf(response, transport.endpoint.host)
+  // "0-0" is what distribution says of an empty upload as well as of one byte: one byte sent again is refused with 416
+  return { offset: last === undefined || last === '0' ? 0 : Number(last) + 1, ...next }
+}
+
 /** Closes an upload: the registry checks the digest. */
 export async function finishUpload(
   transport: Transport,

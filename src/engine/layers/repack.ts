@@ -1,0 +1,31 @@
+/**
+ * A layer's folder as a tar again, always in the same bytes. Layers that are made here take their diff id from it, so they
+ * can be pushed and saved later without a second copy on the disk; what came from others is kept as it came.
+ */
+import type { EngineBase } from '../context.ts'
+import { sha256, toDigest } from './chain.ts'
+import { createPacker } from './pack.ts'
+
+type Base = Pick<EngineBase, 'host'>
+
+/**
+ * The plain tar of `folder` (a layer's diff/). `newestMtimeNs` is that of the entries it was made of: folders that none of
+ * them described have the time of their making, which says nothing and would make each layer another one.
+ */
+export async function* repackLayer({ host }: Base, folder: string, newestMtimeNs: bigint): AsyncGenerator<Buffer> {
+  const root = host.at.openRoot(folder)
+  try {
+    yield* createPacker(host.at, { whiteouts: true, latestMtimeNs: newestMtimeNs }).pack(root, [
+      { name: '.', path: '.' },
+    ])
+  } finally {
+    host.at.close(root)
+  }
+}
+
+/** The diff id that the layer has by its content. */
+export async function repackedDigest(base: Base, folder: string, newestMtimeNs: bigint): Promise<string> {
+  const hash = sha256()
+  for await (const chunk of repackLayer(base, folder, newestMtimeNs)) hash.update(chunk)
+  return toDigest(hash)
+}
