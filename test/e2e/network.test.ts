@@ -1,5 +1,8 @@
 /** Names, addresses, isolation and published ports, as containers and the host see them. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, test } from 'node:test'
@@ -16,6 +19,30 @@ function hostAddress(): string {
   const found = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)
   assert.ok(found !== undefined, 'this machine has an address of its own')
   return found.address
+}
+
+/** Answers datagrams in the network namespace of the process; busybox has no UDP server. */
+function echoInside(pid: number, port: number): Disposable & { readonly ready: Promise<unknown> } {
+  const script = `const socket = require('node:dgram').createSocket('udp4')
+    socket.on('message', (text, from) => socket.send('echo: ' + text, from.port, from.address))
+    socket.bind(${port}, () => console.log('ready'))`
+  const child = spawn('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, '-e', script])
+  return { ready: once(child.stdout, 'data'), [Symbol.dispose]: () => void child.kill('SIGKILL') }
+}
+
+/** What comes back for `text`, sent again each second: datagrams may be lost. */
+async function datagramAnswer(address: string, port: number, text: string): Promise<string> {
+  const socket = createSocket('udp4')
+  const send = (): void => socket.send(text, port, address)
+  const timer = setInterval(send, 1000)
+  try {
+    send()
+    const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(15_000) })) as [Buffer]
+    return answer.toString()
+  } finally {
+    clearInterval(timer)
+    socket.close()
+  }
 }
 
 describe('names', () => {
@@ -131,6 +158,23 @@ describe('published ports', () => {
     await until(async () => (await httpText(`http://127.0.0.1:${port}/`)) === 'open', { what: 'loopback' })
     assert.equal(await httpText(`http://${own}:${port}/`), 'open')
     assert.equal(await getInside(project, 'web', own, port), 'open')
+  })
+
+  test('carry datagrams both ways, and follow a container that was made anew', async () => {
+    const port = await freePort()
+    await using project = engine.project(composeFile('dgram', { echo: idle({ ports: [`${port}:9000/udp`] }) }))
+    for (const flags of [[], ['--force-recreate']]) {
+      await project.ok('up', '-d', ...flags)
+      const [container] = await containersOf(engine.client(), 'dgram')
+      using echo = echoInside(container?.State.Pid ?? 0, 9000)
+      await echo.ready
+      for (const address of ['127.0.0.1', hostAddress()])
+        assert.equal(await datagramAnswer(address, port, `to ${address}`), `echo: to ${address}`)
+    }
+    assert.match(
+      await project.ok('port', '--protocol', 'udp', 'echo', '9000'),
+      new RegExp(`^0\\.0\\.0\\.0:${port}$`, 'm'),
+    )
   })
 
   test('bound to 127.0.0.1 are closed on other addresses', async () => {
