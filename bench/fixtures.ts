@@ -5,6 +5,7 @@ import { join } from 'node:path'
 export const IDLE_IMAGE = 'bench/busybox:1'
 export const SIZES = [1, 10, 50] as const
 export const LOG_LINES = 1_000_000
+export const LOG_LINE: string = 'x'.repeat(90)
 
 type Service = Readonly<Record<string, unknown>>
 
@@ -71,8 +72,7 @@ function allFiles(): Record<string, object> {
   const idle = SIZES.map((size) => [`idle${size}.yaml`, { services: numbered(size, () => IDLE) }] as const)
   const chain = numbered(10, (index) => (index === 1 ? IDLE : { ...IDLE, depends_on: [`s${index - 1}`] }))
   const volumes = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`data${index + 1}`, {}]))
-  const line = 'x'.repeat(90)
-  const writer = { image: IDLE_IMAGE, command: ['sh', '-c', `yes ${line} | head -n ${LOG_LINES}`] }
+  const writer = { image: IDLE_IMAGE, command: ['sh', '-c', `yes ${LOG_LINE} | head -n ${LOG_LINES}`] }
   return {
     ...Object.fromEntries(idle),
     'chain10.yaml': { services: chain },

@@ -2,8 +2,9 @@
  * The floor: what the kernel and the OCI runtime need for the same work, without any of our parts: bare `crun run` (or
  * `runc run` where crun refuses the cgroup layout) of prepared bundles, no network, no monitor, no records.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LOG_LINE, LOG_LINES } from './fixtures.ts'
 import { run } from './measure.ts'
 
 const PARALLEL = 4
@@ -12,10 +13,18 @@ export interface Floor {
   readonly runtime: string
   up(count: number): Promise<number>
   down(count: number): Promise<number>
+  /** As `up`, each only after the one before it runs. */
+  chain(count: number): Promise<number>
+  /** Reading as many lines of the same length from a plain file. */
+  logs(): Promise<number>
   exec(): Promise<number>
 }
 
-async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<number> {
+async function inParallel(
+  count: number,
+  work: (index: number) => Promise<unknown>,
+  parallel: number = PARALLEL,
+): Promise<number> {
   const startedMs = performance.now()
   let next = 0
   const worker = async (): Promise<void> => {
@@ -24,7 +33,7 @@ async function inParallel(count: number, work: (index: number) => Promise<unknow
       await work(next)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker))
+  await Promise.all(Array.from({ length: Math.min(parallel, count) }, worker))
   return performance.now() - startedMs
 }
 
@@ -53,10 +62,17 @@ export async function createFloor(folder: string, busyboxTar: string): Promise<F
     const state = join(folder, `${runtime}-state`)
     const bundle = join(folder, `${runtime}-bundle`)
     const name = (index: number): string => `floor-${process.pid}-${index}`
+    const start = (index: number): Promise<unknown> =>
+      run([runtime, '--root', state, 'run', '-d', '-b', bundle, name(index)])
     const floor: Floor = {
       runtime,
-      up: (count) =>
-        inParallel(count, (index) => run([runtime, '--root', state, 'run', '-d', '-b', bundle, name(index)])),
+      up: (count) => inParallel(count, start),
+      chain: (count) => inParallel(count, start, 1),
+      async logs() {
+        const file = join(folder, 'lines')
+        if (!existsSync(file)) writeFileSync(file, `${LOG_LINE}\n`.repeat(LOG_LINES))
+        return (await run(['cat', file])).durationMs
+      },
       down: (count) =>
         inParallel(count, async (index) => {
           await run([runtime, '--root', state, 'kill', name(index), 'KILL'])

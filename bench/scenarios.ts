@@ -76,6 +76,11 @@ export const SCENARIOS: readonly Scenario[] = [
     runs: 7,
     command: (contender) => contender.compose('chain10.yaml', ['up', '-d']),
     cleanUp: (contender) => compose(contender, 'chain10.yaml', 'down', '-t', '0'),
+    async floor(floor) {
+      const chainMs = await floor.chain(10)
+      await floor.down(10)
+      return chainMs
+    },
   },
   {
     name: 'up -d of 10, nothing changed',
@@ -107,6 +112,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     command: (contender) => contender.compose('logs.yaml', ['logs', 'writer']),
     tearDown: (contender) => compose(contender, 'logs.yaml', 'down', '-t', '0'),
+    floor: (floor) => floor.logs(),
   },
   {
     name: 'web + PostgreSQL to healthy, new data',
