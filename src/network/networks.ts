@@ -161,7 +161,8 @@ export async function createNetwork(
       throw error
     }
     if (attempt === SUBNET_TRIES || !isContested(base, network)) return { network, warning }
-    await removeNetwork(base, registry, network)
+    forgetNetwork(registry, network)
+    await dropBridge(base, registry, network)
   }
 }
 
@@ -178,8 +179,11 @@ export function withPools(
   return filled
 }
 
-/** @throws ConflictError NETWORK_PREDEFINED, NETWORK_IN_USE */
-export async function removeNetwork(base: EngineBase, registry: Registry, network: NetworkRecord): Promise<void> {
+/**
+ * Deletes the row; the bridge is left to the caller. From here on nobody can join, and after a crash the bridge is found
+ * by its alias. @throws ConflictError NETWORK_PREDEFINED, NETWORK_IN_USE
+ */
+export function forgetNetwork(registry: Registry, network: NetworkRecord): void {
   if (network.predefined)
     throw new ConflictError(`${network.name} is a pre-defined network and cannot be removed`, {
       code: 'NETWORK_PREDEFINED',
@@ -192,8 +196,11 @@ export async function removeNetwork(base: EngineBase, registry: Registry, networ
       { code: 'NETWORK_IN_USE', hint: 'stop these containers or disconnect them first' },
     )
   }
-  // the row first: from here on nobody can join; a bridge left behind by a crash is found by its alias
   registry.deleteNetwork(network.id)
+}
+
+/** What the kernel has of a forgotten network. Takes some 30 ms. */
+export async function dropBridge(base: EngineBase, registry: Registry, network: NetworkRecord): Promise<void> {
   // a VLAN that we made may carry several macvlan networks
   if (registry.networks().every((other) => other.bridge !== network.bridge)) await removeBridge(base, network)
 }

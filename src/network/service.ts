@@ -11,7 +11,7 @@ import { createUpstreams } from './dns/upstreams.ts'
 import { createZone } from './dns/zone.ts'
 import { matchesNetwork } from './filters.ts'
 import { createFirewall } from './firewall.ts'
-import { createNetwork, inspectNetwork, removeNetwork, usersOfNetwork, withPools } from './networks.ts'
+import { createNetwork, dropBridge, forgetNetwork, inspectNetwork, usersOfNetwork, withPools } from './networks.ts'
 import { parseBridgeOptions } from './options.ts'
 import { announce, publishEvent, type NetworkParts } from './parts.ts'
 import { createPorts } from './ports.ts'
@@ -83,6 +83,21 @@ export function createNetworkService(
     sweepTimer.unref()
   }
 
+  /** The kernel takes 30 to 50 ms for a bridge and its rules, which nobody needs to wait for but who makes a network. */
+  const removals = new Set<Promise<void>>()
+  function removeInBackground(network: NetworkRecord): void {
+    const removal = Promise.all([dropBridge(base, registry, network), firewall.flush()])
+      .then(
+        () => {},
+        (error: unknown) => {
+          base.log('warn', 'cannot remove what a network left', { network: network.name, error: String(error) })
+          sweepSoon()
+        },
+      )
+      .finally(() => removals.delete(removal))
+    removals.add(removal)
+  }
+
   /** Removes the predefined bridge after its last container. */
   async function dropIdleBridge(): Promise<void> {
     for (const network of registry.networks())
@@ -103,11 +118,13 @@ export function createNetworkService(
         .map((network) => inspectNetwork(registry, network)),
     inspect: async (reference) => inspectNetwork(registry, registry.network(reference)),
     async create(request) {
+      await Promise.all(removals) // a bridge that is going still has its name and its subnet
       const { network, warning } = await createNetwork(base, registry, hostServers(), request)
       try {
         await firewall.flush()
       } catch (error) {
-        await removeNetwork(base, registry, network)
+        forgetNetwork(registry, network)
+        await dropBridge(base, registry, network)
         throw error
       }
       publishEvent(base, 'create', network)
@@ -115,8 +132,8 @@ export function createNetworkService(
     },
     async remove(reference) {
       const network = registry.network(reference)
-      const removed = removeNetwork(base, registry, network)
-      await Promise.all([removed, firewall.flush()])
+      forgetNetwork(registry, network)
+      removeInBackground(network)
       publishEvent(base, 'destroy', network)
     },
     validate: async (request) => validateSandbox(parts, request),
@@ -154,6 +171,7 @@ export function createNetworkService(
     },
     recover: (live) => recoverNetworks(parts, live),
     async shutdown() {
+      await Promise.all(removals)
       clearInterval(repairTimer)
       clearTimeout(sweepTimer)
       parts.forwarder.close()
