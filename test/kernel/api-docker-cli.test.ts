@@ -126,6 +126,60 @@ else
       await ok(['rm', '-f', 's1'])
     })
 
+    it('network create, connect and disconnect of a running container, with all that can be asked for', async () => {
+      const ipam = ['--subnet', '10.232.1.0/24', '--ip-range', '10.232.1.128/30', '--gateway', '10.232.1.254']
+      await ok(['network', 'create', ...ipam, '--aux-address', 'nas=10.232.1.128', '--ipv6', '--attachable', 'n2'])
+      const config = await ok(['network', 'inspect', 'n2', '--format', '{{json .IPAM.Config}} {{.Attachable}}'])
+      assert.match(config, /"nas":"10\.232\.1\.128".*"Subnet":"fd.*true$/)
+      await ok(['run', '-d', '--name', 'node', BUSYBOX_IMAGE, 'sleep', '100'])
+      const place = [
+        '--ip',
+        '10.232.1.200',
+        '--alias',
+        'friend',
+        '--link-local-ip',
+        '169.254.9.9',
+        '--gw-priority',
+        '5',
+      ]
+      const option = ['--driver-opt', 'com.docker.network.endpoint.ifname=front0']
+      await ok(['network', 'connect', ...place, ...option, 'n2', 'node'])
+      const addresses = await ok(['exec', 'node', 'ip', '-o', 'addr', 'show', 'front0'])
+      for (const address of [/10\.232\.1\.200\/24/, /169\.254\.9\.9\/16/, /inet6 fd/]) assert.match(addresses, address)
+      assert.match(await ok(['exec', 'node', 'ip', 'route']), /default via 10\.232\.1\.254 dev front0/)
+      const run = ['run', '--rm', '--network', 'n2', '--link', 'node:db', BUSYBOX_IMAGE]
+      const script = 'ip -o -4 addr show eth0; nslookup friend. ; nslookup db.'
+      const seen = await ok([...run, 'sh', '-c', script])
+      assert.match(seen, /10\.232\.1\.129\/24/)
+      assert.equal(seen.match(/Address.*10\.232\.1\.200/g)?.length, 2, seen)
+      await ok(['network', 'disconnect', 'n2', 'node'])
+      assert.doesNotMatch(await ok(['exec', 'node', 'ip', '-o', 'addr']), /front0/)
+      assert.match(await ok(['exec', 'node', 'ip', 'route']), /default via .* dev eth0/)
+      assert.match(
+        (await docker(['network', 'connect', '--ip', '10.9.9.9', 'n2', 'node'])).stderr,
+        /none of the subnets/,
+      )
+      await ok(['rm', '-f', 'node'])
+      await ok(['network', 'rm', 'n2'])
+    })
+
+    it('ports: every kind of address, port, ps', async () => {
+      const publish = ['-p', '80', '-p', '127.0.0.1::81', '-p', '[::1]::82', '-p', '53/udp']
+      await ok(['run', '-d', '--name', 'shop', ...publish, BUSYBOX_IMAGE, 'sleep', '100'])
+      const ports = await ok(['port', 'shop'])
+      for (const line of [
+        /80\/tcp -> 0\.0\.0\.0:\d+/,
+        /80\/tcp -> \[::\]:\d+/,
+        /81\/tcp -> 127\.0\.0\.1:\d+/,
+        /82\/tcp -> \[::1\]:\d+/,
+      ])
+        assert.match(ports, line)
+      assert.match(ports, /53\/udp -> 0\.0\.0\.0:\d+/)
+      assert.doesNotMatch(ports, /53\/udp -> \[/)
+      assert.match(await ok(['ps', '--format', '{{.Ports}}']), /\[::1\]:\d+->82\/tcp/)
+      await ok(['rm', '-f', 'shop'])
+    })
+
     it('cp in and out, top, rename, kill, events', async () => {
       await ok(['run', '-d', '--name', 'k1', BUSYBOX_IMAGE, 'sleep', '100'])
       const tar = spawnSync('tar', ['-C', import.meta.dirname, '-cf', '-', 'api-docker-cli.test.ts']).stdout

@@ -10,7 +10,7 @@ let upstream: Socket
 let upstreamTcp: Server
 const asked: string[] = []
 
-const TYPES = { A: 1, MX: 15, PTR: 12, AAAA: 28 } as const
+const TYPES = { A: 1, MX: 15, PTR: 12, AAAA: 28, SRV: 33 } as const
 
 function query(name: string, type: keyof typeof TYPES, id = 4660): Buffer {
   const labels = name.split('.').flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)])
@@ -231,4 +231,38 @@ test('links give the asker names of its own', async () => {
   const asker = harness.service.sandbox(harness.idOf(3))
   assert.ok(asker)
   assert.equal((await ask(asker.netnsPath, 'backend')).answers.length, 0)
+})
+
+test('more addresses than a plain datagram holds: truncated over UDP, whole over TCP', async () => {
+  await harness.service.create({ Name: 'many' })
+  const count = 40
+  for (let n = 100; n < 100 + count; n += 1) await harness.open(n, { endpoints: { many: { Aliases: ['crowd'] } } })
+  const asker = harness.service.sandbox(harness.idOf(100))
+  assert.ok(asker)
+  const plain = await ask(asker.netnsPath, 'crowd')
+  assert.equal(plain.truncated, true)
+  const message = query('crowd', 'A')
+  const hex = [0, message.length, ...message].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
+  const script = `exec 3<>/dev/tcp/127.0.0.11/53; printf '${hex}' >&3; timeout 1 cat <&3 | od -An -v -tu1`
+  const out = await harness.run(asker.netnsPath, 'bash', '-c', script)
+  const bytes = Buffer.from(out.trim().split(/\s+/).map(Number))
+  assert.equal(new Set(parse(bytes.subarray(2)).answers).size, count)
+  for (let n = 100; n < 100 + count; n += 1) await harness.service.closeSandbox(harness.idOf(n))
+})
+
+test('a server that does not answer costs one time-out, then the next one is asked first; types we do not know go out', async () => {
+  harness.resolvConf = 'nameserver 127.0.0.99\nnameserver 127.0.0.53\n'
+  const silent = createSocket('udp4')
+  await new Promise<void>((resolve) => silent.bind(53, '127.0.0.99', resolve))
+  const asker = harness.service.sandbox(harness.idOf(3))
+  assert.ok(asker)
+  await new Promise((resolve) => setTimeout(resolve, 2100)) // resolv.conf is read again after two seconds
+  assert.deepEqual((await ask(asker.netnsPath, 'example.com')).answers, ['198.51.100.7'])
+  const startedMs = performance.now()
+  for (let round = 0; round < 20; round += 1) await ask(asker.netnsPath, 'example.com')
+  assert.ok(performance.now() - startedMs < 2000, 'the silent server is not asked each time')
+  asked.length = 0
+  await ask(asker.netnsPath, 'example.com', 'SRV')
+  assert.deepEqual(asked, ['example'])
+  silent.close()
 })
