@@ -133,7 +133,7 @@ test('journald: docker’s fields, and none that a value can forge', () => {
   const text = createJournaldFormat({
     ...forging,
     config: { Labels: { 'com.x.team': 'a\nPRIORITY=0' } },
-  } as ContainerDocument)(ENTRY).toString('latin1')
+  })(ENTRY).toString('latin1')
   assert.match(text, /^MESSAGE=hello/)
   assert.ok(text.includes('\nPRIORITY=3\n') && text.includes('\nCONTAINER_NAME=p-web-1\n'))
   assert.ok(text.includes('\nCOM_X_TEAM\n\u000c\u0000\u0000\u0000\u0000\u0000\u0000\u0000a\nPRIORITY=0\n'))
