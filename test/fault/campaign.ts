@@ -46,6 +46,8 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
   let rounds = 0
   let nextRow = 1
   let acknowledged: number[] = []
+  /** `down` without -v leaves anonymous volumes, as docker's does: those are no leak. */
+  let mayHaveAnonymous = false
   const options = { cwd: stack.project.folder }
 
   /** argv of the operation, and what it does to our expectations. Undefined: nothing is run. */
@@ -76,7 +78,11 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
 
   /** "up" is worth watching only from nothing, or from stopped containers. */
   async function prepare(operation: Operation): Promise<void> {
-    if (operation === 'up') await stack.project.ok(random.below(2) === 0 ? 'down' : 'stop', '-t', '2')
+    if (operation === 'down') mayHaveAnonymous = true
+    if (operation !== 'up') return
+    const verb = random.pick(['down', 'stop'])
+    await stack.project.ok(verb, '-t', '2')
+    mayHaveAnonymous ||= verb === 'down'
   }
 
   async function insertRow(): Promise<void> {
@@ -175,6 +181,11 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
   async function finish(): Promise<void> {
     await stack.project.ok('down', '-v', '-t', '2')
     acknowledged = []
+    const { volumes } = engine.client()
+    if (mayHaveAnonymous)
+      for (const { Name, Labels } of await volumes.list())
+        if (Labels?.['com.docker.volume.anonymous'] !== undefined) await volumes.remove(Name)
+    mayHaveAnonymous = false
     await checkLeaks(engine)
   }
 

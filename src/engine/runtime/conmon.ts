@@ -86,8 +86,9 @@ export async function createWithConmon(
   pipe.destroy() // conmon keeps its end open as long as the container runs
   const answer: unknown = line === '' ? undefined : JSON.parse(line.split('\n')[0] ?? '')
   const { data, message } = (answer ?? {}) as { data?: unknown; message?: unknown }
-  if (typeof data === 'number' && data > 0) return data
+  // the process that we started ends when it has written conmon's pid to its file, which may be after the pipe has told
   const { exitCode } = await child.exited
+  if (typeof data === 'number' && data > 0) return data
   throw new MycomposeError(typeof message === 'string' ? message : `conmon ended with exit code ${exitCode}`, {
     code: 'RUNTIME_FAILED',
   })
