@@ -36,7 +36,6 @@ export function conmonArgv(conmonPath: string, runtime: OciRuntime, request: Con
     ['--runtime', runtime.path],
     ...runtime.globalArgs.map((argument) => ['--runtime-arg', argument] as const),
     ['--bundle', bundle],
-    ['--persist-dir', bundle],
     ['--exit-dir', request.exitFolder],
     ['--container-pidfile', request.containerPidFile],
     ['--conmon-pidfile', request.conmonPidFile],
