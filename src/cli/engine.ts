@@ -19,6 +19,7 @@ import { MycomposeError, UsageError, errnoOf } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import type { GlobalOptions } from './globals.ts'
 import type { CliIo } from './io.ts'
+import { hasSystemd, unitName, unitPath } from './unit-name.ts'
 
 const START_TIMEOUT_MS = 30_000
 /** Of ours, what the engine may need: where its packages come from, and which certificates to trust. */
@@ -29,6 +30,8 @@ export type EngineLocation =
   | { readonly kind: 'own'; readonly config: EngineConfig; readonly socketPath: string }
   /** Somebody else's: never started or stopped by us. */
   | { readonly kind: 'other'; readonly socketPath: string }
+
+export type OwnLocation = Extract<EngineLocation, { kind: 'own' }>
 
 /** --host, --root, MYCOMPOSE_ROOT, DOCKER_HOST, the default root: the first one that is there. @throws UsageError */
 export function locateEngine(
@@ -55,8 +58,25 @@ function socketOf(url: string, source: string): string {
 
 /** A client of the engine at that place, which is started first when it is ours and absent. */
 export async function openEngine(location: EngineLocation, io: CliIo): Promise<EngineClient> {
-  if (location.kind === 'own' && !(await answers(location, io))) await startEngine(location.config, io)
+  if (location.kind === 'own') await ensureEngine(location, io)
   return connectEngine({ socketPath: location.socketPath })
+}
+
+/** It runs when this resolves, and not as an older version than ours. False: it ran already. */
+export async function ensureEngine(location: OwnLocation, io: CliIo): Promise<boolean> {
+  if (!(await answers(location, io))) {
+    await startEngine(location.config, io)
+    return true
+  }
+  const version = runningVersion(location, io)
+  if (version === VERSION) return false
+  const { ensureVersion } = await import('./handover.ts')
+  return ensureVersion(location, io, version)
+}
+
+/** What the engine wrote beside its process id; "" when it did not tell. */
+function runningVersion({ config }: OwnLocation, io: CliIo): string {
+  return io.host.files.readTextSync(config.paths.pidFile)?.split('\n')[1] ?? ''
 }
 
 /** True when something listens on the socket. @throws MycomposeError ENGINE_ACCESS when we may not talk to it. */
@@ -101,10 +121,15 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
       code: 'ENGINE_NEEDS_ROOT',
       hint: 'run it with sudo; once started, members of the group "mycompose" can use it',
     })
+  if (host.files.existsSync(unitPath(config)) && hasSystemd(io)) {
+    const { systemctl } = await import('./systemd.ts')
+    await systemctl(io, 'start', unitName(config))
+    return await untilAnswering(config, io)
+  }
   const child = (await host.exec()).spawn(
     [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root, ...storageDriver(io.env)],
     {
-      env: { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...ENGINE_ENVIRONMENT, ...passedOn(io.env) },
+      env: engineEnvironment(io.env),
       cwd: '/',
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -134,8 +159,10 @@ function storageDriver({ MYCOMPOSE_STORAGE_DRIVER: wish = '' }: Readonly<Record<
   return wish === '' ? [] : ['--storage-driver', wish]
 }
 
-function passedOn(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.test(name)))
+/** The variables of an engine that is started from an environment like `env`. */
+export function engineEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const passedOn = Object.entries(env).filter(([name]) => PASSED_ON.test(name))
+  return { PATH, LC_ALL: 'C.UTF-8', HOME: '/root', ...ENGINE_ENVIRONMENT, ...Object.fromEntries(passedOn) }
 }
 
 function how(exit: { readonly exitCode: number | null; readonly signal: string | null }): string {

@@ -139,9 +139,10 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
     },
   })
   await clearSocketPath(host.files, config.paths.socket)
+  // before anybody can connect: command lines of another version look here (cli/handover.ts)
+  await host.files.writeAtomic(config.paths.pidFile, `${process.pid}\n${VERSION}\n`, { mode: 0o644 })
   await listenPrivately(server, config.paths.socket)
   await openSocketToGroup(host.files, config.paths.socket)
-  await host.files.writeAtomic(config.paths.pidFile, `${process.pid}\n`, { mode: 0o644 })
   end = createEnding(engine, server, lock)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end({ all: false }))
   process.on('SIGHUP', () => {}) // the terminal that started us closed

@@ -1,15 +1,14 @@
-/** `engine start|stop|status`: the background process of this root. */
+/** `engine start|stop|status|install|uninstall`: the background process of this root. */
 import { Option, type Command } from 'commander'
 import type { EngineStatus } from '../../api/types/index.ts'
 import { MycomposeError, UsageError } from '../../errors.ts'
 import { formatBytes } from '../../units.ts'
-import { answers, startEngine, type EngineLocation } from '../engine.ts'
+import { answers, engineEnvironment, ensureEngine, type OwnLocation } from '../engine.ts'
+import { endEngine } from '../handover.ts'
 import { addExamples } from '../help.ts'
 import { formatRoughDuration } from '../output/relative-time.ts'
 import type { Invoke } from '../program.ts'
 import { refuseDryRun, type Session } from '../session.ts'
-
-const STOP_TIMEOUT_MS = 60_000
 
 export function define(command: Command, invoke: Invoke): void {
   command
@@ -49,10 +48,28 @@ export function define(command: Command, invoke: Invoke): void {
       ['engine status --format json', 'for scripts'],
     ],
   )
+  addExamples(
+    command
+      .command('install')
+      .description(
+        'Writes and starts a systemd unit: the engine starts with the machine, and a logout does not end it.',
+      )
+      .option('--print', 'show the unit and change nothing')
+      .action(({ print = false }: { readonly print?: boolean }) => invoke((session) => install(session, print))),
+    [
+      ['engine install', 'containers with restart: always come up after a reboot'],
+      ['engine install --print', 'to read it first, or to put it elsewhere'],
+    ],
+  )
+  addExamples(
+    command
+      .command('uninstall')
+      .description('Stops and removes the systemd unit. Containers go on running.')
+      .action(() => invoke(uninstall)),
+    [['engine uninstall', 'the next command starts the engine as before']],
+  )
   addExamples(command, [['engine status', 'process, folder, socket, memory']])
 }
-
-type OwnLocation = Extract<EngineLocation, { kind: 'own' }>
 
 async function ownEngine(session: Session): Promise<OwnLocation> {
   const location = await session.engineLocation()
@@ -65,8 +82,7 @@ async function ownEngine(session: Session): Promise<OwnLocation> {
 async function start(session: Session): Promise<void> {
   refuseDryRun(session, 'engine start')
   const location = await ownEngine(session)
-  if (await answers(location, session.io)) return await session.print('The engine runs already.\n')
-  await startEngine(location.config, session.io)
+  if (!(await ensureEngine(location, session.io))) return await session.print('The engine runs already.\n')
   await session.print(`The engine runs. Its socket is ${location.socketPath}\n`)
 }
 
@@ -75,21 +91,56 @@ async function stop(session: Session, all: boolean): Promise<void> {
   const location = await ownEngine(session)
   const { io } = session
   if (!(await answers(location, io))) return await session.print('The engine does not run.\n')
-  const client = await session.client()
-  const { Pid: pid } = await client.status()
-  await client.shutdown({ all })
-  client.close()
-  const end = io.host.clock.nowMs() + STOP_TIMEOUT_MS
-  // it gives up its socket first and its lock last: only when the process is gone can another one start
-  while (io.host.files.existsSync(`/proc/${pid}`)) {
-    if (io.host.clock.nowMs() > end)
-      throw new MycomposeError('the engine does not end', {
-        code: 'ENGINE_STOP_TIMEOUT',
-        hint: `see ${location.config.paths.log}`,
-      })
-    await io.host.clock.sleep(10, session.signal)
-  }
+  await endEngine(location, io, { all, signal: session.signal })
   await session.print('The engine has ended.\n')
+}
+
+async function install(session: Session, print: boolean): Promise<void> {
+  const location = await ownEngine(session)
+  const { config } = location
+  const { io } = session
+  const { systemctl, unitText } = await import('../systemd.ts')
+  const { hasSystemd, unitName, unitPath } = await import('../unit-name.ts')
+  const text = unitText(config, {
+    nodePath: io.host.nodePath,
+    engineEntry: io.engineEntry,
+    environment: engineEnvironment(io.env),
+  })
+  if (print) return await session.print(text)
+  refuseDryRun(session, 'engine install')
+  requireRoot(session, 'install')
+  if (!hasSystemd(io))
+    throw new MycomposeError('systemd does not run on this machine, so there is nothing to install into', {
+      code: 'NO_SYSTEMD',
+      hint: 'have your init run `mycompose engine start` as root; `mycompose engine install --print` shows what a unit would run',
+    })
+  await io.host.files.writeAtomic(unitPath(config), text, { mode: 0o644 })
+  await systemctl(io, 'daemon-reload')
+  await systemctl(io, 'enable', unitName(config))
+  // one that runs outside of the unit makes way; its containers go on
+  if (await answers(location, io)) await endEngine(location, io, { all: false, signal: session.signal })
+  await ensureEngine(location, io)
+  await session.print(`The engine runs as ${unitName(config)} and starts with the machine (${unitPath(config)}).\n`)
+}
+
+async function uninstall(session: Session): Promise<void> {
+  refuseDryRun(session, 'engine uninstall')
+  const { config } = await ownEngine(session)
+  const { io } = session
+  requireRoot(session, 'uninstall')
+  const { systemctl } = await import('../systemd.ts')
+  const { hasSystemd, unitName, unitPath } = await import('../unit-name.ts')
+  if (!io.host.files.existsSync(unitPath(config)))
+    return await session.print(`There is no ${unitPath(config)}: nothing to remove.\n`)
+  if (hasSystemd(io)) await systemctl(io, 'disable', '--now', unitName(config))
+  await io.host.files.rm(unitPath(config), { force: true })
+  if (hasSystemd(io)) await systemctl(io, 'daemon-reload')
+  await session.print(`${unitName(config)} is removed and its engine has ended; containers go on.\n`)
+}
+
+function requireRoot({ io }: Session, verb: string): void {
+  if (io.host.userId === 0) return
+  throw new MycomposeError(`only root can ${verb} the engine`, { code: 'NEEDS_ROOT', hint: 'run it with sudo' })
 }
 
 async function status(session: Session, format: 'table' | 'json'): Promise<number> {

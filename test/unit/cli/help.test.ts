@@ -8,6 +8,8 @@ const SUBCOMMANDS = [
   'engine start',
   'engine stop',
   'engine status',
+  'engine install',
+  'engine uninstall',
   'image ls',
   'image import',
   'image bootstrap',

@@ -1,0 +1,74 @@
+/**
+ * The engine as a systemd unit: it starts with the machine (and with it what has `restart: always`), and belongs to the
+ * system and not to the session of whoever started it, so that a logout ends nothing. Text is PURE; the rest asks
+ * systemctl. Source: systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.syntax(7), CGROUP_DELEGATION.
+ */
+// oxlint-disable-next-line no-restricted-imports -- pure: only derives names and paths from the root folder
+import { ENGINE_NODE_FLAGS, type EngineConfig } from '../engine/config.ts'
+import { MycomposeError, ToolError } from '../errors.ts'
+import type { CliIo } from './io.ts'
+
+/** One word of a command line: quoted, specifiers and variables as plain text. */
+function quote(word: string): string {
+  const escaped = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('$', () => '$$')
+  return /^[\w@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped}"`
+}
+
+export interface UnitOptions {
+  readonly nodePath: string
+  readonly engineEntry: string
+  /** See engineEnvironment. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+export function unitText(config: EngineConfig, { nodePath, engineEntry, environment }: UnitOptions): string {
+  const command = [nodePath, ...ENGINE_NODE_FLAGS, engineEntry, '--root', config.paths.root]
+  const variables = Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `# Written by "mycompose engine install"; "mycompose engine uninstall" removes it.
+[Unit]
+Description=mycompose engine (${config.paths.root.replaceAll('%', '%%')})
+Documentation=man:systemd.service(5)
+Wants=network-online.target
+After=network-online.target nftables.service firewalld.service ufw.service
+RequiresMountsFor=${quote(config.paths.root)}
+
+[Service]
+Type=exec
+ExecStart=${command.map(quote).join(' ')}
+${variables.map(([name, value]) => `Environment=${quote(`${name}=${value}`)}`).join('\n')}
+# containers outlive the engine: only its own process is ended with the unit
+KillMode=process
+Delegate=yes
+Slice=system.slice
+Restart=on-failure
+RestartSec=1
+# another engine has this root: trying again does not help
+RestartPreventExitStatus=3
+TimeoutStopSec=60
+TasksMax=infinity
+
+[Install]
+WantedBy=multi-user.target
+`
+}
+
+/** @throws MycomposeError SYSTEMD_FAILED */
+export async function systemctl(io: CliIo, ...args: readonly string[]): Promise<void> {
+  try {
+    await (await io.host.exec()).run(['systemctl', ...args])
+  } catch (cause) {
+    if (!(cause instanceof ToolError)) throw cause
+    throw new MycomposeError(
+      `systemctl ${args.join(' ')}: ${cause.stderrTail === '' ? cause.message : cause.stderrTail}`,
+      {
+        code: 'SYSTEMD_FAILED',
+        hint: `see: systemctl status ${args.at(-1) ?? ''}, journalctl -u ${args.at(-1) ?? ''}`,
+        cause,
+      },
+    )
+  }
+}
