@@ -10,6 +10,8 @@ import { errnoOf } from '../errors.ts'
 
 const ACCESS_MODE = 3
 const O_CLOEXEC = 0o2000000
+/** conmon writes without waiting to this pipe only; the one on which it tells us of the start is a waiting one. */
+const OWN_FLAGS = O_CLOEXEC | constants.O_NONBLOCK
 
 /** The number of the one anonymous pipe that the process can only write to, and has made itself: not got by exec. */
 function findPipe(pid: number): string | undefined {
@@ -18,7 +20,7 @@ function findPipe(pid: number): string | undefined {
     if (!readlinkSync(`${folder}/${fd}`).startsWith('pipe:[')) return false
     const text = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
     const flags = Number.parseInt(text, 8)
-    return (flags & ACCESS_MODE) === constants.O_WRONLY && (flags & O_CLOEXEC) !== 0
+    return (flags & ACCESS_MODE) === constants.O_WRONLY && (flags & OWN_FLAGS) === OWN_FLAGS
   })
 }
 

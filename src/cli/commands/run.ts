@@ -72,7 +72,7 @@ export function define(command: Command, invoke: Invoke): void {
   addExamples(command, [
     ['run --rm web sh', 'a shell in a new container'],
     ['run --rm -T db pg_dump -h db -U postgres app > dump.sql', 'output to a file'],
-    ['echo "select 1" | mycompose run --rm -T db psql -h db -U postgres', 'input from a pipe'],
+    ['run --rm -T db psql -h db -U postgres < schema.sql', 'input from a file'],
     ['run --rm -e DEBUG=1 -v ./data:/data -u 1000 web node job.js', 'a job, with a folder of ours'],
     ['run -d --name job -p 8080:80 web', 'in the background, with a port'],
   ])

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { matchGolden, runCli } from './harness.ts'
 
-const COMMANDS = `up down ps logs exec start stop restart kill rm create scale pause unpause wait top stats port images
+const COMMANDS =
+  `up down ps logs exec run attach cp events start stop restart kill rm create scale pause unpause wait top stats port images
   volumes config ls doctor version engine image volume network`.split(/\s+/)
 const SUBCOMMANDS = [
   'engine start',
