@@ -87,6 +87,17 @@ export interface DeviceMapping {
   readonly CgroupPermissions: string
 }
 
+/** Devices by what they can do, or with Driver "cdi" by name. */
+export interface DeviceRequest {
+  readonly Driver?: string
+  /** -1: all. */
+  readonly Count?: number
+  readonly DeviceIDs?: readonly string[] | null
+  /** Any of the lists; "gpu" and others. */
+  readonly Capabilities?: readonly (readonly string[])[] | null
+  readonly Options?: Readonly<Record<string, string>> | null
+}
+
 export interface Ulimit {
   readonly Name: string
   readonly Soft: number
@@ -150,7 +161,7 @@ export interface HostConfig {
   readonly CpusetMems?: string
   readonly Devices?: readonly DeviceMapping[] | null
   readonly DeviceCgroupRules?: readonly string[] | null
-  readonly DeviceRequests?: readonly object[] | null
+  readonly DeviceRequests?: readonly DeviceRequest[] | null
   readonly MemoryReservation?: number
   readonly MemorySwap?: number
   readonly MemorySwappiness?: number | null

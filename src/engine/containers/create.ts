@@ -11,6 +11,7 @@ import type {
 } from '../../api/types/index.ts'
 import { NEVER, type ContainerDocument, type MountRecord } from '../../state/containers.ts'
 import { toOciResources } from '../cgroups/limits.ts'
+import { checkRuntimeProgram } from '../runtime/other.ts'
 import { publish, type ContainersContext } from './context.ts'
 import { parseExtraHost } from './etc-files.ts'
 import { checkPlatform } from './image-platform.ts'
@@ -25,6 +26,8 @@ import { canBindReadOnly, checkReadOnly } from './read-only.ts'
 import { parseSecurityOptions } from './security.ts'
 import { parseSignal } from './signals.ts'
 import { chooseCapabilities } from './spec/capabilities.ts'
+import { cdiEdits } from './cdi.ts'
+import { toAnnotations } from './spec/annotations.ts'
 import { parseDeviceRule } from './spec/devices.ts'
 import { toRlimits } from './spec/rlimits.ts'
 import { toSysctls } from './spec/sysctls.ts'
@@ -42,6 +45,21 @@ export function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostCo
     throw new InvalidRequestError("invalid restart policy: maximum retry count can only be used with 'on-failure'")
   if (AutoRemove === true && name !== '' && name !== 'no')
     throw new InvalidRequestError("can't create 'AutoRemove' container with restart policy")
+}
+
+/** Words that would otherwise be taken for the default. */
+function checkModes({ UsernsMode = '', UTSMode = '', CgroupnsMode = '', StorageOpt }: HostConfig): void {
+  if (!['', 'host'].includes(UsernsMode))
+    throw new InvalidRequestError(`invalid userns mode ${JSON.stringify(UsernsMode)}`, {
+      hint: 'only "host": ids are not mapped here, capabilities, seccomp and "user" keep containers from the machine',
+    })
+  if (!['', 'host'].includes(UTSMode)) throw new InvalidRequestError(`invalid UTS mode: ${UTSMode}`)
+  if (!['', 'host', 'private'].includes(CgroupnsMode))
+    throw new InvalidRequestError(`invalid cgroup namespace mode: ${CgroupnsMode}`)
+  if (Object.keys(StorageOpt ?? {}).length > 0)
+    throw new InvalidRequestError('storage_opt is not supported: layers are overlayfs without project quotas', {
+      hint: 'limit a volume or a tmpfs instead: tmpfs: /data:size=100m',
+    })
 }
 
 /** Everything that can be known to be wrong without making anything. */
@@ -62,13 +80,12 @@ async function validate(context: ContainersContext, document: ContainerDocument,
       throw new InvalidRequestError(`bad format for add-host: ${JSON.stringify(entry)}`)
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule)
   await Promise.all((hostConfig.Devices ?? []).map((mapping) => expandDevice(context.host, mapping)))
-  if ((hostConfig.DeviceRequests ?? []).length > 0)
-    throw new InvalidRequestError('could not select device driver: device requests (GPUs) are not supported')
+  await cdiEdits(context.host, hostConfig.DeviceRequests ?? [])
+  toAnnotations(hostConfig.Annotations ?? {}, warn)
+  checkModes(hostConfig)
   if ((hostConfig.ShmSize ?? 0) < 0) throw new InvalidRequestError('SHM size can not be less than 0')
-  if (hostConfig.UsernsMode !== undefined && !['', 'host'].includes(hostConfig.UsernsMode))
-    throw new InvalidRequestError(`invalid userns mode ${JSON.stringify(hostConfig.UsernsMode)}`)
   const privileged = hostConfig.Privileged ?? false
-  parseSecurityOptions(hostConfig.SecurityOpt ?? [], privileged, warn)
+  parseSecurityOptions(hostConfig.SecurityOpt ?? [], { privileged, hasAppArmor: machine.hasAppArmor }, warn)
   chooseCapabilities({
     privileged,
     add: hostConfig.CapAdd ?? [],
@@ -89,7 +106,7 @@ async function validate(context: ContainersContext, document: ContainerDocument,
     domainname: '',
   })
   for (const sharing of [network, ipc, pid]) if (sharing.kind === 'container') context.store.find(sharing.container)
-  runtimes.byName(hostConfig.Runtime)
+  await checkRuntimeProgram(context.host, runtimes.byName(hostConfig.Runtime).path)
   if (network.kind === 'own') await context.networks.validate(sandboxRequest(document))
   else if (Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
     if (network.kind === 'container')

@@ -59,6 +59,7 @@ async function ociProcess(context: ContainersContext, container: Container, wish
   const workingDir = wish.workingDir === '' ? (config.WorkingDir ?? '') : wish.workingDir
   const env = mergeEnv(config.Env ?? [], wish.env)
   const ulimits = hostConfig.Ulimits ?? []
+  const security = securityOf(document, machine, () => {})
   return {
     terminal: wish.tty,
     ...(wish.size === undefined ? {} : { consoleSize: wish.size }),
@@ -68,7 +69,8 @@ async function ociProcess(context: ContainersContext, container: Container, wish
     cwd: workingDir === '' ? '/' : workingDir,
     capabilities: toOciCapabilities(capabilities),
     rlimits: toRlimits({ ulimits, hardLimits: machine.hardLimits, mayRaise }, () => {}),
-    noNewPrivileges: securityOf(document, () => {}).noNewPrivileges,
+    noNewPrivileges: security.noNewPrivileges,
+    ...(security.apparmorProfile === undefined ? {} : { apparmorProfile: security.apparmorProfile }),
   }
 }
 

@@ -15,6 +15,7 @@ export interface Machine {
   readonly capabilities: readonly string[]
   readonly hardLimits: Readonly<Record<string, number>>
   readonly thermalThrottle: readonly string[]
+  readonly hasAppArmor: boolean
 }
 
 const CPUS = '/sys/devices/system/cpu'
@@ -37,6 +38,7 @@ export function readMachine(host: Host): Machine {
     capabilities: capabilitiesOfMask(mask),
     hardLimits: parseHardLimits(host.files.readTextSync('/proc/self/limits') ?? ''),
     thermalThrottle: findThermalThrottle(host),
+    hasAppArmor: host.files.readTextSync('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
   }
 }
 

@@ -12,9 +12,12 @@ import type { Sandbox } from '../services.ts'
 import type { ContainersContext } from './context.ts'
 import type { SourcedMount } from './mount-sources.ts'
 import { containerFolder } from './folders.ts'
-import { allDevices, expandDevice } from './machine.ts'
+import { allDevices, expandDevice, type Machine } from './machine.ts'
 import { hostnameOf, parseSharing } from './network-mode.ts'
 import { parseSecurityOptions, type SecurityOptions } from './security.ts'
+import { cdiEdits, type CdiEdits } from './cdi.ts'
+import { toAnnotations } from './spec/annotations.ts'
+import { mergeEnv } from './spec/environment.ts'
 import { chooseCapabilities } from './spec/capabilities.ts'
 import type { GrantedDevice } from './spec/devices.ts'
 import type { SharedMemory } from './spec/mounts.ts'
@@ -142,10 +145,22 @@ function chooseSeccomp(context: ContainersContext, runtime: OciRuntime, filter: 
   return base64 === undefined ? { kind: 'list', filter } : { kind: 'program', base64 }
 }
 
-async function grantedDevices(context: ContainersContext, document: ContainerDocument): Promise<GrantedDevice[]> {
+async function grantedDevices(
+  context: ContainersContext,
+  document: ContainerDocument,
+  cdi: readonly CdiEdits[],
+): Promise<GrantedDevice[]> {
   const { Privileged, Devices } = document.hostConfig
+  const named = cdi
+    .flatMap(({ deviceNodes = [] }) => deviceNodes)
+    .map(({ path, hostPath = path, permissions = 'rwm' }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: path,
+      CgroupPermissions: permissions,
+    }))
   if (Privileged === true) return allDevices(context.host)
-  return (await Promise.all((Devices ?? []).map((mapping) => expandDevice(context.host, mapping)))).flat()
+  const mappings = [...(Devices ?? []), ...named]
+  return (await Promise.all(mappings.map((mapping) => expandDevice(context.host, mapping)))).flat()
 }
 
 function initProgram({ host }: ContainersContext, document: ContainerDocument): string | undefined {
@@ -157,8 +172,13 @@ function initProgram({ host }: ContainersContext, document: ContainerDocument): 
 }
 
 /** The container's security settings; exec uses them too. */
-export function securityOf(document: ContainerDocument, warn: (text: string) => void): SecurityOptions {
-  return parseSecurityOptions(document.hostConfig.SecurityOpt ?? [], document.hostConfig.Privileged ?? false, warn)
+export function securityOf(
+  { hostConfig }: ContainerDocument,
+  { hasAppArmor }: Machine,
+  warn: (text: string) => void,
+): SecurityOptions {
+  const privileged = hostConfig.Privileged ?? false
+  return parseSecurityOptions(hostConfig.SecurityOpt ?? [], { privileged, hasAppArmor }, warn)
 }
 
 export async function capabilitiesOf(context: ContainersContext, { hostConfig }: ContainerDocument): Promise<string[]> {
@@ -192,7 +212,7 @@ export async function prepareSpec(
   const { config, hostConfig } = document
   const { machine, cgroups } = await context.platform()
   const warn = (text: string): void => context.log('warn', text, { container: document.name })
-  const security = securityOf(document, warn)
+  const security = securityOf(document, machine, warn)
   const capabilities = await capabilitiesOf(context, document)
   const workingDir = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir
   await refuseSystemLinks(context, rootfs)
@@ -200,15 +220,24 @@ export async function prepareSpec(
   const folder = containerFolder(context.config, document.id)
   const cgroupHost =
     hostConfig.CgroupnsMode === 'host' || cgroups.layout.kind !== 'v2' || hostConfig.Privileged === true
+  const cdi = await cdiEdits(context.host, hostConfig.DeviceRequests ?? [])
+  const user = containerUser(context, rootfs, config.User ?? '', hostConfig.GroupAdd ?? [])
+  const deviceGids = cdi.flatMap(({ additionalGids = [] }) => additionalGids)
   const input: SpecInput = {
     rootfs,
     hostname: hostnameOf(document),
     domainname: config.Domainname ?? '',
     args: [document.path, ...document.args],
-    env: config.Env ?? [],
+    env: mergeEnv(
+      config.Env ?? [],
+      cdi.flatMap(({ env = [] }) => env),
+    ),
     workingDir,
     tty: config.Tty ?? false,
-    user: containerUser(context, rootfs, config.User ?? '', hostConfig.GroupAdd ?? []),
+    user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...deviceGids])] },
+    annotations: toAnnotations(hostConfig.Annotations ?? {}, warn),
+    apparmorProfile: security.apparmorProfile,
+    cdi,
     hostConfig,
     capabilities,
     rlimits: toRlimits(
@@ -221,7 +250,7 @@ export async function prepareSpec(
     ),
     noNewPrivileges: security.noNewPrivileges,
     unconfinedSystemPaths: security.unconfinedSystemPaths,
-    devices: await grantedDevices(context, document),
+    devices: await grantedDevices(context, document, cdi),
     namespaces: {
       network: networkNamespace(context, document, sandbox, expose),
       pid: namespaceOf(context, 'pid', hostConfig.PidMode),

@@ -5,6 +5,8 @@ import { DEFAULT_PROFILE, parseProfile, type SeccompProfile } from './spec/secco
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean
   readonly unconfinedSystemPaths: boolean
+  /** A profile that is loaded in the kernel; undefined: none. */
+  readonly apparmorProfile: string | undefined
   /** Undefined: unconfined. */
   readonly seccomp: SeccompProfile | undefined
 }
@@ -14,11 +16,12 @@ const BOOLEANS: Readonly<Record<string, boolean>> = { '': true, true: true, '1':
 /** Throws InvalidRequestError for unknown options; `warn` hears of those that this machine cannot honour. */
 export function parseSecurityOptions(
   options: readonly string[],
-  privileged: boolean,
+  { privileged, hasAppArmor }: { readonly privileged: boolean; readonly hasAppArmor: boolean },
   warn: (text: string) => void,
 ): SecurityOptions {
   let noNewPrivileges = false
   let unconfinedSystemPaths = false
+  let apparmorProfile: string | undefined
   let seccomp: SeccompProfile | undefined = privileged ? undefined : DEFAULT_PROFILE
   for (const option of options) {
     const [, key = option, value = ''] = /^([a-z-]+)(?:[=:](.*))?$/s.exec(option) ?? []
@@ -37,12 +40,15 @@ export function parseSecurityOptions(
         unconfinedSystemPaths = true
         break
       case 'apparmor':
+        apparmorProfile = hasAppArmor && value !== 'unconfined' ? value : undefined
+        if (!hasAppArmor && value !== 'unconfined') warn(`this kernel has no AppArmor: the profile ${value} is ignored`)
+        break
       case 'label':
-        if (value !== 'unconfined' && value !== 'disable') warn(`security option ${key} is not supported: ignored`)
+        if (value !== 'disable') warn(`SELinux labels are not set by this engine: label ${value} is ignored`)
         break
       default:
         throw new InvalidRequestError(`invalid --security-opt 2: ${JSON.stringify(option)}`)
     }
   }
-  return { noNewPrivileges, unconfinedSystemPaths, seccomp }
+  return { noNewPrivileges, unconfinedSystemPaths, seccomp, apparmorProfile }
 }

@@ -1,5 +1,5 @@
 /** Privileges, namespaces, devices and kernel settings of a service. Pure. */
-import type { HostConfig } from '../../api/types/index.ts'
+import type { DeviceRequest as ApiDeviceRequest, HostConfig } from '../../api/types/index.ts'
 import type { DeviceRequest } from '../../compose/model-deploy.ts'
 import type { Device, Service } from '../../compose/model.ts'
 import { present } from './present.ts'
@@ -66,7 +66,7 @@ function toDevice(device: Device): { PathOnHost: string; PathInContainer: string
   return { PathOnHost: device.source, PathInContainer: device.target, CgroupPermissions: device.permissions }
 }
 
-function toDeviceRequests(service: Service): readonly object[] {
+function toDeviceRequests(service: Service): readonly ApiDeviceRequest[] {
   const cdi = service.devices?.filter(isCdi).map(({ source }) => source) ?? []
   return [
     ...(service.deploy?.resources?.reservations?.devices ?? []).map((request) => toDeviceRequest(request, [])),
@@ -75,9 +75,9 @@ function toDeviceRequests(service: Service): readonly object[] {
   ]
 }
 
-function toDeviceRequest(request: DeviceRequest, extra: readonly string[]): object {
+function toDeviceRequest(request: DeviceRequest, extra: readonly string[]): ApiDeviceRequest {
   const { deviceIds, driver, options } = request
-  return present({
+  return present<ApiDeviceRequest>({
     Driver: driver,
     Count: request.count ?? (deviceIds === undefined ? -1 : undefined),
     DeviceIDs: deviceIds,

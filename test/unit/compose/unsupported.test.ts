@@ -20,7 +20,7 @@ const CASES: readonly { name: string; attributes: string; rest?: string; want: s
       deploy: { replicas: 2, resources: { limits: { cpus: 1 }, reservations: { memory: 1m } }, restart_policy: { condition: any } }`,
     want: [],
   },
-  { name: 'an attribute', attributes: 'gpus: all', want: ['services.web.gpus 4:11'] },
+  { name: 'an attribute', attributes: 'isolation: process', want: ['services.web.isolation 4:16'] },
   {
     name: 'part of one',
     attributes: 'deploy: { replicas: 1, placement: { constraints: [a] } }',

@@ -25,6 +25,7 @@ export interface OciProcess {
   readonly capabilities: OciCapabilities
   readonly rlimits?: readonly { readonly type: string; readonly soft: number; readonly hard: number }[]
   readonly noNewPrivileges: boolean
+  readonly apparmorProfile?: string
   readonly oomScoreAdj?: number
 }
 
@@ -51,6 +52,15 @@ export interface OciNamespace {
   readonly path?: string
 }
 
+export interface OciHook {
+  readonly path: string
+  readonly args?: readonly string[]
+  readonly env?: readonly string[]
+  readonly timeout?: number
+}
+
+export type OciHooks = Readonly<Record<string, readonly OciHook[]>>
+
 export interface OciSpec {
   readonly ociVersion: string
   readonly process: OciProcess
@@ -58,6 +68,7 @@ export interface OciSpec {
   readonly hostname?: string
   readonly mounts: readonly OciMount[]
   readonly annotations?: Readonly<Record<string, string>>
+  readonly hooks?: OciHooks
   readonly linux: {
     readonly cgroupsPath: string
     readonly namespaces: readonly OciNamespace[]

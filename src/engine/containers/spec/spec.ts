@@ -1,12 +1,14 @@
 /**
  * PURE: everything known about a container, as the OCI config.json that the runtime gets. Each concern has its file
- * here. Image labels and users' annotations never become annotations of the spec: crun takes orders from there
+ * here. Image labels never become annotations of the spec, and users' only when no runtime takes orders from them
  * (CVE-2026-53488). Source: OCI runtime-spec config.md.
  */
 import type { HostConfig } from '../../../api/types/index.ts'
 import type { SeccompFilter } from '../../../host/seccomp.ts'
 import type { OciResources } from '../../cgroups/limits.ts'
 import { toOciCapabilities } from './capabilities.ts'
+import type { CdiEdits } from '../cdi.ts'
+import { toCdiHooks, toCdiMounts } from './cdi-edits.ts'
 import { toDeviceRules, toDevices, type GrantedDevice } from './devices.ts'
 import { toEnv } from './environment.ts'
 import { toPathProtection } from './masked-paths.ts'
@@ -55,6 +57,11 @@ export interface SpecInput extends Omit<MountInput, 'readonlyRootfs' | 'privileg
   readonly resources: OciResources
   readonly seccomp: SeccompChoice
   readonly thermalThrottle: readonly string[]
+  /** Users' annotations that are let through. */
+  readonly annotations: Readonly<Record<string, string>>
+  readonly apparmorProfile: string | undefined
+  /** Of devices by name. Their nodes are among `devices`, their variables in `env`. */
+  readonly cdi: readonly CdiEdits[]
 }
 
 const BPF_ANNOTATION = 'run.oci.seccomp_bpf_data'
@@ -91,6 +98,7 @@ function toProcess(input: SpecInput): OciProcess {
     capabilities: toOciCapabilities(input.capabilities),
     ...(rlimits.length === 0 ? {} : { rlimits }),
     noNewPrivileges: input.noNewPrivileges,
+    ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
     ...(hostConfig.OomScoreAdj === undefined || hostConfig.OomScoreAdj === 0
       ? {}
       : { oomScoreAdj: hostConfig.OomScoreAdj }),
@@ -103,13 +111,19 @@ export function toOciSpec(input: SpecInput): OciSpec {
   const privileged = hostConfig.Privileged ?? false
   const readonlyRootfs = hostConfig.ReadonlyRootfs ?? false
   const propagation = toRootfsPropagation(input.mounts)
+  const hooks = toCdiHooks(input.cdi)
+  const annotations = {
+    ...input.annotations,
+    ...(seccomp.kind === 'program' ? { [BPF_ANNOTATION]: seccomp.base64 } : {}),
+  }
   return {
     ociVersion: '1.0.2',
     process: toProcess(input),
     root: { path: input.rootfs, readonly: readonlyRootfs },
     ...(namespaces.uts.kind === 'private' ? { hostname: input.hostname } : {}),
-    mounts: toMounts({ ...input, readonlyRootfs, privileged }),
-    ...(seccomp.kind === 'program' ? { annotations: { [BPF_ANNOTATION]: seccomp.base64 } } : {}),
+    mounts: [...toMounts({ ...input, readonlyRootfs, privileged }), ...toCdiMounts(input.cdi)],
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(hooks === undefined ? {} : { hooks }),
     linux: {
       cgroupsPath: input.cgroupsPath,
       namespaces: toNamespaces(namespaces),

@@ -42,6 +42,9 @@ const PLAIN: SpecInput = {
   resources: {},
   seccomp: { kind: 'program', base64: 'QlBG' },
   thermalThrottle: [],
+  annotations: {},
+  apparmorProfile: undefined,
+  cdi: [],
   mounts: [],
   etcFiles: { hosts: '/c/hosts', hostname: '/c/hostname', resolvConf: '/c/resolv.conf' },
   sharedMemory: { kind: 'private', sizeBytes: 67108864 },
@@ -51,6 +54,20 @@ const PLAIN: SpecInput = {
 
 const CASES: { name: string; input: SpecInput }[] = [
   { name: 'plain', input: PLAIN },
+  {
+    name: 'devices-by-name',
+    input: {
+      ...PLAIN,
+      annotations: { 'com.example.team': 'a' },
+      apparmorProfile: 'my-profile',
+      cdi: [
+        {
+          mounts: [{ hostPath: '/usr/lib/libcuda.so', containerPath: '/usr/lib/libcuda.so' }],
+          hooks: [{ hookName: 'createContainer', path: '/usr/bin/nvidia-cdi-hook', args: ['nvidia-cdi-hook', 'x'] }],
+        },
+      ],
+    },
+  },
   {
     name: 'everything',
     input: {
