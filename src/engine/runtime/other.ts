@@ -13,7 +13,16 @@ import { cleanToolText } from './runtime-error.ts'
 import type { OciRuntime } from './runtime.ts'
 
 /** Programs that are runtimes; another one is given by its path, so that no `runtime: reboot` is ever run. */
-const KNOWN = ['youki', 'runsc', 'kata-runtime', 'krun', 'crun-wasm', 'crun-vm', 'nvidia-container-runtime', 'railcar']
+const KNOWN = new Set([
+  'youki',
+  'runsc',
+  'kata-runtime',
+  'krun',
+  'crun-wasm',
+  'crun-vm',
+  'nvidia-container-runtime',
+  'railcar',
+])
 
 interface Features {
   readonly mountOptions?: readonly string[]
@@ -23,7 +32,7 @@ interface Features {
 /** The program of a runtime's name. Throws InvalidRequestError; undefined: none of that name. sync */
 export function otherRuntimePath(host: Host, name: string): string | undefined {
   if (name.startsWith('/')) return host.files.existsSync(name) ? name : undefined
-  return KNOWN.includes(name) ? findProgram(host, name) : undefined
+  return KNOWN.has(name) ? findProgram(host, name) : undefined
 }
 
 /** Throws InvalidRequestError when others than root can change it, or it is no program. */
