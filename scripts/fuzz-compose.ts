@@ -31,7 +31,11 @@ export interface FuzzResult {
   readonly failures: readonly string[]
 }
 
-export async function fuzz(count: number, seed: number): Promise<FuzzResult> {
+export async function fuzz(
+  count: number,
+  seed: number,
+  progress: (done: number, failures: number, slowestMs: number) => void = () => {},
+): Promise<FuzzResult> {
   const random = randomFrom(seed)
   const seeds = findSeeds()
   const failures: string[] = []
@@ -45,6 +49,7 @@ export async function fuzz(count: number, seed: number): Promise<FuzzResult> {
     const { user, system } = process.cpuUsage(before)
     const tookMs = (user + system) / 1000
     slowestMs = Math.max(slowestMs, tookMs)
+    if (index % 1000 === 999) progress(index + 1, failures.length, slowestMs)
     if (failure === undefined) loaded += 1
     else if (failure !== 'refused') failures.push(`mutant ${index} of ${name}: ${failure}\n${text}`)
     if (tookMs > MOST_MS) failures.push(`mutant ${index} of ${name} took ${Math.round(tookMs)} ms\n${text}`)
@@ -280,7 +285,9 @@ function change([parent, key]: [Container, string], [other, otherKey]: [Containe
 if (import.meta.main) {
   const [count = '100000', seed = '1'] = process.argv.slice(2)
   const startedMs = performance.now()
-  const { failures, ...figures } = await fuzz(Number(count), Number(seed))
+  const { failures, ...figures } = await fuzz(Number(count), Number(seed), (done, failed, slowestMs) =>
+    console.error(`${done} mutants, ${failed} failures, slowest ${Math.round(slowestMs)} ms`),
+  )
   for (const failure of failures) console.log(failure.slice(0, 3000))
   console.log({ ...figures, failures: failures.length, seconds: Math.round((performance.now() - startedMs) / 1000) })
   process.exitCode = failures.length === 0 ? 0 : 1

@@ -29,6 +29,12 @@ export async function parseDocuments(source: SourceFile, problems: Problems): Pr
     problems.error({ source, offset: nul }, { code: 'YAML_SYNTAX', message, hint: 'save it as UTF-8 text' })
     return { documents: [], isWhole: false }
   }
+  const broken = source.text.indexOf('\uFFFD')
+  if (broken !== -1) {
+    const message = 'the file is not valid UTF-8 here'
+    problems.error({ source, offset: broken }, { code: 'INVALID_UTF8', message, hint: 'save it as UTF-8 text' })
+    return { documents: [], isWhole: false }
+  }
   const plain = parsePlainYaml(source)
   if (plain !== undefined) return { documents: [plain], isWhole: true }
   const { parseAnyYaml } = await import('./any-yaml.ts')

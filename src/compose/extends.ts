@@ -25,12 +25,13 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
   if (names.length === 0) return tree
   const files = new Map<string, Promise<LoadedFile | undefined>>()
   const cycles = new Set<string>()
-  let resolved: MapNode = services
+  const entries = new Map(services.entries)
   for (const [name] of names) {
     const service = await resolveService(name, { path, tree, context }, { files, cycles, chain: [] })
-    if (service !== undefined) resolved = withEntry(resolved, name, service)
+    const before = entries.get(name)
+    if (service !== undefined && before !== undefined) entries.set(name, { key: before.key, value: service })
   }
-  return withEntry(tree, 'services', resolved)
+  return withEntry(tree, 'services', { ...services, entries })
 }
 
 interface Walk {

@@ -27,6 +27,7 @@ export interface FileContext {
 /** The raw documents of a file; a missing or unreadable one is a problem at `from`. */
 export async function readDocuments(path: string, from: Reference, context: FileContext): Promise<readonly Node[]> {
   const { removed, problems } = context
+  problems.reads(path)
   const text = await readFile(path, from, context)
   const parsed = text === undefined ? undefined : await parseDocuments(sourceFile(path, text), problems)
   if (parsed === undefined || !parsed.isWhole) removed.push([])

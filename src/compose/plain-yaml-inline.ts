@@ -141,13 +141,28 @@ function readMap(inline: Inline): Node {
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', n: '\n', t: '\t' }
 
-/** Moves behind the closing quote. */
+/** Moves behind the closing quote. No pattern over the whole text: a long one would exhaust its stack. */
 function readQuoted(inline: Inline): string {
-  const rest = inline.text.slice(inline.at)
-  const isDouble = rest.startsWith('"')
-  const match = (isDouble ? /^"((?:[^"\\]|\\["\\/nt])*)"/ : /^'((?:[^']|'')*)'/).exec(rest) ?? giveUp()
-  inline.at += match[0].length
-  const [, body = ''] = match
-  if (!isDouble) return body.replaceAll("''", "'")
-  return body.replaceAll(/\\(.)/g, (_, code: string) => ESCAPES[code] ?? giveUp())
+  const { text } = inline
+  const quote = text.charAt(inline.at)
+  const start = inline.at + 1
+  for (let end = start; ;) {
+    end = text.indexOf(quote, end)
+    if (end === -1) giveUp()
+    if (quote === '"' && isEscaped(text, start, end)) end += 1
+    else if (quote === "'" && text[end + 1] === quote) end += 2
+    else {
+      inline.at = end + 1
+      const body = text.slice(start, end)
+      if (quote === "'") return body.replaceAll("''", "'")
+      return body.replaceAll(/\\(.)/g, (_, code: string) => ESCAPES[code] ?? giveUp())
+    }
+  }
+}
+
+/** An odd number of backslashes stands before the character at `at`. */
+function isEscaped(text: string, start: number, at: number): boolean {
+  let first = at
+  while (first > start && text[first - 1] === '\\') first -= 1
+  return (at - first) % 2 === 1
 }

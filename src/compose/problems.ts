@@ -9,6 +9,8 @@ export interface Problems {
   warn(origin: Origin | undefined, text: ProblemText): void
   /** The same collector for what stands in a file that `step` led to ("included from /a/compose.yaml"). */
   within(step: string): Problems
+  /** A file is read here: what later phases, which see the merged tree, find in it has the same chain. */
+  reads(path: string): void
   readonly errors: readonly ConfigProblem[]
   readonly warnings: readonly ConfigProblem[]
   /** @throws ConfigErrors when there is any error. */
@@ -19,8 +21,10 @@ export function createProblems(): Problems {
   const errors: ConfigProblem[] = []
   const warnings: ConfigProblem[] = []
   const seen = new Set<string>()
+  const chains = new Map<string, readonly string[]>()
   const add = (list: ConfigProblem[], origin: Origin | undefined, text: ProblemText): void => {
-    const problem = problemAt(origin, text)
+    const chain = origin === undefined ? undefined : chains.get(origin.source.path)
+    const problem = problemAt(origin, text.chain === undefined && chain !== undefined ? chained(text, chain) : text)
     const { file, line, column } = problem.location ?? {}
     const key = [problem.code, problem.message, file, line, column].join('\0')
     // An alias or an extended service leads to the same place twice.
@@ -34,6 +38,9 @@ export function createProblems(): Problems {
     error: (origin, text) => add(errors, origin, chained(text, chain)),
     warn: (origin, text) => add(warnings, origin, chained(text, chain)),
     within: (step) => collector([...chain, step]),
+    reads(path) {
+      if (!chains.has(path)) chains.set(path, chain)
+    },
     throwIfAny() {
       if (errors.length > 0) throw new ConfigErrors(inFileOrder(errors))
     },

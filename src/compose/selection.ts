@@ -38,7 +38,8 @@ export function selectServices(
   const profiles = [...new Set([...requested, ...implied])]
   const active = names.filter((name) => isActive(drafts[name], profiles))
   const enabled = wanted.length === 0 ? active : withDependencies(wanted, active, drafts, request)
-  return { enabled, disabled: names.filter((name) => !enabled.includes(name)), profiles }
+  const taken = new Set(enabled)
+  return { enabled, disabled: names.filter((name) => !taken.has(name)), profiles }
 }
 
 function isActive(draft: ServiceDraft | undefined, profiles: readonly string[]): boolean {

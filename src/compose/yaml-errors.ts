@@ -42,6 +42,7 @@ export function explainYamlError(error: YAMLError, source: SourceFile, document:
     offset: at,
     text: { code: 'YAML_SYNTAX', message, hint },
   })
+  if (error.message.includes('call stack')) return explained('the document is nested too deeply')
   const missingSpace = /^\s*(?:- )?([\w.-]+):\S/.exec(lineTextAt({ source, offset }))
   if (error.code === 'MULTILINE_IMPLICIT_KEY' && missingSpace !== null) {
     return explained(`a space is missing after "${missingSpace[1]}:"`, `write "${missingSpace[1]}: ..."`)

@@ -40,6 +40,29 @@ const externalAlone: ProjectRule = (context) => {
   }
 }
 
+/** A warning, as docker compose starts what it can; ranges and random ports find a free one. */
+const portsDiffer: ProjectRule = (context) => {
+  const owners = new Map<string, { readonly service: string; readonly ip: string }[]>()
+  for (const { name, ports } of Object.values(context.project.services)) {
+    for (const [index, { published, protocol, hostIp = '0.0.0.0' }] of ports.entries()) {
+      if (published === undefined || published === '0' || published.includes('-')) continue
+      const key = `${published}/${protocol}`
+      const others = owners.get(key) ?? []
+      const clash = others.find(({ service, ip }) => service !== name && addressesOverlap(ip, hostIp))
+      if (clash !== undefined) {
+        const message = `host port ${key} is published by the services "${clash.service}" and "${name}"`
+        const hint = 'only one of them can run at a time: give one another host port'
+        context.warn(['services', name, 'ports', String(index)], { code: 'PORT_CLASH', message, hint })
+      }
+      owners.set(key, [...others, { service: name, ip: hostIp }])
+    }
+  }
+}
+
+function addressesOverlap(a: string, b: string): boolean {
+  return a === b || a === '0.0.0.0' || b === '0.0.0.0'
+}
+
 const filesHaveOneSource: ProjectRule = (context) => {
   oneSource('secrets', ['file', 'environment'], context)
   oneSource('configs', ['file', 'environment', 'content'], context)
@@ -68,4 +91,9 @@ function oneSource(
   }
 }
 
-export const PROJECT_RULES: readonly ProjectRule[] = [containerNamesDiffer, externalAlone, filesHaveOneSource]
+export const PROJECT_RULES: readonly ProjectRule[] = [
+  containerNamesDiffer,
+  portsDiffer,
+  externalAlone,
+  filesHaveOneSource,
+]
