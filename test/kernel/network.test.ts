@@ -1,5 +1,6 @@
 /** Containers on networks, with real packets: who reaches whom, and who must not. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { createHarness, type Harness } from './network-harness.ts'
 
@@ -62,6 +63,16 @@ test('a container has its addresses, its default route, and no IPv6 on an IPv4 n
   const wanted = await harness.service.inspect('blue') // no priorities: the first by name
   assert.equal(routes.find((route) => route.dst === 'default')?.gateway, wanted.IPAM.Config?.[0]?.Gateway)
   await harness.service.closeSandbox(harness.idOf(5))
+})
+
+test('bridges and containers listen to no router (CVE-2020-13401)', async () => {
+  const sandbox = await harness.open(20, { endpoints: { red: {} } })
+  const { Id } = await harness.service.inspect('red')
+  const bridge = `${harness.base.config.bridgePrefix}${Id.slice(0, 8)}`
+  assert.equal(readFileSync(`/proc/sys/net/ipv6/conf/${bridge}/accept_ra`, 'utf8'), '0\n')
+  const disabled = await harness.run(sandbox.netnsPath, 'cat', '/proc/sys/net/ipv6/conf/eth0/disable_ipv6')
+  assert.equal(disabled, '1\n', 'no IPv6 at all where the network has none')
+  await harness.service.closeSandbox(harness.idOf(20))
 })
 
 test('gw_priority picks the way out', async () => {
