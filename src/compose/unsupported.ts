@@ -56,7 +56,10 @@ const TABLE: readonly Unsupported[] = [
     says: REFUSED,
   },
   { path: 'services.*.volumes.*.target', when: isWindowsTarget, says: 'is a path on Windows: it will be refused' },
-  { path: 'services.*.volumes.*.bind.selinux', says: NOT_YET },
+  {
+    path: 'services.*.volumes.*.bind.selinux',
+    says: 'is ignored: files are not relabelled (it matters with SELinux only)',
+  },
   {
     path: 'services.*.networks.*.driver_opts.*',
     when: isNotKey('com.docker.network.endpoint.ifname', 'com.docker.network.endpoint.sysctls'),

@@ -97,4 +97,12 @@ describe('storage', () => {
       await engine.client().volumes.remove('kept')
     }
   })
+
+  test('down -v takes the volumes of services whose profile is off, too', async () => {
+    const services = { a: idle({ volumes: ['va:/v'] }), b: idle({ volumes: ['vb:/v'], profiles: ['x'] }) }
+    await using project = engine.project(composeFile('profiled', services, { volumes: { va: {}, vb: {} } }))
+    await project.ok('--profile', 'x', 'up', '-d')
+    await project.ok('down', '-v', '-t', '0')
+    assert.deepEqual(await engine.client().volumes.list(), [])
+  })
 })

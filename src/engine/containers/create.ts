@@ -32,6 +32,7 @@ import { parseDeviceRule } from './spec/devices.ts'
 import { toRlimits } from './spec/rlimits.ts'
 import { toSysctls } from './spec/sysctls.ts'
 import { checkedName } from './store.ts'
+import { checkStorageOptions, warnOfLabels } from './unsupported-storage.ts'
 import { parseUserSpec } from './user.ts'
 
 /** Throws InvalidRequestError. */
@@ -68,6 +69,7 @@ async function validate(context: ContainersContext, document: ContainerDocument,
   const { machine, cgroups, runtimes } = await context.platform()
   checkHostname(config)
   checkRestartPolicy(hostConfig)
+  checkStorageOptions(hostConfig)
   parseLogConfig(hostConfig.LogConfig)
   logTag(document)
   parseUserSpec(config.User ?? '')
@@ -260,6 +262,7 @@ export async function createContainer(
   for (const wish of wishes) mounts.push(await resolveMount(context, wish, { containerId: id, undo }))
   const document = { ...described, mounts }
   await warnOfReadOnly(context, document, warnings)
+  warnOfLabels(context.host.files, mounts, (text) => void warnings.push(text))
   await copyUpVolumes(context, document)
 
   const container = context.store.add(document)
