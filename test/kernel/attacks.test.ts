@@ -194,7 +194,7 @@ test('copying runs no program and loads no library of the container (row 18)', a
   const folder = engine.base.config.paths.temporary
   writeFileSync(join(folder, 'file'), 'x')
   const tar = execFileSync('tar', ['-C', folder, '-czf', '-', 'file'])
-  await engine.containers.putArchive(id, '/tmp', Readable.from([tar]))
+  await engine.containers.putArchive(id, '/tmp', Readable.from([tar]), { keepKinds: false })
   await (await engine.containers.getArchive(id, '/tmp/file')).tar.toArray()
   await engine.containers.top(id, 'aux') // row 41: ps is the host's
   assert.match((await exec(id, { Cmd: ['ls', '/tmp', '/ran'] })).output, /file[^]*\/ran: No such file/)
