@@ -37,8 +37,9 @@ function createServices(base: EngineBase): EngineContext {
 
 /** In the order of the layers; what lives must be known before the networks let go of what nobody uses. */
 async function recover(context: EngineContext): Promise<void> {
-  const { layers, volumes, networks, containers } = context
+  const { layers, images, volumes, networks, containers } = context
   await layers.recover()
+  await images.recover()
   const live = containers.live()
   await volumes.recover(live.map(({ containerId }) => containerId))
   await networks.recover(live)

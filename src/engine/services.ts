@@ -1,7 +1,7 @@
 /**
  * The services of the engine and what they promise each other. api/server calls them; containers/ uses images, layers,
  * volumes and networks. All throw MycomposeErrors: NotFoundError (404), ConflictError (409), InvalidRequestError (400).
- * Each service also has `recover()`, called once at engine start, in the order layers, volumes, networks, containers.
+ * Each service also has `recover()`, called once at engine start, in the order layers, images, volumes, networks, containers.
  */
 import type { Readable, Writable } from 'node:stream'
 import type {
@@ -18,6 +18,7 @@ import type {
   ExecStartRequest,
   ImageConfig,
   ImageDeleteResponse,
+  ImageHistoryItem,
   ImageInspect,
   ImageSummary,
   NetworkCreateRequest,
@@ -54,6 +55,8 @@ export interface RegistryCredentials {
 export interface ImageService {
   list(options: { readonly all: boolean; readonly filters: Filters }): Promise<ImageSummary[]>
   inspect(reference: string): Promise<ImageInspect>
+  /** Newest step first. */
+  history(reference: string): Promise<ImageHistoryItem[]>
   /** By name, id or unique prefix of an id. NotFoundError "No such image: x" with a hint. */
   resolve(reference: string): Promise<ResolvedImage>
   /** Refuses (409) while a container uses it, unless forced (then only untags). */
@@ -61,6 +64,8 @@ export interface ImageService {
     reference: string,
     options: { readonly force: boolean; readonly noPrune: boolean },
   ): Promise<ImageDeleteResponse>
+  /** What no container uses: untagged images, with `dangling=false` named ones too; stray blobs and begun downloads. */
+  prune(filters: Filters): Promise<{ readonly ImagesDeleted: ImageDeleteResponse; readonly SpaceReclaimed: number }>
   tag(reference: string, repository: string, tag: string): Promise<void>
   /** One layer from a tar stream (plain, gzip or zstd), configured by Dockerfile instructions. Returns the image id. */
   import(
@@ -88,11 +93,27 @@ export interface ImageService {
     },
     progress: (message: ProgressMessage) => void,
   ): Promise<void>
+  /**
+   * A tar that docker and OCI tools read. A repository without a tag means all its tags. All errors but those of the disk
+   * come before the tar, which must be read or destroyed.
+   */
+  save(
+    references: readonly string[],
+    options: { readonly platform?: string | undefined; readonly signal: AbortSignal },
+  ): Promise<Readable>
+  /** From a docker archive or an OCI layout in a tar. Messages: "Loaded image: web:1". */
+  load(
+    source: Readable,
+    options: { readonly platform?: string | undefined; readonly quiet: boolean; readonly signal: AbortSignal },
+    progress: (message: ProgressMessage) => void,
+  ): Promise<void>
   bootstrap(
     request: BootstrapRequest,
     progress: (message: ProgressMessage) => void,
     signal: AbortSignal,
   ): Promise<string>
+  /** Removes what no image speaks of since long. */
+  recover(): Promise<void>
 }
 
 export interface LayerService {

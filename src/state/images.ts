@@ -10,8 +10,16 @@ export interface ImageRecord {
   readonly sizeBytes: number
   /** RFC 3339: when it was made here or got its latest tag. */
   readonly taggedAt: string
+  /** Of the configuration, so that a list reads no files; absent in rows of the first version. */
+  readonly summary?: ImageFacts
   /** What it is at registries; absent for images that came from none. */
   readonly distribution?: Distribution
+}
+
+export interface ImageFacts {
+  /** RFC 3339. */
+  readonly created?: string
+  readonly labels: Readonly<Record<string, string>> | null
 }
 
 /** The bytes of an image as registries hold them: all of these are files in blobs/sha256. */

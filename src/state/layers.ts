@@ -1,5 +1,6 @@
 /** Image layers in state.db. A row means: layers/<hex of the chain id>/diff is complete and on the disk. */
 import type { StateDatabase } from './database.ts'
+import type { BlobRecord } from './images.ts'
 
 export interface LayerRecord {
   /** "sha256:..." of this layer and all below it. */
@@ -14,6 +15,8 @@ export interface LayerRecord {
   readonly rootOpaque: boolean
   /** Nanoseconds since 1970, of the newest entry of its tar; absent in rows of the first version. */
   readonly newestMtimeNs?: string
+  /** The bytes it came in, or was packed as since: a file in blobs/sha256 that is kept as long as the layer. */
+  readonly blob?: BlobRecord
   /** RFC 3339. */
   readonly created: string
 }
@@ -33,6 +36,11 @@ export function listLayers(state: StateDatabase): LayerRecord[] {
 
 export function insertLayer(state: StateDatabase, layer: LayerRecord): void {
   state.prepare('INSERT INTO layers (chain_id, doc) VALUES (?, ?)').run(layer.chainId, JSON.stringify(layer))
+}
+
+/** Changes what is known of it. */
+export function updateLayer(state: StateDatabase, layer: LayerRecord): void {
+  state.prepare('UPDATE layers SET doc = ? WHERE chain_id = ?').run(JSON.stringify(layer), layer.chainId)
 }
 
 export function deleteLayer(state: StateDatabase, chainId: string): void {

@@ -142,6 +142,11 @@ function fakeImages(config: ContainerConfig): ImageService {
     push: unused,
     import: unused,
     bootstrap: unused,
+    history: unused,
+    prune: unused,
+    save: unused,
+    load: unused,
+    recover: async () => {},
     resolve: async () => ({
       id: `sha256:${'1'.repeat(64)}`,
       digest: `sha256:${'1'.repeat(64)}`,

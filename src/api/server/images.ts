@@ -1,14 +1,13 @@
 /** Resource: images. Building is a later issue and says so. */
 import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { ok, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { toFailure } from './errors.ts'
-import { pruneLabelsMatch, untilOf } from './prune.ts'
 import { registryCredentials } from './registry-auth.ts'
 import type { Routes } from './router.ts'
-import type { BootstrapRequest, ImageDeleteResponse, ProgressMessage } from '../types/index.ts'
-import type { Filters } from '../../engine/services.ts'
+import type { BootstrapRequest, ProgressMessage } from '../types/index.ts'
 import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
 
 function nameOf(request: ApiRequest): string {
@@ -89,23 +88,34 @@ function importImage(context: ApiContext, request: ApiRequest): Answer {
   )
 }
 
-/** Untagged ones, or with dangling=false all that no container uses. */
-async function prune({ engine }: ApiContext, filters: Filters): Promise<object> {
-  const danglingOnly = !(filters['dangling'] ?? []).some((value) => ['0', 'false'].includes(value))
-  const beforeMs = untilOf(filters, engine.host.clock.nowMs())
-  const deleted: ImageDeleteResponse[number][] = []
-  let reclaimed = 0
-  for (const image of await engine.images.list({ all: false, filters: {} })) {
-    const isDangling = image.RepoTags.every((tag) => tag.startsWith('<none>'))
-    const inUse = engine.containers.usersOf({ imageId: image.Id }).length > 0
-    if (inUse || (danglingOnly && !isDangling) || image.Created * 1000 >= beforeMs) continue
-    if (!pruneLabelsMatch(filters, image.Labels)) continue
-    const targets = isDangling ? [image.Id] : image.RepoTags
-    for (const target of targets)
-      deleted.push(...(await engine.images.remove(target, { force: false, noPrune: false })))
-    reclaimed += image.Size
+/** Newer clients send it as JSON. Throws InvalidRequestError. */
+function platformOf({ query }: ApiRequest): string | undefined {
+  const text = query.text('platform')
+  if (text === undefined || !text.startsWith('{')) return text
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (cause) {
+    throw new InvalidRequestError('invalid platform: not JSON', { cause })
   }
-  return { ImagesDeleted: deleted, SpaceReclaimed: reclaimed }
+  const { os, architecture, variant } = parsed as Readonly<Record<string, unknown>>
+  return [os, architecture, variant].filter((part) => typeof part === 'string' && part !== '').join('/')
+}
+
+async function saveImages({ engine }: ApiContext, request: ApiRequest, names: readonly string[]): Promise<Answer> {
+  const { signal } = request
+  const tar = await engine.images.save(names, { platform: platformOf(request), signal })
+  return {
+    kind: 'stream',
+    contentType: 'application/x-tar',
+    write: (sink) => pipeline(tar, sink, { end: false, signal }),
+  }
+}
+
+function loadImages(context: ApiContext, request: ApiRequest): Answer {
+  const { query, signal } = request
+  const options = { platform: platformOf(request), quiet: query.flag('quiet'), signal }
+  return progressAnswer(context, (progress) => context.engine.images.load(bodyStream(request), options, progress))
 }
 
 export function imageRoutes(context: ApiContext): Routes {
@@ -116,7 +126,11 @@ export function imageRoutes(context: ApiContext): Routes {
       return ok(await images.list({ all: query.flag('all'), filters }))
     },
     'POST /images/create': (request) => Promise.resolve().then(() => importImage(context, request)),
-    'POST /images/prune': async ({ query }) => ok(await prune(context, query.filters())),
+    'POST /images/prune': async ({ query }) => ok(await images.prune(query.filters())),
+    'GET /images/get': (request) => saveImages(context, request, request.query.list('names')),
+    'POST /images/load': (request) => Promise.resolve().then(() => loadImages(context, request)),
+    'GET /images/{name+}/get': (request) => saveImages(context, request, [nameOf(request)]),
+    'GET /images/{name+}/history': async (request) => ok(await images.history(nameOf(request))),
     'GET /images/{name+}/json': async (request) => ok(await images.inspect(nameOf(request))),
     'POST /images/{name+}/tag': async (request) => {
       const repository = request.query.text('repo')

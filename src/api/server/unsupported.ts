@@ -10,10 +10,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'POST /build': 'building images',
   'POST /build/prune': 'building images',
   'GET /images/search': 'searching a registry',
-  'GET /images/get': 'saving images',
-  'GET /images/{name+}/get': 'saving images',
-  'POST /images/load': 'loading images',
-  'GET /images/{name+}/history': 'the history of an image',
   'POST /auth': 'logging in to a registry',
   'GET /system/df': 'disk usage',
 }

@@ -51,6 +51,18 @@ export interface ImageInspect {
   readonly Metadata: { readonly LastTagTime: string }
 }
 
+/** One step of `GET /images/{name}/history`, newest first. */
+export interface ImageHistoryItem {
+  /** "<missing>" for all but the image itself. */
+  readonly Id: string
+  /** Unix seconds. */
+  readonly Created: number
+  readonly CreatedBy: string
+  readonly Tags: readonly string[] | null
+  readonly Size: number
+  readonly Comment: string
+}
+
 export type ImageDeleteResponse = readonly ({ readonly Untagged: string } | { readonly Deleted: string })[]
 
 /** One line of a progress stream (pull, import, load, bootstrap). */

@@ -1,7 +1,15 @@
 /** Images in the API's shape. PURE. Source: Docker Engine API v1.51, ImageSummary and ImageInspect. */
 import type { ImageConfig, ImageInspect, ImageSummary } from '../../api/types/index.ts'
 import { toFamiliar } from './reference.ts'
-import type { ImageRecord } from '../../state/images.ts'
+import type { ImageFacts, ImageRecord } from '../../state/images.ts'
+
+/** What a list needs to know. */
+export interface ListedImage {
+  readonly image: ImageRecord
+  readonly facts: ImageFacts
+  /** In full, sorted. */
+  readonly tags: readonly string[]
+}
 
 export interface DescribedImage {
   readonly image: ImageRecord
@@ -15,8 +23,8 @@ const NEVER = '0001-01-01T00:00:00Z'
 const FIRST_TELLING_MS = Date.UTC(1981, 0, 1)
 
 /** Unix milliseconds for lists and filters: of the image, or else when it came here. Inspect shows what it says itself. */
-export function createdMs({ image, config }: Pick<DescribedImage, 'image' | 'config'>): number {
-  const own = Date.parse(config.created ?? NEVER)
+export function createdMs({ image, facts }: Pick<ListedImage, 'image' | 'facts'>): number {
+  const own = Date.parse(facts.created ?? NEVER)
   return own >= FIRST_TELLING_MS ? own : Date.parse(image.taggedAt)
 }
 
@@ -26,16 +34,16 @@ function familiarDigests({ distribution }: ImageRecord): string[] {
 }
 
 /** `containers`: how many use it. */
-export function toSummary({ image, config, tags }: DescribedImage, containers: number): ImageSummary {
+export function toSummary({ image, facts, tags }: ListedImage, containers: number): ImageSummary {
   return {
     Id: image.id,
     ParentId: '',
     RepoTags: tags.map((tag) => toFamiliar(tag)),
     RepoDigests: familiarDigests(image),
-    Created: Math.floor(createdMs({ image, config }) / 1000),
+    Created: Math.floor(createdMs({ image, facts }) / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,
-    Labels: config.config?.Labels ?? null,
+    Labels: facts.labels,
     Containers: containers,
   }
 }

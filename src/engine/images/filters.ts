@@ -1,7 +1,7 @@
 /** The filters of `GET /images/json`. PURE but for `createdMsOf`. Source: Docker Engine API v1.51, ImageList. */
 import { hasLabel, isTrue, matchesFilters, parseTimeMs } from '../../api/filters.ts'
 import type { Filters } from '../services.ts'
-import { createdMs, type DescribedImage } from './describe.ts'
+import { createdMs, type ListedImage } from './describe.ts'
 import { familiarRepository, toFamiliar } from './reference.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
@@ -24,7 +24,7 @@ function globToRegExp(glob: string): RegExp {
   }
 }
 
-function matchesReference({ tags }: DescribedImage, glob: string): boolean {
+function matchesReference({ tags }: ListedImage, glob: string): boolean {
   const pattern = globToRegExp(glob)
   return tags.some((tag) => {
     const familiar = toFamiliar(tag)
@@ -33,8 +33,8 @@ function matchesReference({ tags }: DescribedImage, glob: string): boolean {
 }
 
 /** Throws InvalidRequestError. */
-export function matchesImage(image: DescribedImage, filters: Filters, { nowMs, createdMsOf }: FilterContext): boolean {
-  const labels = image.config.config?.Labels ?? {}
+export function matchesImage(image: ListedImage, filters: Filters, { nowMs, createdMsOf }: FilterContext): boolean {
+  const labels = image.facts.labels ?? {}
   return matchesFilters(filters, {
     dangling: (value) => (image.tags.length === 0) === isTrue(value),
     label: (value) => hasLabel(labels, value),

@@ -5,6 +5,7 @@
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { ImageRuntimeConfig } from './changes.ts'
 import { InvalidRequestError } from '../../errors.ts'
+import type { ImageFacts } from '../../state/images.ts'
 
 const MAX_CONFIG_BYTES = 4 * 2 ** 20
 
@@ -33,6 +34,11 @@ function sorted(value: unknown): unknown {
 
 export function encodeConfig(config: ImageConfig): string {
   return JSON.stringify(sorted(config))
+}
+
+/** What lists show. */
+export function summaryOf({ created, config }: ImageConfig): ImageFacts {
+  return { ...(created === undefined ? {} : { created }), labels: config?.Labels ?? null }
 }
 
 export interface NewImage {

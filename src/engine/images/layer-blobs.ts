@@ -15,7 +15,7 @@ import { blobPath } from '../registry/download.ts'
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../registry/media-types.ts'
 import { MycomposeError } from '../../errors.ts'
 import { findImage, saveImage, type BlobRecord, type Distribution, type ImageRecord } from '../../state/images.ts'
-import type { LayerRecord } from '../../state/layers.ts'
+import { updateLayer, type LayerRecord } from '../../state/layers.ts'
 
 /** Level 6 halves the size of level 1's surplus at three times the cost: an upload is mostly slower than this. */
 const GZIP_LEVEL = 5
@@ -58,16 +58,30 @@ async function packBlob(base: EngineBase, layer: LayerRecord, signal: AbortSigna
   const record: BlobRecord = { mediaType: `${OCI_LAYER}+gzip`, digest: toDigest(digest), size }
   await file.datasync()
   await host.files.rename(temporary, blobPath(base, record.digest))
+  updateLayer(base.state, { ...layer, blob: record })
   return record
 }
 
-function manifestOf(image: ImageRecord, configBytes: number, layers: readonly BlobRecord[]): Document {
-  const config = { mediaType: OCI_CONFIG, digest: image.id, size: configBytes }
+/** What it came in, or it packed again, which gives its diff id for layers that were made here only. */
+async function blobOf(
+  base: EngineBase,
+  layer: LayerRecord,
+  { signal, onLayer }: { readonly signal: AbortSignal; readonly onLayer: (layer: LayerRecord) => void },
+): Promise<BlobRecord> {
+  if (layer.blob !== undefined && base.host.files.existsSync(blobPath(base, layer.blob.digest))) return layer.blob
+  onLayer(layer)
+  return await packBlob(base, layer, signal)
+}
+
+/** A manifest for an image that came without one. */
+export function makeManifest(imageId: string, configBytes: number, layers: readonly BlobRecord[]): Document {
+  const config = { mediaType: OCI_CONFIG, digest: imageId, size: configBytes }
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }))
   return { bytes, mediaType: OCI_MANIFEST, digest: digestOf(bytes) }
 }
 
-function isComplete({ host, config }: EngineBase, { manifest, layers }: Distribution): boolean {
+/** Nothing of it is missing on the disk. */
+export function isComplete({ host, config }: EngineBase, { manifest, layers }: Distribution): boolean {
   return [manifest, ...layers].every(({ digest }) => host.files.existsSync(blobPath({ config }, digest)))
 }
 
@@ -75,18 +89,15 @@ function isComplete({ host, config }: EngineBase, { manifest, layers }: Distribu
 export async function ensureDistribution(
   base: EngineBase,
   image: ImageRecord,
-  { signal, onLayer }: { readonly signal: AbortSignal; readonly onLayer: (layer: LayerRecord) => void },
+  options: { readonly signal: AbortSignal; readonly onLayer: (layer: LayerRecord) => void },
 ): Promise<Distribution> {
   return await base.locks.run(`layer:blobs:${image.id}`, async () => {
     const known = findImage(base.state, image.id)?.distribution
     if (known !== undefined && isComplete(base, known)) return known
     const layers: BlobRecord[] = []
-    for (const layer of layersOf(base, image.chainIds)) {
-      onLayer(layer)
-      layers.push(await packBlob(base, layer, signal))
-    }
+    for (const layer of layersOf(base, image.chainIds)) layers.push(await blobOf(base, layer, options))
     const configBytes = Buffer.byteLength(await readConfigText(base, image.id))
-    const manifest = manifestOf(image, configBytes, layers)
+    const manifest = makeManifest(image.id, configBytes, layers)
     await writeBlobs(base, [manifest])
     const { mediaType, digest } = manifest
     const distribution: Distribution = {

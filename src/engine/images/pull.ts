@@ -122,7 +122,8 @@ async function unpack(
     if (staged.diffId !== layer.diffId)
       throw manifestError(`layer ${layer.shortId} unpacks to ${staged.diffId}, its configuration says ${layer.diffId}`)
     progress({ status: 'Pull complete', id: layer.shortId })
-    return staged
+    const { mediaType, digest, size } = layer.blob
+    return { ...staged, blob: { mediaType, digest, size } }
   } catch (error) {
     await discardLayer(base, staged)
     // its bytes are what the manifest says, but the image is not: they are of no use to anybody

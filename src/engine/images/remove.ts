@@ -6,10 +6,12 @@ import type { ImageDeleteResponse } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services.ts'
 import { familiarRepository, toFamiliar } from './reference.ts'
-import { deleteBlobs, findImageByText, type FoundImage } from './store.ts'
+import { blobsOf, type BlobKeeper } from './blob-keeper.ts'
+import { findImageByText, type FoundImage } from './store.ts'
 import { freeLayers } from '../layers/store.ts'
 import { ConflictError } from '../../errors.ts'
 import { deleteImage, deleteTag, tagsOf, type ImageRecord } from '../../state/images.ts'
+import { findLayer } from '../../state/layers.ts'
 
 type User = ReturnType<ContainerService['usersOf']>[number]
 
@@ -17,6 +19,7 @@ export interface RemoveContext {
   readonly usersOf: ContainerService['usersOf']
   /** True while a bootstrap builds on it. */
   readonly isHeld: (imageId: string) => boolean
+  readonly blobs: BlobKeeper
 }
 
 const short = (id: string): string => id.replace('sha256:', '').slice(0, 12)
@@ -58,12 +61,18 @@ function check(found: FoundImage, tags: readonly string[], users: readonly User[
     )
 }
 
-async function deleteWhole(base: EngineBase, image: ImageRecord, tags: readonly string[]): Promise<string[]> {
+async function deleteWhole(
+  base: EngineBase,
+  image: ImageRecord,
+  tags: readonly string[],
+  blobs: BlobKeeper,
+): Promise<string[]> {
+  const layerBlobs = image.chainIds.flatMap((chainId) => findLayer(base.state, chainId)?.blob?.digest ?? [])
   const freed = await freeLayers(base, image.chainIds, () => {
     for (const tag of tags) deleteTag(base.state, tag)
     deleteImage(base.state, image.id)
   })
-  await deleteBlobs(base, image)
+  await blobs.free({ kind: 'these', digests: [...blobsOf(image), ...layerBlobs] })
   return [image.id, ...freed]
 }
 
@@ -72,7 +81,7 @@ export async function removeImage(
   base: EngineBase,
   text: string,
   force: boolean,
-  { usersOf, isHeld }: RemoveContext,
+  { usersOf, isHeld, blobs }: RemoveContext,
 ): Promise<ImageDeleteResponse> {
   const found = findImageByText(base, text)
   const { image, tag } = found
@@ -91,7 +100,7 @@ export async function removeImage(
     for (const { Untagged } of untagged) publish('untag', Untagged)
     return untagged
   }
-  const deleted = await deleteWhole(base, image, tags)
+  const deleted = await deleteWhole(base, image, tags, blobs)
   for (const { Untagged } of untagged) publish('untag', Untagged)
   publish('delete', image.id)
   return [...untagged, ...deleted.map((id) => ({ Deleted: id }))]

@@ -1,24 +1,27 @@
 /** The ImageService: finding, listing, naming, removing and making images. See services.ts for what each call promises. */
-import { join } from 'node:path'
-import type { ImageInspect, ImageSummary } from '../../api/types/index.ts'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import type { EngineBase } from '../context.ts'
-import type { ContainerService, Filters, ImageService, LayerService, ResolvedImage } from '../services.ts'
+import type { ContainerService, ImageService, LayerService, ResolvedImage } from '../services.ts'
 import { bootstrapImage } from './bootstrap.ts'
-import { createdMs, toInspect, toSummary, type DescribedImage } from './describe.ts'
-import { matchesImage } from './filters.ts'
+import type { ReadOptions } from './archive/contents.ts'
+import { loadImages } from './archive/load.ts'
+import { saveImages, type SaveWish } from './archive/save.ts'
+import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
 import { ociArchitecture } from './image-config.ts'
 import { importImage } from './import.ts'
+import { history, inspect, list } from './listing.ts'
+import { pruneImages } from './prune.ts'
 import { pullImage } from './pull.ts'
 import { pushImage, pushReference } from './push.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from './reference.ts'
 import { removeImage } from './remove.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { layersOf } from '../layers/store.ts'
-import { hexOf } from '../layers/chain.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import { createSharedDownloads } from '../registry/shared-downloads.ts'
 import { InvalidRequestError } from '../../errors.ts'
-import { listImages, listTags, saveImage, saveTag, tagsOf, type ImageRecord } from '../../state/images.ts'
+import { saveImage, saveTag } from '../../state/images.ts'
 
 export interface ImageDependencies {
   readonly layers: LayerService
@@ -48,45 +51,6 @@ function createHolds(): Holds {
   }
 }
 
-async function describe(base: EngineBase, image: ImageRecord, tags: readonly string[]): Promise<DescribedImage> {
-  return { image, tags, config: await readConfig(base, image.id) }
-}
-
-/** All images that are whole; a damaged one is logged, not a reason to list none. */
-async function describeAll(base: EngineBase): Promise<DescribedImage[]> {
-  const tags = Map.groupBy(listTags(base.state), (tag) => tag.imageId)
-  const described: DescribedImage[] = []
-  for (const image of listImages(base.state)) {
-    const names = (tags.get(image.id) ?? []).map((tag) => tag.reference)
-    try {
-      described.push(await describe(base, image, names))
-    } catch (error) {
-      base.log('error', 'an image is damaged', { image: image.id, error: String(error) })
-    }
-  }
-  return described
-}
-
-async function list(base: EngineBase, { usersOf }: ImageDependencies, filters: Filters): Promise<ImageSummary[]> {
-  const all = await describeAll(base)
-  const created = new Map(all.map((one) => [one.image.id, createdMs(one)]))
-  const context = {
-    nowMs: base.host.clock.nowMs(),
-    createdMsOf: (text: string) => created.get(findImageByText(base, text).image.id) ?? 0,
-  }
-  return all
-    .filter((image) => matchesImage(image, filters, context))
-    .map((image) => toSummary(image, usersOf({ imageId: image.image.id }).length))
-    .toSorted((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1))
-}
-
-async function inspect(base: EngineBase, text: string): Promise<ImageInspect> {
-  const { image } = findImageByText(base, text)
-  const top = image.chainIds.at(-1)
-  const folder = top === undefined ? '' : join(base.config.paths.layers, hexOf(top), 'diff')
-  return toInspect(await describe(base, image, tagsOf(base.state, image.id)), folder)
-}
-
 async function resolve(base: EngineBase, text: string): Promise<ResolvedImage> {
   const { image } = findImageByText(base, text)
   layersOf(base, image.chainIds) // an image whose layers were lost must not get as far as a mount
@@ -106,39 +70,65 @@ function tagImage(base: EngineBase, text: string, repository: string, tag: strin
   base.events.publish({ Type: 'image', Action: 'tag', Actor: { ID: image.id, Attributes: { name } } })
 }
 
+/** Blobs stay until the tar has been read or given up. */
+async function save(base: EngineBase, blobs: BlobKeeper, wish: SaveWish): Promise<Readable> {
+  const { promise, resolve, reject } = Promise.withResolvers<Readable>()
+  const work = async (): Promise<void> => {
+    const tar = await saveImages(base, wish)
+    const closed = once(tar, 'close')
+    resolve(tar)
+    await closed
+  }
+  blobs.using(work).catch(reject) // an error of the tar itself reaches its reader
+  return await promise
+}
+
 /** `layers` belongs to the signature that all services are joined by; the store is used directly. */
 export function createImageService(base: EngineBase, dependencies: ImageDependencies): ImageService {
   const holds = createHolds()
   const downloads = createSharedDownloads(base)
+  const blobs = createBlobKeeper(base)
+  const platformOf = (text: string | undefined): ReadOptions => ({
+    platform: parsePlatform(text ?? `linux/${ociArchitecture(process.arch)}`),
+    isPlatformAsked: text !== undefined,
+  })
+  const remove = (text: string, force: boolean): ReturnType<typeof removeImage> =>
+    removeImage(base, text, force, { usersOf: dependencies.usersOf, isHeld: holds.isHeld, blobs })
   return {
     list: ({ filters }) => list(base, dependencies, filters),
     inspect: (text) => inspect(base, text),
+    history: (text) => history(base, text),
     resolve: (text) => resolve(base, text),
-    remove: (text, { force }) =>
-      removeImage(base, text, force, { usersOf: dependencies.usersOf, isHeld: holds.isHeld }),
+    remove: (text, { force }) => remove(text, force),
+    prune: (filters) =>
+      pruneImages(
+        { base, blobs, list: () => list(base, dependencies, {}), remove: (text) => remove(text, false) },
+        filters,
+      ),
     async tag(text, repository, tag) {
       tagImage(base, text, repository, tag)
     },
     async import(source, { reference, changes, message }, progress) {
       const tag = reference === undefined ? undefined : parseReference(reference)
-      const id = await importImage(base, source, { tag, changes, message }, progress)
+      const id = await blobs.using(() => importImage(base, source, { tag, changes, message }, progress))
       const name = tag === undefined ? id : toFamiliar(toCanonicalTag(tag))
       base.events.publish({ Type: 'image', Action: 'import', Actor: { ID: id, Attributes: { name } } })
       return id
     },
-    async pull(text, { platform, credentials, signal }, progress) {
-      const wish = {
-        reference: parseReference(text),
-        platform: parsePlatform(platform ?? `linux/${ociArchitecture(process.arch)}`),
-        isPlatformAsked: platform !== undefined,
-        credentials,
-        signal,
-      }
-      return await pullImage({ base, downloads, progress }, wish)
+    pull: async (text, { platform, credentials, signal }, progress) => {
+      const wish = { ...platformOf(platform), reference: parseReference(text), credentials, signal }
+      return await blobs.using(() => pullImage({ base, downloads, progress }, wish))
     },
     push: (name, { tag, credentials, signal }, progress) =>
-      pushImage({ base, progress }, { reference: pushReference(name, tag), credentials, signal }),
+      blobs.using(() => pushImage({ base, progress }, { reference: pushReference(name, tag), credentials, signal })),
+    save: (names, { platform, signal }) =>
+      save(base, blobs, { names, signal, platform: platform === undefined ? undefined : parsePlatform(platform) }),
+    load: (source, { platform, quiet, signal }, progress) =>
+      blobs.using(() => loadImages({ base, progress }, source, { ...platformOf(platform), quiet, signal })),
     bootstrap: (request, progress, signal) =>
-      bootstrapImage({ base, holding: holds.holding, progress, signal }, request),
+      blobs.using(() => bootstrapImage({ base, holding: holds.holding, progress, signal }, request)),
+    async recover() {
+      await blobs.free({ kind: 'old' })
+    },
   }
 }

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import { decodeConfig, encodeConfig } from './image-config.ts'
+import { decodeConfig, encodeConfig, summaryOf } from './image-config.ts'
 import { parseReference, toCanonicalTag, type Reference } from './reference.ts'
 import { digestOf } from '../layers/chain.ts'
 import { commitLayers, type StagedLayer } from '../layers/store.ts'
@@ -41,18 +41,6 @@ export async function readConfig(base: EngineBase, id: string): Promise<ImageCon
   return decodeConfig(await readConfigText(base, id))
 }
 
-function blobsOf({ id, distribution }: ImageRecord): string[] {
-  if (distribution === undefined) return [id]
-  return [id, ...[distribution.manifest, ...distribution.indexes, ...distribution.layers].map(({ digest }) => digest)]
-}
-
-/** After the image's row has gone: its blobs that no other image needs. */
-export async function deleteBlobs(base: EngineBase, image: ImageRecord): Promise<void> {
-  const needed = new Set(listImages(base.state).flatMap((other) => blobsOf(other)))
-  for (const digest of blobsOf(image))
-    if (!needed.has(digest)) await base.host.files.rm(blobPath(base, digest), { force: true })
-}
-
 export interface CommitRequest {
   /** Chain ids that the new layers stand on. */
   readonly parents: readonly string[]
@@ -76,6 +64,7 @@ export async function commitImage(base: EngineBase, { parents, staged, config, t
       chainIds: layers.map((layer) => layer.chainId),
       sizeBytes,
       taggedAt: host.clock.nowRfc3339(),
+      summary: summaryOf(config),
     })
     if (tag !== undefined) saveTag(state, { reference: toCanonicalTag(tag), imageId: id })
   })
@@ -93,6 +82,7 @@ export interface PulledRequest {
   readonly manifestDocument: Document
   /** The index that it was chosen from. */
   readonly indexDocument: Document | undefined
+  readonly config: ImageConfig
   readonly configBytes: Buffer
   /** Chain ids of the layers that were there already, lowest first. */
   readonly parents: readonly string[]
@@ -126,7 +116,7 @@ function united<T>(before: readonly T[], more: readonly T[], keyOf: (item: T) =>
 /** An image from a registry, with the very bytes of its documents; its layers' blobs are there already. Returns the id. */
 export async function commitPulled(base: EngineBase, request: PulledRequest): Promise<string> {
   const { host, state } = base
-  const { manifest, manifestDocument, indexDocument, configBytes, parents, staged, reference } = request
+  const { manifest, manifestDocument, indexDocument, config, configBytes, parents, staged, reference } = request
   const id = manifest.config.digest
   const documents = [manifestDocument, ...(indexDocument === undefined ? [] : [indexDocument])]
   await writeBlobs(base, [{ digest: id, bytes: configBytes }, ...documents])
@@ -139,6 +129,7 @@ export async function commitPulled(base: EngineBase, request: PulledRequest): Pr
       chainIds: layers.map((layer) => layer.chainId),
       sizeBytes: layers.reduce((total, layer) => total + layer.sizeBytes, 0),
       taggedAt: host.clock.nowRfc3339(),
+      summary: summaryOf(config),
       distribution: {
         manifest: toBlobRecord(manifestDocument),
         layers: manifest.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),

@@ -12,7 +12,7 @@ import { feedTar } from './feed.ts'
 import { openLayerSink } from './layer-sink.ts'
 import { repackedDigest } from './repack.ts'
 import { ConflictError } from '../../errors.ts'
-import { listImages } from '../../state/images.ts'
+import { listImages, type BlobRecord } from '../../state/images.ts'
 import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
 
 /** One for the whole store: whoever adds, removes or begins to use layers. Held for milliseconds. */
@@ -26,6 +26,8 @@ export interface StagedLayer {
   readonly rootOpaque: boolean
   readonly entries: number
   readonly newestMtimeNs: bigint
+  /** What it came in, when that is kept. */
+  readonly blob?: BlobRecord
 }
 
 export interface StageOptions {
@@ -140,9 +142,11 @@ async function placeLayer(
   await host.files.chmod(staged.folder, 0o700)
   await host.files.rename(staged.folder, place)
   await host.files.symlink(join('..', 'layers', hex, 'diff'), link)
-  const { diffId, sizeBytes, rootOpaque } = staged
+  const { diffId, sizeBytes, rootOpaque, blob } = staged
   const newestMtimeNs = String(staged.newestMtimeNs)
-  return { chainId, diffId, shortName, sizeBytes, rootOpaque, newestMtimeNs, created: host.clock.nowRfc3339() }
+  const created = host.clock.nowRfc3339()
+  const record = { chainId, diffId, shortName, sizeBytes, rootOpaque, newestMtimeNs, created }
+  return blob === undefined ? record : { ...record, blob }
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createdMs } from '../../../../src/engine/images/describe.ts'
-import { toImageConfig } from '../../../../src/engine/images/image-config.ts'
+import { summaryOf, toImageConfig } from '../../../../src/engine/images/image-config.ts'
 
 const TAGGED_AT = '2026-11-21T12:00:00Z'
 
@@ -14,6 +14,6 @@ for (const { created, want } of [
   test(`an image of ${created} is listed as of ${want}`, () => {
     const image = { id: 'sha256:1', chainIds: [], sizeBytes: 0, taggedAt: TAGGED_AT }
     const config = toImageConfig({ architecture: 'amd64', created, config: {}, diffIds: [], history: [] })
-    assert.equal(new Date(createdMs({ image, config })).toISOString(), want)
+    assert.equal(new Date(createdMs({ image, facts: summaryOf(config) })).toISOString(), want)
   })
 }
