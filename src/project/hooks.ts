@@ -28,7 +28,7 @@ export async function runPostStart(
   project: Project | undefined,
   target: HookTarget,
 ): Promise<void> {
-  for (const hook of serviceOf(project, target.service)?.postStart ?? []) await runHook(context, target, hook)
+  await runAll(context, target, serviceOf(project, target.service)?.postStart)
 }
 
 /** Nothing for a container that has stopped already. Throws MycomposeError HOOK_FAILED. */
@@ -37,13 +37,23 @@ export async function runPreStop(
   project: Project | undefined,
   target: HookTarget,
 ): Promise<void> {
-  for (const hook of serviceOf(project, target.service)?.preStop ?? []) {
-    try {
-      await runHook(context, target, hook)
-    } catch (error) {
-      if (error instanceof ConflictError || error instanceof NotFoundError) return
-      throw error
-    }
+  await whileItRuns(() => runAll(context, target, serviceOf(project, target.service)?.preStop))
+}
+
+/** post_start of `run`, beside its command, which may end at any moment. Throws MycomposeError HOOK_FAILED. */
+export async function runPostStartBeside(context: ProjectContext, project: Project, target: HookTarget): Promise<void> {
+  await whileItRuns(() => runPostStart(context, project, target))
+}
+
+async function runAll(context: ProjectContext, target: HookTarget, hooks: readonly Hook[] = []): Promise<void> {
+  for (const hook of hooks) await runHook(context, target, hook)
+}
+
+async function whileItRuns(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof ConflictError || error instanceof NotFoundError)) throw error
   }
 }
 

@@ -64,6 +64,22 @@ describe('hooks', () => {
     await project.ok('down') // stopped already: nothing to ask
   })
 
+  test('run: post_start beside the command, and before a detached one is told of', async () => {
+    const service = idle({ volumes: ['data:/data'], post_start: [{ command: sh('echo hooked > /data/hook') }] })
+    const broken = idle({ post_start: [{ command: sh('echo no such table >&2; exit 3') }] })
+    await using project = engine.project(
+      composeFile('hooked-run', { a: service, b: broken }, { volumes: { data: {} } }),
+    )
+    const untilHooked = sh('until [ -s /data/hook ]; do sleep 0.05; done; cat /data/hook')
+    assert.equal(await project.ok('run', '--rm', '-T', 'a', ...untilHooked), 'hooked\n')
+    assert.equal(await project.ok('run', '--rm', '-T', 'a', 'true'), '')
+    const [id = ''] = (await project.ok('run', '-d', 'a')).split('\n')
+    assert.match(id, /^[0-9a-f]{64}$/)
+    const failed = await project.run('run', '-d', 'b')
+    assert.equal(failed.exitCode, 1)
+    assert.match(failed.stderr, /b hook exited with status 3: no such table/)
+  })
+
   test('pre_start: once a service, with its volumes and network, and nothing left', async () => {
     const service = idle({
       scale: 2,

@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander'
 import { DEFAULT_DETACH_KEYS } from '../../api/detach-keys.ts'
 import type { Project } from '../../compose/model.ts'
+import { runPostStart, runPostStartBeside } from '../../project/hooks.ts'
 import type { OneOff } from '../../project/one-off.ts'
 import { planRun, prepareRun, type RunOptions } from '../../project/run.ts'
 import { UsageError } from '../../errors.ts'
@@ -104,8 +105,8 @@ async function run(session: Session, service: string, argv: readonly string[], f
     prepareRun(flags.quiet === true ? { ...context, sink: silentSink } : context, project, oneOff, options),
   )
   return flags.detach === true
-    ? await startDetached(session, id)
-    : await startAttached(session, id, { tty, stdin, oneOff })
+    ? await startDetached(session, project, { id, service })
+    : await startAttached(session, project, { id, tty, stdin, oneOff })
 }
 
 /** As docker compose decides it: output to a pipe, or (unless told) input from one, means no terminal. */
@@ -143,17 +144,29 @@ function toRunOptions(project: Project, flags: RunFlags, dryRun: boolean): RunOp
   return { noDeps: !flags.deps, ...present({ ignoreOrphans, removeOrphans, pull: flags.pull }) }
 }
 
-async function startDetached(session: Session, id: string): Promise<number> {
+async function startDetached(
+  session: Session,
+  project: Project,
+  target: { readonly id: string; readonly service: string },
+): Promise<number> {
   const { containers } = await session.client()
-  await containers.start(id)
-  await session.print(`${id}\n`)
+  await containers.start(target.id)
+  await session.use((context) => runPostStart(context, project, target))
+  await session.print(`${target.id}\n`)
   return 0
+}
+
+interface Attached {
+  readonly id: string
+  readonly tty: boolean
+  readonly stdin: boolean
+  readonly oneOff: OneOff
 }
 
 async function startAttached(
   session: Session,
-  id: string,
-  { tty, stdin, oneOff }: { readonly tty: boolean; readonly stdin: boolean; readonly oneOff: OneOff },
+  project: Project,
+  { id, tty, stdin, oneOff }: Attached,
 ): Promise<number> {
   const { containers } = await session.client()
   const { exit } = await containers.watchExit(id, oneOff.autoRemove ? 'removed' : 'next-exit')
@@ -164,7 +177,26 @@ async function startAttached(
     stream.close()
     throw error
   }
+  const hooks = await startHooks(session, project, { id, service: oneOff.service })
   const detachKeys = DEFAULT_DETACH_KEYS
   const hasTerminal = tty && session.io.stdout.isTTY === true
-  return await followContainer(session, stream, exit, { id, tty: hasTerminal, stdin, detachKeys, forwardSignals: true })
+  const options = { id, tty: hasTerminal, stdin, detachKeys, forwardSignals: true }
+  const code = await followContainer(session, stream, exit, options)
+  const failure = hooks.failure()
+  if (code === 0 && failure !== undefined) throw failure
+  return code
+}
+
+/** The post_start hooks run beside the command; what fails of them is told after it, as it has the terminal. */
+async function startHooks(
+  session: Session,
+  project: Project,
+  target: { readonly id: string; readonly service: string },
+): Promise<{ failure(): Error | undefined }> {
+  const context = await session.context()
+  let failure: Error | undefined
+  runPostStartBeside(context, project, target).catch((error: unknown) => {
+    failure = error instanceof Error ? error : new Error(String(error))
+  })
+  return { failure: () => failure }
 }
