@@ -45,9 +45,9 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.develop', says: 'is not supported yet: there is no "watch" so far' },
   { path: 'services.*.provider', says: REFUSED },
   { path: 'services.*.models', says: NOT_YET },
-  { path: 'services.*.storage_opt', says: REFUSED },
+  { path: 'services.*.storage_opt', says: 'will be refused: this engine sets no project quotas' },
   { path: 'services.*.use_api_socket', when: isTrue, says: NOT_YET },
-  { path: 'services.*.userns_mode', when: isNot('host', ''), says: REFUSED },
+  { path: 'services.*.userns_mode', when: isNot('host', ''), says: 'will be refused: only "host" is there' },
   { path: 'services.*.pull_refresh_after', says: NOT_YET },
   { path: 'services.*.pull_policy', when: isNot('never', 'missing'), says: 'is not supported yet: read as "missing"' },
   {

@@ -92,7 +92,6 @@ test('words that are not understood are refused, not taken for the default', asy
     { UsernsMode: 'auto' },
     { UTSMode: 'container:x' },
     { CgroupnsMode: 'shared' as 'host' },
-    { StorageOpt: { size: '1g' } },
     { PidMode: 'shareable' },
     { IpcMode: 'guest' },
     { CapAdd: ['NET_EVERYTHING'] },

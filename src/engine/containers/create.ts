@@ -49,7 +49,7 @@ export function checkRestartPolicy({ RestartPolicy: policy, AutoRemove }: HostCo
 }
 
 /** Words that would otherwise be taken for the default. */
-function checkModes({ UsernsMode = '', UTSMode = '', CgroupnsMode = '', StorageOpt }: HostConfig): void {
+function checkModes({ UsernsMode = '', UTSMode = '', CgroupnsMode = '' }: HostConfig): void {
   if (!['', 'host'].includes(UsernsMode))
     throw new InvalidRequestError(`invalid userns mode ${JSON.stringify(UsernsMode)}`, {
       hint: 'only "host": ids are not mapped here, capabilities, seccomp and "user" keep containers from the machine',
@@ -57,10 +57,6 @@ function checkModes({ UsernsMode = '', UTSMode = '', CgroupnsMode = '', StorageO
   if (!['', 'host'].includes(UTSMode)) throw new InvalidRequestError(`invalid UTS mode: ${UTSMode}`)
   if (!['', 'host', 'private'].includes(CgroupnsMode))
     throw new InvalidRequestError(`invalid cgroup namespace mode: ${CgroupnsMode}`)
-  if (Object.keys(StorageOpt ?? {}).length > 0)
-    throw new InvalidRequestError('storage_opt is not supported: layers are overlayfs without project quotas', {
-      hint: 'limit a volume or a tmpfs instead: tmpfs: /data:size=100m',
-    })
 }
 
 /** Everything that can be known to be wrong without making anything. */

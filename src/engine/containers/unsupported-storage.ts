@@ -12,7 +12,7 @@ export function checkStorageOptions({ StorageOpt }: HostConfig): void {
     `storage option ${options.join(', ')} is not supported: this engine sets no project quotas`,
     {
       code: 'STORAGE_OPTION',
-      hint: 'leave storage_opt out; to limit what a container writes, mount a tmpfs with a size, or make it read_only',
+      hint: 'leave storage_opt out; to limit what a container writes, mount a tmpfs with a size (tmpfs: /data:size=100m), or make it read_only',
     },
   )
 }
