@@ -87,7 +87,7 @@ function toResponse(message: IncomingMessage): WebResponse {
 }
 
 /** `environment`: of the process, for the proxies. */
-export function createWeb(environment: ProxyEnvironment): Web {
+export function createWeb(environment: ProxyEnvironment, { stallMs = STALL_MS }: { stallMs?: number } = {}): Web {
   const agents = new Map<string, Promise<Agent>>()
 
   function agentFor(url: URL, tls: WebTls | undefined): Promise<Agent> {
@@ -105,7 +105,7 @@ export function createWeb(environment: ProxyEnvironment): Web {
       const options: RequestOptions = { method, headers, agent, ...(signal === undefined ? {} : { signal }) }
       return await new Promise((resolve, reject) => {
         const sent = request(url, options, (message) => resolve(toResponse(message)))
-        sent.setTimeout(STALL_MS, () => sent.destroy(new StallError(`no byte for ${STALL_MS / 1000} s`)))
+        sent.setTimeout(stallMs, () => sent.destroy(new StallError(`no byte for ${stallMs / 1000} s`)))
         sent.on('error', (error) => {
           reject(signal?.aborted === true ? new CanceledError('the request was canceled', { cause: error }) : error)
         })

@@ -15,6 +15,7 @@ import { createLayerService } from '../../src/engine/layers/service.ts'
 import { createKeyedMutex } from '../../src/engine/locks.ts'
 import type { ContainerService, ImageService, LayerService, VolumeService } from '../../src/engine/services.ts'
 import { createVolumeService } from '../../src/engine/volumes/service.ts'
+import type { Host } from '../../src/host/host.ts'
 import { createNodeHost } from '../../src/host/node-host.ts'
 import { openStateDatabase } from '../../src/state/database.ts'
 
@@ -42,8 +43,10 @@ export function mountsBelow(folder: string): string[] {
 export async function openPrivateStore(
   t: TestContext,
   storageDriver: StorageDriver = 'overlay',
+  /** Replaces parts of the host, its clock say. */
+  change: (host: Host) => Host = (own) => own,
 ): Promise<PrivateStore> {
-  const host = createNodeHost()
+  const host = change(createNodeHost())
   const root = mkdtempSync(join(tmpdir(), 'mycompose-store-'))
   const config = engineConfig(root, 'test')
   await prepareFolders(host.files, config)

@@ -7,14 +7,12 @@ import type { EngineBase } from '../context.ts'
 import { decodeConfig } from './image-config.ts'
 import type { Reference } from './reference.ts'
 import type { Document } from './store.ts'
-import { digestOf } from '../layers/chain.ts'
-import { digestMismatch, fetchManifest, openBlob, type FetchedManifest } from '../registry/client.ts'
+import { fetchBlob, fetchManifest, type FetchedManifest } from '../registry/client.ts'
 import type { RegistryCredentials } from '../services.ts'
 import { endpointsOf, readRegistrySettings, settingsPlaces, tlsOf } from '../registry/endpoints.ts'
 import { isEndpointFailure } from '../registry/errors.ts'
 import { manifestError, parseManifest, type Index, type Manifest, type Platform } from '../registry/manifest.ts'
 import { choosePlatform, formatPlatform, matchesPlatform } from '../registry/platform.ts'
-import { readLimited } from '../registry/read-body.ts'
 import { createTransport, type Transport } from '../registry/transport.ts'
 import { NotFoundError } from '../../errors.ts'
 
@@ -73,11 +71,8 @@ function toDocument({ bytes, digest }: FetchedManifest, { mediaType }: Index | M
 
 async function fetchConfig(transport: Transport, { digest, size }: Manifest['config']): Promise<Buffer> {
   const what = `the configuration of ${transport.repository}`
-  const { body } = await openBlob(transport, digest, 0)
-  const bytes = await readLimited(body, Math.min(size, MAX_CONFIG_BYTES), what)
-  const found = digestOf(bytes)
-  if (found !== digest) throw digestMismatch(transport.endpoint.host, what, digest, found)
-  return bytes
+  if (size > MAX_CONFIG_BYTES) throw manifestError(`its configuration has ${size} bytes`)
+  return await fetchBlob(transport, { digest, size }, what)
 }
 
 function checkConfig(config: ImageConfig, manifest: Manifest, wish: PullWish): void {

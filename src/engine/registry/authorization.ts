@@ -16,7 +16,11 @@ export interface Authorization {
   /** The header's value for the next request, undefined while nothing is known to be wanted. */
   header(): string | undefined
   /** After a 401: gets what the challenge asks for. False when there is nothing (more) to try. */
-  answer(response: Pick<WebResponse, 'headers'>, scopes: readonly string[]): Promise<boolean>
+  answer(
+    response: Pick<WebResponse, 'headers'>,
+    scopes: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<boolean>
 }
 
 export interface AuthorizationContext {
@@ -25,7 +29,6 @@ export interface AuthorizationContext {
   readonly credentials: RegistryCredentials | undefined
   readonly nowMs: () => number
   readonly tlsOf: (host: string) => Promise<WebTls>
-  readonly signal: AbortSignal | undefined
 }
 
 const MAX_TOKEN_BYTES = 2 ** 20
@@ -81,8 +84,9 @@ async function requestToken(
   context: AuthorizationContext,
   challenge: Challenge,
   scopes: readonly string[],
+  signal: AbortSignal | undefined,
 ): Promise<Token> {
-  const { web, endpoint, credentials, signal } = context
+  const { web, endpoint, credentials } = context
   const realm = realmOf(challenge, endpoint)
   checkRealm(realm, endpoint, hasSecret(credentials))
   const service = challenge.parameters['service']
@@ -145,13 +149,14 @@ export function createAuthorization(context: AuthorizationContext): Authorizatio
       : { value: `Bearer ${credentials.registryToken}`, expiresMs: Number.POSITIVE_INFINITY }
   let pending: Promise<boolean> | undefined
 
-  async function meet(header: string, scopes: readonly string[]): Promise<boolean> {
+  async function meet(header: string, scopes: readonly string[], signal: AbortSignal | undefined): Promise<boolean> {
     const challenges = parseChallenges(header)
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer')
     if (bearer !== undefined) {
       // the registry may ask for more than what we know of (another repository to mount from)
       const asked = bearer.parameters['scope']?.split(' ') ?? []
-      const token = await requestToken(context, bearer, [...new Set([...asked, ...scopes])].filter(Boolean))
+      const wanted = [...new Set([...asked, ...scopes])].filter(Boolean)
+      const token = await requestToken(context, bearer, wanted, signal)
       current = { value: `Bearer ${token.value}`, expiresMs: token.expiresMs }
       return true
     }
@@ -163,9 +168,9 @@ export function createAuthorization(context: AuthorizationContext): Authorizatio
 
   return {
     header: () => (current !== undefined && current.expiresMs > nowMs() ? current.value : undefined),
-    answer({ headers }, scopes) {
+    answer({ headers }, scopes, signal) {
       // several requests that run side by side meet the same challenge: one token serves them all
-      pending ??= meet(headers['www-authenticate'] ?? '', scopes).finally(() => {
+      pending ??= meet(headers['www-authenticate'] ?? '', scopes, signal).finally(() => {
         pending = undefined
       })
       return pending

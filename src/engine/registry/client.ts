@@ -4,8 +4,8 @@
  */
 import type { Readable } from 'node:stream'
 import { MANIFEST_ACCEPT } from './media-types.ts'
-import { MAX_MANIFEST_BYTES } from './manifest.ts'
-import { discardBody, readLimited } from './read-body.ts'
+import { MAX_MANIFEST_BYTES, type Descriptor } from './manifest.ts'
+import { discardBody } from './read-body.ts'
 import type { Transport, TransportResponse } from './transport.ts'
 import { digestOf } from '../layers/chain.ts'
 import { MycomposeError } from '../../errors.ts'
@@ -36,20 +36,33 @@ export function digestMismatch(host: string, what: string, wanted: string, found
 /** `reference`: a tag or a digest. */
 export async function fetchManifest(transport: Transport, reference: string): Promise<FetchedManifest> {
   const what = `the manifest of ${transport.repository}:${reference}`
-  const response = await transport.request({
+  const request = {
     method: 'GET',
     target: `manifests/${reference}`,
     headers: { accept: MANIFEST_ACCEPT },
     ok: [200],
     what,
-  })
-  const bytes = await readLimited(response.body, MAX_MANIFEST_BYTES, what)
+  } as const
+  const { bytes, ...response } = await transport.read(request, MAX_MANIFEST_BYTES)
   const digest = digestOf(bytes)
   const stated = response.headers['docker-content-digest']
   const wanted = reference.startsWith('sha256:') ? reference : String(stated ?? digest)
   if (wanted.startsWith('sha256:') && wanted !== digest)
     throw digestMismatch(transport.endpoint.host, what, wanted, digest)
   return { bytes, servedAs: response.headers['content-type'], digest }
+}
+
+/** A small blob, whole and checked. */
+export async function fetchBlob(
+  transport: Transport,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  what: string,
+): Promise<Buffer> {
+  const request = { method: 'GET', target: `blobs/${digest}`, ok: [200], what } as const
+  const { bytes } = await transport.read(request, size)
+  const found = digestOf(bytes)
+  if (found !== digest) throw digestMismatch(transport.endpoint.host, what, digest, found)
+  return bytes
 }
 
 /** The digest behind a tag, without its bytes (registries do not count it as a pull); undefined when there is none. */
@@ -72,19 +85,25 @@ function startOf(response: WebResponse): number | undefined {
 }
 
 /** `offset`: bytes that are there already. */
-export async function openBlob(transport: Transport, digest: string, offset: number): Promise<OpenedBlob> {
+export async function openBlob(
+  transport: Transport,
+  digest: string,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<OpenedBlob> {
   const response = await transport.request({
     method: 'GET',
     target: `blobs/${digest}`,
     headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
     ok: offset > 0 ? [200, 206, 416] : [200],
     what: `the blob ${digest.slice(0, 19)} of ${transport.repository}`,
+    ...(signal === undefined ? {} : { signal }),
   })
   if (response.status === 200) return { body: response.body, offset: 0 }
   if (response.status === 206 && startOf(response) === offset) return { body: response.body, offset }
   // a range that was not asked for, or none: from the beginning
   await discardBody(response.body)
-  return await openBlob(transport, digest, 0)
+  return await openBlob(transport, digest, 0, signal)
 }
 
 export async function hasBlob(transport: Transport, digest: string): Promise<boolean> {
@@ -105,7 +124,13 @@ function locationOf({ url, headers }: TransportResponse, host: string): { readon
   const { location } = headers
   if (location === undefined || !URL.canParse(location, url.href))
     throw new MycomposeError(`the registry ${host} names no place for an upload`, { code: 'REGISTRY_ANSWER' })
-  return { location: new URL(location, url) }
+  const next = new URL(location, url)
+  if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:'))
+    throw new MycomposeError(`the registry ${host} leads an upload from ${url.origin} to ${location.slice(0, 200)}`, {
+      code: 'REGISTRY_REDIRECT',
+      hint: 'only http(s) addresses are followed, and never from https to http',
+    })
+  return { location: next }
 }
 
 /** `mount`: take the blob from another repository of the same registry, when one may read that. */

@@ -8,8 +8,8 @@ import { createAuthorization, type Authorization } from './authorization.ts'
 import type { RegistryCredentials } from '../services.ts'
 import type { RegistryEndpoint } from './endpoints.ts'
 import { isPassing, toConnectionError, toStatusError } from './errors.ts'
-import { discardBody } from './read-body.ts'
-import { MycomposeError, errnoOf } from '../../errors.ts'
+import { discardBody, readLimited } from './read-body.ts'
+import { CanceledError, MycomposeError, errnoOf } from '../../errors.ts'
 import type { Clock } from '../../host/host.ts'
 import type { Web, WebRequest, WebResponse, WebTls } from '../../host/web.ts'
 
@@ -42,6 +42,8 @@ export interface TransportRequest {
   readonly scopes?: readonly string[]
   /** One try only, e.g. for a chunk whose fate has to be asked first. */
   readonly once?: boolean
+  /** Instead of the transport's: for a download that others take over from who began it. */
+  readonly signal?: AbortSignal
 }
 
 /** With the address that answered, after redirects: locations are relative to it. */
@@ -52,6 +54,8 @@ export interface Transport {
   readonly repository: string
   /** The body is the caller's to read or destroy. Throws REGISTRY_* errors, CanceledError. */
   request(request: TransportRequest): Promise<TransportResponse>
+  /** With the whole body, of at most `limit` bytes; a connection that breaks on the way is one more try. */
+  read(request: TransportRequest, limit: number): Promise<TransportResponse & { readonly bytes: Buffer }>
 }
 
 const MAX_TRIES = 5
@@ -85,14 +89,13 @@ function isNoTls(error: unknown): boolean {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { web, clock, endpoint, repository, signal } = options
+  const { web, clock, endpoint, repository } = options
   const authorization: Authorization = createAuthorization({
     web,
     endpoint,
     credentials: options.credentials,
     nowMs: () => clock.nowMs(),
     tlsOf: options.tlsOf,
-    signal,
   })
   const scope = `repository:${repository}:${options.actions}`
   /** Set once a loopback or insecure registry has turned out to speak no TLS. */
@@ -113,6 +116,7 @@ export function createTransport(options: TransportOptions): Transport {
   ): Promise<TransportResponse> {
     const isOwn = url.hostname === endpoint.url.hostname && (url.port === endpoint.url.port || isPlain)
     const tls = isOwn ? endpoint.tls : await options.tlsOf(url.host)
+    const signal = request.signal ?? options.signal
     const common = { method: request.method, headers, tls, ...(signal === undefined ? {} : { signal }) }
     const body = request.body?.()
     try {
@@ -131,7 +135,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function follow(request: TransportRequest): Promise<TransportResponse> {
     let url = urlOf(request.target)
-    const origin = url.host
+    // a location that the registry named may be anywhere: whoever is there gets no login
+    const origin = endpoint.url.host
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const headers: Record<string, string> = { 'user-agent': options.userAgent, ...request.headers }
       const proof = url.host === origin ? authorization.header() : undefined
@@ -169,7 +174,11 @@ export function createTransport(options: TransportOptions): Transport {
   async function authorized(request: TransportRequest): Promise<TransportResponse> {
     const response = await follow(request)
     if (response.status !== 401) return response
-    const isKnown = await authorization.answer(response, [scope, ...(request.scopes ?? [])])
+    const isKnown = await authorization.answer(
+      response,
+      [scope, ...(request.scopes ?? [])],
+      request.signal ?? options.signal,
+    )
     if (!isKnown) return response
     await discardBody(response.body)
     return await follow(request)
@@ -182,32 +191,45 @@ export function createTransport(options: TransportOptions): Transport {
     outcome: WebResponse | undefined,
   ): number | undefined {
     if (request.once === true || attempt >= MAX_TRIES) return undefined
-    if (outcome?.status !== 429) return pauseMs(attempt)
+    if (outcome?.status !== 429 && outcome?.status !== 503) return pauseMs(attempt)
     const wanted = retryAfterMs(outcome.headers['retry-after'], clock.nowMs()) ?? pauseMs(attempt)
     return wanted > MAX_RETRY_AFTER_MS ? undefined : wanted
+  }
+
+  /** `take` belongs to the try: what breaks while it reads is tried again as well. */
+  async function patiently<T>(
+    request: TransportRequest,
+    take: (response: TransportResponse) => Promise<T> | T,
+  ): Promise<T> {
+    const signal = request.signal ?? options.signal
+    for (let attempt = 1; ; attempt += 1) {
+      let response: TransportResponse
+      try {
+        response = await authorized(request)
+        if (request.ok.includes(response.status)) return await take(response)
+      } catch (error) {
+        if (signal?.aborted === true) throw new CanceledError('the request was canceled', { cause: error })
+        const pause = isPassing(error) ? pauseAfter(request, attempt, undefined) : undefined
+        if (pause === undefined) throw toConnectionError(error, endpoint.host)
+        await clock.sleep(pause, signal)
+        continue
+      }
+      const isTransient = response.status === 429 || response.status >= 500
+      const pause = isTransient ? pauseAfter(request, attempt, response) : undefined
+      if (pause === undefined) throw await toStatusError(response, endpoint.host, request.what)
+      await discardBody(response.body)
+      await clock.sleep(pause, signal)
+    }
   }
 
   return {
     endpoint,
     repository,
-    async request(request) {
-      for (let attempt = 1; ; attempt += 1) {
-        let response: TransportResponse
-        try {
-          response = await authorized(request)
-        } catch (error) {
-          const pause = isPassing(error) ? pauseAfter(request, attempt, undefined) : undefined
-          if (pause === undefined) throw toConnectionError(error, endpoint.host)
-          await clock.sleep(pause, signal)
-          continue
-        }
-        if (request.ok.includes(response.status)) return response
-        const isTransient = response.status === 429 || response.status >= 500
-        const pause = isTransient ? pauseAfter(request, attempt, response) : undefined
-        if (pause === undefined) throw await toStatusError(response, endpoint.host, request.what)
-        await discardBody(response.body)
-        await clock.sleep(pause, signal)
-      }
-    },
+    request: (request) => patiently(request, (response) => response),
+    read: (request, limit) =>
+      patiently(request, async (response) => ({
+        ...response,
+        bytes: await readLimited(response.body, limit, request.what),
+      })),
   }
 }
