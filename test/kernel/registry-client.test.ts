@@ -1,6 +1,6 @@
 /** The registry client against Debian's docker-registry: manifests, blobs, resuming, uploads, logins over TLS. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { RegistryCredentials } from '../../src/engine/services.ts'
@@ -81,6 +81,7 @@ test('a download goes on where an earlier one ended, and wrong bytes are not kep
   const chunks: Buffer[] = []
   for await (const chunk of download(store.base, { transport, blob })) chunks.push(chunk)
   assert.ok(Buffer.concat(chunks).equals(TAR))
+  rmSync(blobPath(store.base, blob.digest))
   writeFileSync(partial, Buffer.alloc(5000))
   await assert.rejects(Array.fromAsync(download(store.base, { transport, blob })), { code: 'REGISTRY_DIGEST' })
   assert.throws(() => readFileSync(partial), { code: 'ENOENT' })

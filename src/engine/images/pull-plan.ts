@@ -27,6 +27,8 @@ export interface PullWish {
 
 export interface PullPlan {
   readonly transport: Transport
+  /** Who may have the layers when that one has not. */
+  readonly fallbacks: readonly Transport[]
   readonly manifest: Manifest
   readonly manifestDocument: Document
   /** The index it was chosen from. */
@@ -88,7 +90,7 @@ function checkConfig(config: ImageConfig, manifest: Manifest, wish: PullWish): v
     })
 }
 
-async function planFrom(transport: Transport, wish: PullWish): Promise<PullPlan> {
+async function planFrom(transport: Transport, fallbacks: readonly Transport[], wish: PullWish): Promise<PullPlan> {
   const { reference, platform } = wish
   const named = await fetchManifest(transport, reference.digest ?? reference.tag ?? 'latest')
   const first = parseManifest(named.bytes, named.servedAs)
@@ -101,6 +103,7 @@ async function planFrom(transport: Transport, wish: PullWish): Promise<PullPlan>
   checkConfig(config, manifest, wish)
   return {
     transport,
+    fallbacks,
     manifest,
     manifestDocument: toDocument(fetched, manifest),
     indexDocument: chosen === undefined ? undefined : toDocument(named, first),
@@ -113,9 +116,9 @@ async function planFrom(transport: Transport, wish: PullWish): Promise<PullPlan>
 /** Throws what the last endpoint, the registry itself, says. */
 export async function planPull(base: EngineBase, wish: PullWish): Promise<PullPlan> {
   const transports = await openTransports(base, wish, 'pull')
-  for (const transport of transports) {
+  for (const [index, transport] of transports.entries()) {
     try {
-      return await planFrom(transport, wish)
+      return await planFrom(transport, transports.slice(index + 1), wish)
     } catch (error) {
       if (!transport.endpoint.isMirror || !isEndpointFailure(error)) throw error
       base.log('warn', 'a mirror does not help', { mirror: transport.endpoint.host, error: String(error) })

@@ -6,25 +6,28 @@
 import { Readable } from 'node:stream'
 import type { ProgressMessage } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
+import type { BlobKeeper } from './blob-keeper.ts'
 import { planPull, type PullPlan, type PullWish } from './pull-plan.ts'
 import { familiarRepository, toCanonicalTag, toFamiliar, type Reference } from './reference.ts'
 import { commitPulled, findImageByDigest } from './store.ts'
 import { chainIdOf } from '../layers/chain.ts'
 import { discardLayer, stageLayer, type StagedLayer } from '../layers/store.ts'
-import { blobPath } from '../registry/download.ts'
 import { manifestError, type Descriptor } from '../registry/manifest.ts'
 import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
+import { MycomposeError } from '../../errors.ts'
 import { findImage } from '../../state/images.ts'
 import { findLayer } from '../../state/layers.ts'
 
 export interface PullContext {
   readonly base: EngineBase
   readonly downloads: SharedDownloads
+  readonly blobs: BlobKeeper
   readonly progress: (message: ProgressMessage) => void
 }
 
 const PARALLEL_DOWNLOADS = 3
 const PROGRESS_STEP_MS = 100
+const MAX_JUDGED_BYTES = 256 * 2 ** 20
 
 interface LayerWish {
   readonly blob: Descriptor
@@ -70,7 +73,7 @@ function startDownloads(
   context: PullContext,
   plan: PullPlan,
   layers: readonly LayerWish[],
-): { readonly at: (index: number) => Promise<SharedDownload>; readonly releaseAll: () => void } {
+): { readonly at: (index: number) => Promise<SharedDownload>; readonly releaseAll: () => Promise<void> } {
   const started = layers.map(() => Promise.withResolvers<SharedDownload>())
   const running: SharedDownload[] = []
   const queue = { next: 0, isOver: false }
@@ -80,7 +83,7 @@ function startDownloads(
       queue.next += 1
       const layer = layers[index]
       if (layer === undefined) return
-      const download = context.downloads.start(plan.transport, layer.blob, throttled(context, layer, 'Downloading'))
+      const download = context.downloads.start(plan, layer.blob, throttled(context, layer, 'Downloading'))
       running.push(download)
       started[index]?.resolve(download)
       await download.finished.then(
@@ -92,9 +95,9 @@ function startDownloads(
   for (let number = 0; number < PARALLEL_DOWNLOADS; number += 1) void worker()
   return {
     at: async (index) => (await started[index]?.promise) as SharedDownload,
-    releaseAll() {
+    async releaseAll() {
       queue.isOver = true
-      for (const download of running) download.release()
+      await Promise.all(running.map((download) => download.release()))
     },
   }
 }
@@ -116,8 +119,9 @@ async function unpack(
       yield chunk
     }
   }
-  const staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), { lower, signal })
+  let staged: StagedLayer | undefined
   try {
+    staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), { lower, signal })
     await download.finished
     if (staged.diffId !== layer.diffId)
       throw manifestError(`layer ${layer.shortId} unpacks to ${staged.diffId}, its configuration says ${layer.diffId}`)
@@ -125,11 +129,33 @@ async function unpack(
     const { mediaType, digest, size } = layer.blob
     return { ...staged, blob: { mediaType, digest, size } }
   } catch (error) {
-    await discardLayer(base, staged)
-    // its bytes are what the manifest says, but the image is not: they are of no use to anybody
-    await base.host.files.rm(blobPath(base, layer.blob.digest), { force: true })
-    throw error
+    if (staged !== undefined) await discardLayer(base, staged)
+    throw await causeOf(context, layer, download, error)
   }
+}
+
+/**
+ * A layer that cannot be unpacked: bytes that were changed on the way, which their digest tells, or an image that is
+ * wrong in itself. Nothing of either is kept. Larger ones are not fetched to their end for this.
+ */
+async function causeOf(
+  { blobs }: PullContext,
+  { blob }: LayerWish,
+  download: SharedDownload,
+  error: unknown,
+): Promise<unknown> {
+  const code = error instanceof MycomposeError ? error.code : ''
+  if (code !== 'TAR_INVALID' && code !== 'MANIFEST_INVALID') return error
+  const verdict =
+    blob.size > MAX_JUDGED_BYTES
+      ? undefined
+      : await download.finished.then(
+          () => undefined,
+          (reason: unknown) => reason,
+        )
+  download.spoil()
+  await blobs.free({ kind: 'these', digests: [blob.digest] })
+  return verdict ?? error
 }
 
 async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish): Promise<void> {
@@ -147,7 +173,7 @@ async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish)
       staged.push(await unpack(context, layer, await downloads.at(index), [...parents, ...staged], wish.signal))
     await commitPulled(base, { ...plan, parents, staged, reference: wish.reference })
   } finally {
-    downloads.releaseAll()
+    await downloads.releaseAll()
     for (const layer of staged) await discardLayer(base, layer) // nothing is left of those that went into the store
   }
 }

@@ -117,7 +117,7 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
     },
     pull: async (text, { platform, credentials, signal }, progress) => {
       const wish = { ...platformOf(platform), reference: parseReference(text), credentials, signal }
-      return await blobs.using(() => pullImage({ base, downloads, progress }, wish))
+      return await blobs.using(() => pullImage({ base, downloads, blobs, progress }, wish))
     },
     push: (name, { tag, credentials, signal }, progress) =>
       blobs.using(() => pushImage({ base, progress }, { reference: pushReference(name, tag), credentials, signal })),

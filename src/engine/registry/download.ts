@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { digestMismatch, openBlob } from './client.ts'
-import { isPassing, toConnectionError } from './errors.ts'
+import { isEndpointFailure, isPassing, toConnectionError } from './errors.ts'
 import type { Descriptor } from './manifest.ts'
 import type { Transport } from './transport.ts'
 import type { EngineBase } from '../context.ts'
@@ -17,6 +17,8 @@ type Base = Pick<EngineBase, 'config' | 'host'>
 
 export interface DownloadOptions {
   readonly transport: Transport
+  /** Asked in turn when that one fails: the registry itself after a mirror. */
+  readonly fallbacks?: readonly Transport[]
   readonly blob: Pick<Descriptor, 'digest' | 'size'>
   readonly signal?: AbortSignal
   /** Bytes of the blob so far. */
@@ -51,7 +53,9 @@ async function* readFile(file: FileHandle): AsyncGenerator<Buffer> {
 
 /** The bytes from `offset` on, whatever it takes: a connection that breaks is made again where it broke. */
 async function* fetchRest(base: Base, options: DownloadOptions, offset: number): AsyncGenerator<Buffer> {
-  const { transport, blob, signal } = options
+  const { blob, signal } = options
+  const others = [...(options.fallbacks ?? [])]
+  let { transport } = options
   let position = offset
   for (let breaks = 0; position < blob.size;) {
     const before = position
@@ -70,7 +74,14 @@ async function* fetchRest(base: Base, options: DownloadOptions, offset: number):
       if (position >= blob.size) return
     } catch (error) {
       if (signal?.aborted === true) throw new CanceledError('the download was canceled', { cause: error })
-      if (!isPassing(error)) throw toConnectionError(error, transport.endpoint.host)
+      if (!isPassing(error)) {
+        const told = toConnectionError(error, transport.endpoint.host)
+        const next = isEndpointFailure(told) ? others.shift() : undefined
+        if (next === undefined) throw told
+        transport = next
+        breaks = 0
+        continue
+      }
     }
     if (signal?.aborted === true) throw new CanceledError('the download was canceled')
     breaks = position - before >= MIN_GAIN_BYTES ? 1 : breaks + 1

@@ -17,12 +17,20 @@ export interface SharedDownload {
   bytes(): AsyncGenerator<Buffer>
   /** Complete, checked and on the disk. */
   readonly finished: Promise<void>
+  /** Its bytes are of no use to anybody: what is left of a begun download goes with the last one who asked. */
+  spoil(): void
   /** To be called once, also after an error. */
-  release(): void
+  release(): Promise<void>
+}
+
+/** Where a blob may come from: a mirror, say, and the registry itself. */
+export interface BlobSources {
+  readonly transport: Transport
+  readonly fallbacks: readonly Transport[]
 }
 
 export interface SharedDownloads {
-  start(transport: Transport, blob: Descriptor, onProgress: (bytes: number) => void): SharedDownload
+  start(sources: BlobSources, blob: Descriptor, onProgress: (bytes: number) => void): SharedDownload
 }
 
 const READ_BYTES = 256 * 1024
@@ -33,6 +41,7 @@ interface Running {
   readonly listeners: Set<(bytes: number) => void>
   written: number
   users: number
+  isSpoilt: boolean
   isOver: boolean
 }
 
@@ -85,10 +94,19 @@ async function* follow(base: Base, running: Running, digest: string): AsyncGener
 export function createSharedDownloads(base: Base): SharedDownloads {
   const all = new Map<string, Running>()
 
-  function begin(transport: Transport, blob: Descriptor): Running {
+  /** `before`: a download of the same blob that nobody wants any more and that is about to end. */
+  function begin(sources: BlobSources, blob: Descriptor, before: Promise<void> | undefined): Running {
     const abort = new AbortController()
     const { promise: finished, resolve, reject } = Promise.withResolvers<undefined>()
-    const running: Running = { finished, abort, listeners: new Set(), written: 0, users: 0, isOver: false }
+    const running: Running = {
+      finished,
+      abort,
+      listeners: new Set(),
+      written: 0,
+      users: 0,
+      isSpoilt: false,
+      isOver: false,
+    }
     finished.catch(() => {}) // those who wait for it hear of it
     const onProgress = (bytes: number): void => {
       running.written = bytes
@@ -96,11 +114,12 @@ export function createSharedDownloads(base: Base): SharedDownloads {
     }
     const end = (settle: () => void): void => {
       running.isOver = true
-      all.delete(blob.digest)
+      if (all.get(blob.digest) === running) all.delete(blob.digest)
       settle()
     }
     const drain = async (): Promise<void> => {
-      for await (const _ of download(base, { transport, blob, signal: abort.signal, onProgress }));
+      await before?.catch(() => {}) // its own askers heard of it
+      for await (const _ of download(base, { ...sources, blob, signal: abort.signal, onProgress }));
     }
     drain().then(
       () => end(() => resolve(undefined)),
@@ -110,18 +129,31 @@ export function createSharedDownloads(base: Base): SharedDownloads {
     return running
   }
 
+  async function release(running: Running, digest: string): Promise<void> {
+    running.users -= 1
+    if (running.users > 0) return
+    running.abort.abort()
+    if (!running.isSpoilt) return
+    await running.finished.catch(() => {})
+    if (!all.has(digest)) await base.host.files.rm(partialPath(base, digest), { force: true })
+  }
+
   return {
-    start(transport, blob, onProgress) {
-      const running = all.get(blob.digest) ?? begin(transport, blob)
+    start(sources, blob, onProgress) {
+      const known = all.get(blob.digest)
+      const isUsable = known !== undefined && !known.abort.signal.aborted
+      const running = isUsable ? known : begin(sources, blob, known?.finished)
       running.users += 1
       running.listeners.add(onProgress)
       return {
         finished: running.finished,
         bytes: () => follow(base, running, blob.digest),
+        spoil() {
+          running.isSpoilt = true
+        },
         release() {
           running.listeners.delete(onProgress)
-          running.users -= 1
-          if (running.users === 0) running.abort.abort()
+          return release(running, blob.digest)
         },
       }
     },
