@@ -5,6 +5,7 @@ import { join } from 'node:path'
 export const IDLE_IMAGE = 'bench/busybox:1'
 export const SIZES = [1, 10, 50] as const
 export const LOG_LINES = 1_000_000
+export const INGESTED_BYTES = 1_000_000_000
 export const LOG_LINE: string = 'x'.repeat(90)
 
 type Service = Readonly<Record<string, unknown>>
@@ -73,11 +74,13 @@ function allFiles(): Record<string, object> {
   const chain = numbered(10, (index) => (index === 1 ? IDLE : { ...IDLE, depends_on: [`s${index - 1}`] }))
   const volumes = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`data${index + 1}`, {}]))
   const writer = { image: IDLE_IMAGE, command: ['sh', '-c', `yes ${LOG_LINE} | head -n ${LOG_LINES}`] }
+  const firehose = { image: IDLE_IMAGE, command: ['sh', '-c', `yes ${LOG_LINE} | head -c ${INGESTED_BYTES}`] }
   return {
     ...Object.fromEntries(idle),
     'chain10.yaml': { services: chain },
     'config100.yaml': { services: numbered(100, varied), networks: { front: {}, back: {} }, volumes },
     'logs.yaml': { services: { writer } },
+    'ingest.yaml': { services: { writer: firehose } },
     'postgres.yaml': DATABASE_AND_WEB,
     'network.yaml': { services: { server: { ...IDLE, ports: ['18082:80', '18083:81'] }, client: IDLE } },
   }

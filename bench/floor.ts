@@ -2,9 +2,9 @@
  * The floor: what the kernel and the OCI runtime need for the same work, without any of our parts: bare `crun run` (or
  * `runc run` where crun refuses the cgroup layout) of prepared bundles, no network, no monitor, no records.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { LOG_LINE, LOG_LINES } from './fixtures.ts'
+import { INGESTED_BYTES, LOG_LINE, LOG_LINES } from './fixtures.ts'
 import { run } from './measure.ts'
 
 const PARALLEL = 4
@@ -17,6 +17,8 @@ export interface Floor {
   chain(count: number): Promise<number>
   /** Reading as many lines of the same length from a plain file. */
   logs(): Promise<number>
+  /** A gigabyte of such lines through a pipe into a plain file. */
+  ingestion(): Promise<number>
   exec(): Promise<number>
 }
 
@@ -72,6 +74,13 @@ export async function createFloor(folder: string, busyboxTar: string): Promise<F
         const file = join(folder, 'lines')
         if (!existsSync(file)) writeFileSync(file, `${LOG_LINE}\n`.repeat(LOG_LINES))
         return (await run(['cat', file])).durationMs
+      },
+      async ingestion() {
+        const file = join(folder, 'ingested')
+        const command = `yes ${LOG_LINE} | head -c ${INGESTED_BYTES} > '${file}'`
+        const { durationMs } = await run(['sh', '-c', command])
+        rmSync(file)
+        return durationMs
       },
       down: (count) =>
         inParallel(count, async (index) => {

@@ -28,6 +28,12 @@ async function nodeStart(): Promise<number> {
   return (await run([process.execPath, '-e', '0'])).durationMs
 }
 
+/** Two commands as one. */
+function inSequence(argv: readonly string[], first: readonly string[], second: readonly string[]): readonly string[] {
+  const words = (args: readonly string[]): string => args.map((word) => `'${word}'`).join(' ')
+  return ['sh', '-c', `"$@" ${words(first)} && "$@" ${words(second)}`, 'sh', ...argv]
+}
+
 function upAndDown(size: number): Scenario[] {
   const file = `idle${size}.yaml`
   const runs = size >= 50 ? 5 : 9
@@ -113,6 +119,25 @@ export const SCENARIOS: readonly Scenario[] = [
     command: (contender) => contender.compose('logs.yaml', ['logs', 'writer']),
     tearDown: (contender) => compose(contender, 'logs.yaml', 'down', '-t', '0'),
     floor: (floor) => floor.logs(),
+  },
+  {
+    name: 'log ingestion of 1 GB',
+    runs: 3,
+    // from `up` until the container has ended: by then all is written
+    command: (contender) => inSequence(contender.compose('ingest.yaml', []), ['up', '-d'], ['wait', 'writer']),
+    cleanUp: (contender) => compose(contender, 'ingest.yaml', 'down', '-t', '0'),
+    floor: (floor) => floor.ingestion(),
+  },
+  {
+    name: 'logs -n 10 of 1 GB',
+    runs: 7,
+    async setUp(contender) {
+      const argv = inSequence(contender.compose('ingest.yaml', []), ['up', '-d'], ['wait', 'writer'])
+      await run(argv, { env: contender.env })
+    },
+    command: (contender) => contender.compose('ingest.yaml', ['logs', '-n', '10', 'writer']),
+    tearDown: (contender) => compose(contender, 'ingest.yaml', 'down', '-t', '0'),
+    floor: nodeStart,
   },
   {
     name: 'web + PostgreSQL to healthy, new data',
