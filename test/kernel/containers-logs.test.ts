@@ -3,7 +3,8 @@
  * lost or doubled; compressed files; what the drivers refuse.
  */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import type { HostConfig } from '../../src/api/types/index.ts'
@@ -69,4 +70,62 @@ test('what cannot be logged to is said before anything is started', async () => 
     code: 'LOG_TARGET_UNREACHABLE',
     message: /\/nowhere\/log/,
   })
+})
+
+const logOf = (id: string): string => join(engine.base.config.paths.containers, id, 'ctr.log')
+
+test('a file that grew without limit while no engine ran: its end is kept, as much as rotation would have kept', async () => {
+  const id = await run({ Cmd: shell('sleep 100'), HostConfig: logged({ 'max-size': '100k', 'max-file': '3' }) })
+  const lines = Array.from({ length: 40_000 }, (_, index) => `line ${index}\n`)
+  appendFileSync(logOf(id), lines.map((line) => `2026-11-21T12:00:00.123456789+00:00 stdout F ${line}`).join(''))
+  await engine.restart()
+  await until(() => filesOf(id).length > 1 && statSync(`${logOf(id)}.1`).size <= 2 * 100 * 1024)
+  const text = await logsOf(id)
+  assert.equal(lines.join('').endsWith(text), true)
+  assert.match(text, /^line \d+\n/)
+  assert.ok(text.length > 30_000, `${text.length}`)
+})
+
+/** A disk of its own for what the engine keeps of containers. */
+function resizeDisk(verb: 'mount' | 'remount', size: string): void {
+  const { containers } = engine.base.config.paths
+  const options = verb === 'remount' ? `remount,size=${size}` : `size=${size}`
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'mycompose-test', containers])
+}
+
+const FILLER = `trap 'echo after' USR1; while :; do yes "$(seq 1 20 | tr '\\n' ' ')" | head -c 4000000; break; done; echo lost; while :; do sleep 0.05; done`
+
+test('a full disk: the container goes on, it is told, what was cut in half is shown, and nothing runs into it', async () => {
+  resizeDisk('mount', '2m')
+  try {
+    const id = await run({ Cmd: shell(FILLER), HostConfig: logged({}) })
+    const told = (text: string): Promise<void> => until(() => engine.log.some((line) => line.startsWith(text)), 30)
+    await told('the disk is full')
+    const { State } = await engine.containers.inspect(id)
+    assert.equal(State.Running, true)
+    resizeDisk('remount', '64m')
+    await told('the disk was full')
+    await engine.containers.kill(id, 'SIGUSR1')
+    await until(async () => (await logsOf(id)).endsWith('after\n'))
+    const lines = (await logsOf(id)).split('\n')
+    const whole = lines[0] ?? ''
+    const odd = lines.filter((line) => line !== whole && line !== '' && line !== 'lost')
+    assert.deepEqual([odd.at(-1), odd.length <= 2], ['after', true], odd.join('|'))
+    assert.equal(odd.length < 2 || whole.startsWith(odd[0] ?? '-'), true)
+    await engine.containers.remove(id, { force: true, volumes: true })
+  } finally {
+    execFileSync('umount', ['-l', engine.base.config.paths.containers])
+  }
+})
+
+test('half a last line of a run that has ended is shown, and the next run begins a line of its own', async () => {
+  const id = await run({ Cmd: shell('echo whole'), HostConfig: logged({}) })
+  await waitFor(id)
+  appendFileSync(logOf(id), '2026-11-21T12:00:00.123456789+00:00 stdout F half of it')
+  assert.equal(await logsOf(id), 'whole\nhalf of it\n')
+  assert.equal(await logsOf(id, { tail: 1 }), 'half of it\n')
+  assert.equal(await logsOf(id, { follow: true, untilExit: true }), 'whole\nhalf of it\n')
+  await engine.containers.start(id)
+  await waitFor(id)
+  assert.equal(await logsOf(id), 'whole\nhalf of it\nwhole\n')
 })

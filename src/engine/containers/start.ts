@@ -15,6 +15,7 @@ import { publish, type ContainersContext, type Platform } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { startHealthMonitor } from './health.ts'
 import { logDriver } from './logs/log-config.ts'
+import { endTornLine } from './logs/torn.ts'
 import { parseSharing, sandboxRequest } from './network-mode.ts'
 import { prepareSpec } from './prepare-spec.ts'
 import { SIGKILL } from './signals.ts'
@@ -158,6 +159,7 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   await Promise.all([
     host.files.writeFile(folder.configJson, formatOci(spec), { mode: 0o600 }),
     host.files.rm(folder.exitFile, { force: true }),
+    endTornLine(host.files, folder.log).catch(() => {}), // no space for one byte: that is told elsewhere
   ])
   const { realtimeRuntime } = spec.linux.resources.cpu ?? {}
   if (realtimeRuntime !== undefined) await platform.cgroups.grantRealtime(realtimeRuntime)

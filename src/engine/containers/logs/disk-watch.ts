@@ -7,27 +7,17 @@ import { errnoOf } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
 import { containerFolder } from '../folders.ts'
 import { rotateLog } from './rotate.ts'
-import { statIfExists } from './store.ts'
+import { endsTorn } from './torn.ts'
 
 const LOOK_MS = 5000
 const FULL_BYTES = 256 * 1024
 /** Well above, so that a disk that is just about full does not make a line every few seconds. */
 const FREE_BYTES = 16 * 1024 * 1024
-const NEWLINE = 0x0a
-
-async function endsTorn({ files }: EngineBase['host'], path: string): Promise<boolean> {
-  const sizeBytes = (await statIfExists(files, path))?.sizeBytes ?? 0
-  if (sizeBytes === 0) return false
-  const last = Buffer.alloc(1)
-  await using file = await files.open(path)
-  await file.read(last, 0, 1, sizeBytes - 1)
-  return last[0] !== NEWLINE
-}
 
 async function closeTorn({ host, config, log }: EngineBase, id: string): Promise<void> {
   const folder = containerFolder(config, id)
   try {
-    if (await endsTorn(host, folder.log)) await rotateLog(host, folder)
+    if (await endsTorn(host.files, folder.log)) await rotateLog(host, folder)
   } catch (error) {
     log('warn', 'cannot close a log that the full disk cut', { container: id, error: errnoOf(error) ?? String(error) })
   }

@@ -10,6 +10,7 @@ import { containerFolder } from '../folders.ts'
 import type { Container } from '../store.ts'
 import { watchDisk } from './disk-watch.ts'
 import { parseLogConfig, type LogPolicy, type LogTarget } from './log-config.ts'
+import { cutOverlong } from './overlong.ts'
 import { compressLog, pruneLog, rotateLog } from './rotate.ts'
 import { startShipment, type Shipment } from './ship.ts'
 import { statIfExists } from './store.ts'
@@ -62,8 +63,10 @@ async function rotate(base: EngineBase, { container, policy, sentFile }: Rotated
   const sent = sentFile()
   const { maxFiles } = policy.retention
   const keepUnsent = { ...policy.retention, maxFiles: maxFiles * UNSENT_FACTOR }
-  if (sent === undefined) await pruneLog(files, folder.log, policy.retention)
-  else {
+  if (sent === undefined) {
+    await pruneLog(files, folder.log, policy.retention)
+    await cutOverlong(files, folder.log, policy.retention)
+  } else {
     await pruneLog(files, folder.log, policy.retention, (number) => number < sent)
     await pruneLog(files, folder.log, keepUnsent)
   }

@@ -32,6 +32,7 @@ const IDLE_MS = 50
 const MAX_IDLE_MS = 500
 const MAX_RETRY_MS = 30_000
 const POSITION_BYTES = 32
+const LINE_END = Buffer.from('\n')
 /** man 2 open */
 const O_RDWR = 2
 const O_CREAT = 0o100
@@ -144,12 +145,22 @@ async function shipAll(
     }
   }
 
+  /** A last line that has no end, and gets none. */
+  async function readTorn(): Promise<readonly LogEntry[]> {
+    const bytesRead = await cursor.read(buffer)
+    const torn = buffer.subarray(0, bytesRead)
+    if (bytesRead === 0 || torn.includes(LINE_END)) return []
+    cursor.advance(bytesRead)
+    return reader.push(Buffer.concat([torn, LINE_END])).entries
+  }
+
   for (;;) {
     const isLast = state.isEnded
     const isClosed = await cursor.isClosed()
     const isSome = await readToEnd()
     if (isClosed && (await cursor.moveOn())) continue
     if (isLast) {
+      await sender.send(await readTorn())
       await sender.send(reader.end())
       await keepPlace()
       if (state.isEnded) break // it has not been started again meanwhile

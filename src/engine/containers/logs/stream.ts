@@ -22,6 +22,7 @@ const LINE_END = Buffer.from('\n')
 const POLL_MS = 1000
 
 interface Output {
+  readonly container: Container
   readonly cursor: LogCursor
   readonly framer: Framer
   readonly sink: Writable
@@ -44,14 +45,17 @@ async function write(sink: Writable, output: Buffer, signal: AbortSignal): Promi
   return !sink.destroyed && !signal.aborted
 }
 
-/** The first half of a line whose rest never came, as the disk was full. */
+/** The first half of a line whose rest never came: the disk was full, or conmon was killed. */
 async function writeTorn({ framer, sink, signal }: Output, torn: Buffer): Promise<boolean> {
   const { output } = framer.push(Buffer.concat([torn, LINE_END]))
   return write(sink, output, signal)
 }
 
-/** Everything up to the present end of the file, or to `end`. False: no more is wanted. */
-async function pump(to: Output, isClosed: boolean, end: LogPosition | undefined): Promise<boolean> {
+/**
+ * Everything up to the present end of the file, or to `end`. `isFinal`: nothing is added to it, so half a line at its
+ * end is all there is of it. False: no more is wanted.
+ */
+async function pump(to: Output, isFinal: boolean, end: LogPosition | undefined): Promise<boolean> {
   const { cursor, framer, sink, signal } = to
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   while (!signal.aborted) {
@@ -62,7 +66,7 @@ async function pump(to: Output, isClosed: boolean, end: LogPosition | undefined)
     if (!(await write(sink, output, signal)) || isPast) return false
     cursor.advance(consumed)
     if (consumed > 0) continue
-    if (bytesRead < MAX_LINE_BYTES && !isClosed) return true // half a line: the rest is still to come
+    if (bytesRead < MAX_LINE_BYTES && !isFinal) return true // half a line: the rest is still to come
     if (!(await writeTorn(to, buffer.subarray(0, bytesRead)))) return false
     cursor.advance(bytesRead)
   }
@@ -72,8 +76,9 @@ async function pump(to: Output, isClosed: boolean, end: LogPosition | undefined)
 /** As `pump`, over all files. A file is read once more after it is known that nothing is added to it. */
 async function pumpAll(to: Output, end?: LogPosition): Promise<boolean> {
   for (;;) {
+    const hasEnded = to.container.run === undefined
     const isClosed = await to.cursor.isClosed()
-    if (!(await pump(to, isClosed, end))) return false
+    if (!(await pump(to, isClosed || hasEnded, end))) return false
     if (!isClosed || (end !== undefined && to.cursor.position.file >= end.file)) return true
     if (!(await to.cursor.moveOn())) return true
   }
@@ -164,7 +169,7 @@ export async function streamLogs(
   const isOver = options.untilExit === true ? watchExit(container) : () => false
   const end = options.follow ? undefined : await endOf(context, logPath)
   await using cursor = await openCursor(context.host.files, logPath, startOf(options))
-  const to = { cursor, framer, sink, signal: AbortSignal.any([signal, context.closing.signal]) }
+  const to = { container, cursor, framer, sink, signal: AbortSignal.any([signal, context.closing.signal]) }
   try {
     await (end === undefined ? follow(context, container, to, { isOver, untilMs: options.untilMs }) : pumpAll(to, end))
   } catch (error) {
