@@ -6,6 +6,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type {
   BootstrapRequest,
+  ContainerChange,
+  ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
@@ -50,6 +52,17 @@ export interface RegistryCredentials {
   readonly identityToken?: string
   /** A bearer token, used as it is. */
   readonly registryToken?: string
+}
+
+/** A container's write layer as an image. */
+export interface CommitRequest {
+  /** What the container was made from. */
+  readonly parent: { readonly id: string; readonly chainIds: readonly string[] }
+  readonly config: ContainerConfig
+  readonly createdBy: string
+  readonly author: string | undefined
+  readonly comment: string | undefined
+  readonly reference: string | undefined
 }
 
 export interface ImageService {
@@ -107,6 +120,8 @@ export interface ImageService {
     options: { readonly platform?: string | undefined; readonly quiet: boolean; readonly signal: AbortSignal },
     progress: (message: ProgressMessage) => void,
   ): Promise<void>
+  /** `layer`: a tar with OCI whiteouts. Returns the image id. */
+  commit(layer: Readable, request: CommitRequest): Promise<string>
   bootstrap(
     request: BootstrapRequest,
     progress: (message: ProgressMessage) => void,
@@ -132,6 +147,10 @@ export interface LayerService {
   remove(containerId: string): Promise<void>
   /** Bytes in the write layer. */
   sizeBytes(containerId: string): Promise<number>
+  /** What it has written, as a layer's tar. Throws UnsupportedError where write layers are whole copies (vfs). */
+  writeLayer(containerId: string): Readable
+  /** What it has written, against what lies below. Throws UnsupportedError (vfs). */
+  changes(containerId: string): Promise<ContainerChange[]>
   /** The whole content of an image, read-only, on the folder `target`, which is made; idempotent. Undone by umount. */
   mountImage(chainIds: readonly string[], target: string): Promise<void>
   /** A read-only look into an image without a container, e.g. to copy a volume's first content. */
@@ -276,6 +295,19 @@ export interface AttachRequest {
   readonly stderr: boolean
 }
 
+export interface CommitOptions {
+  /** "web:1"; undefined: the image has no name. */
+  readonly reference: string | undefined
+  readonly author: string | undefined
+  readonly comment: string | undefined
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[]
+  /** Freeze it meanwhile when it runs. */
+  readonly pause: boolean
+  /** Goes over the container's own. */
+  readonly config: ContainerConfig
+}
+
 export interface ContainerService {
   create(
     request: ContainerCreateRequest,
@@ -330,6 +362,11 @@ export interface ContainerService {
     options: { readonly keepKinds: boolean },
   ): Promise<void>
   getArchive(idOrName: string, path: string): Promise<{ readonly stat: string; readonly tar: Readable }>
+  /** A new image from what it has written. Returns the image id. */
+  commit(idOrName: string, options: CommitOptions): Promise<string>
+  changes(idOrName: string): Promise<ContainerChange[]>
+  /** A tar of its root file system without volumes, which must be read or destroyed. */
+  export(idOrName: string): Promise<Readable>
   top(
     idOrName: string,
     psArgs: string,

@@ -108,6 +108,8 @@ export interface ContainerDocument {
   readonly health?: Health | undefined
   /** New limits are recorded, and not yet known to be in the kernel. */
   readonly limitsPending?: boolean | undefined
+  /** Frozen by a commit that has not ended. */
+  readonly pausedForCommit?: boolean | undefined
   readonly restartCount: number
   /** The user stopped it: `unless-stopped` and `always` do not start it again at once. */
   readonly manuallyStopped: boolean

@@ -65,6 +65,8 @@ function fakeLayers(host: Host, containers: string, lower: string): LayerService
       await unmount(id)
       for (const name of ['upper', 'work', 'merged']) rmSync(of(id, name), { recursive: true, force: true })
     },
+    writeLayer: unused,
+    changes: unused,
     sizeBytes: async () => 0,
     mountImage: unused,
     withImageMounted: (_chainIds, work) => work(lower),
@@ -143,6 +145,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     import: unused,
     bootstrap: unused,
     history: unused,
+    commit: unused,
     prune: unused,
     save: unused,
     load: unused,

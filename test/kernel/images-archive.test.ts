@@ -187,6 +187,23 @@ describe('loading images', () => {
     assert.match(await skopeo('inspect', `docker-archive:${file}`), /"Layers"/)
   })
 
+  it('an image committed on top keeps the bytes of the layers below, though the image below has gone', async (t) => {
+    const store = await openPrivateStore(t)
+    await load(store, dockerArchive({ layer: Buffer.concat([LAYER, Buffer.alloc(4096)]), RepoTags: ['below:1'] }))
+    const { id, chainIds } = await store.images.resolve('below:1')
+    const request = { config: {}, createdBy: 'sh', author: undefined, comment: undefined, reference: 'above:1' }
+    await store.images.commit(streamOf(UPPER), { ...request, parent: { id, chainIds } })
+    await store.images.remove('below:1', { force: false, noPrune: false })
+    const file = join(scratch(t), 'saved.tar')
+    await saveTo(store, file, 'above:1')
+    const { rootfs } = JSON.parse(await skopeo('inspect', '--config', '--raw', `docker-archive:${file}`)) as {
+      readonly rootfs: { readonly diff_ids: readonly string[] }
+    }
+    assert.equal(rootfs.diff_ids.length, 2)
+    await store.images.remove('above:1', { force: false, noPrune: false })
+    assertEmpty(store)
+  })
+
   it('a layer that is there already is still compared with what the archive calls it', async (t) => {
     const { store, id } = await imported(t)
     const diffId = (await store.images.inspect(id)).RootFS.Layers[0] ?? ''

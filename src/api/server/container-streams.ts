@@ -142,6 +142,14 @@ export function containerStreamRoutes(context: ApiContext): Routes {
     },
     'HEAD /containers/{id}/archive': archive,
     'GET /containers/{id}/archive': archive,
+    'GET /containers/{id}/export': async (request) => {
+      const tar = await context.engine.containers.export(idOf(request))
+      return {
+        kind: 'stream',
+        contentType: 'application/x-tar',
+        write: (sink) => pipeline(tar, sink, { end: false, signal: request.signal }),
+      }
+    },
     'PUT /containers/{id}/archive': async (request) => {
       await context.engine.containers.putArchive(idOf(request), pathOf(request), bodyStream(request), {
         keepKinds: request.query.flag('noOverwriteDirNonDir'),

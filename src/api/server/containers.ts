@@ -4,7 +4,12 @@ import { readBytes, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { untilOf, pruneLabelsMatch } from './prune.ts'
 import type { Routes } from './router.ts'
-import type { ContainerCreateRequest, ContainerSummary, ContainerUpdateRequest } from '../types/index.ts'
+import type {
+  ContainerConfig,
+  ContainerCreateRequest,
+  ContainerSummary,
+  ContainerUpdateRequest,
+} from '../types/index.ts'
 import type { Filters } from '../../engine/services.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
@@ -45,6 +50,21 @@ async function prune(context: ApiContext, filters: Filters): Promise<object> {
     reclaimed += SizeRw ?? 0
   }
   return { ContainersDeleted: deleted, SpaceReclaimed: reclaimed }
+}
+
+/** A container is frozen unless the client says otherwise; a new image has a name only when one was given. */
+async function commit({ engine }: ApiContext, request: ApiRequest): Promise<string> {
+  const { query } = request
+  const repository = query.text('repo')
+  const tag = query.text('tag')
+  return await engine.containers.commit(required(request, 'container'), {
+    reference: repository === undefined ? undefined : `${repository}${tag === undefined ? '' : `:${tag}`}`,
+    author: query.text('author'),
+    comment: query.text('comment'),
+    changes: query.list('changes'),
+    pause: query.text('pause') === undefined || query.flag('pause'),
+    config: await readJson<ContainerConfig>(request),
+  })
 }
 
 export function containerRoutes(context: ApiContext): Routes {
@@ -105,6 +125,8 @@ export function containerRoutes(context: ApiContext): Routes {
       await containers.rename(idOf(request), required(request, 'name').replace(/^\//, ''))
       return noContent
     },
+    'GET /containers/{id}/changes': async (request) => ok(await containers.changes(idOf(request))),
+    'POST /commit': async (request) => created({ Id: await commit(context, request) }),
     'GET /containers/{id}/top': async (request) =>
       ok(await containers.top(idOf(request), request.query.text('ps_args') ?? '-ef')),
     'DELETE /containers/{id}': async (request) => {

@@ -4,9 +4,6 @@ import type { Routes } from './router.ts'
 import { ApiError, UnsupportedError } from '../../errors.ts'
 
 const NOT_YET: Readonly<Record<string, string>> = {
-  'GET /containers/{id}/changes': 'listing changes of a container',
-  'GET /containers/{id}/export': 'exporting a container',
-  'POST /commit': 'committing a container',
   'POST /build': 'building images',
   'POST /build/prune': 'building images',
   'GET /images/search': 'searching a registry',

@@ -45,6 +45,13 @@ export interface ContainerConfig {
   readonly Shell?: readonly string[]
 }
 
+/** One path that a container changed. */
+export interface ContainerChange {
+  readonly Path: string
+  /** 0 modified, 1 added, 2 deleted. */
+  readonly Kind: number
+}
+
 export interface PortBinding {
   /** "" means all addresses. */
   readonly HostIp?: string

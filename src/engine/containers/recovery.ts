@@ -2,6 +2,7 @@
  * At engine start: state.db against the kernel. What runs is adopted (same boot, same start time), what ended meanwhile
  * is finished with the exit code that conmon left, and restart policies are applied as after a daemon's start.
  */
+import { endCommitPause } from './commit.ts'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import { lockKey, type ContainersContext } from './context.ts'
@@ -61,6 +62,7 @@ async function adopt(context: ContainersContext, container: Container): Promise<
   context.logKeeper.watch(container)
   await finishUpdate(context, container)
   container.health = startHealthMonitor(context, container, { resume: true })
+  await endCommitPause(context, container)
   container.health?.pause(container.document.state.status === 'paused')
   return true
 }

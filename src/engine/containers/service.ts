@@ -9,6 +9,7 @@ import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { createAttachments } from './attach.ts'
+import { commitContainer, exportContainer } from './commit.ts'
 import { connectNetwork, disconnectNetwork } from './connect.ts'
 import { lockKey, publish, type ContainerDependencies, type ContainersContext, type Platform } from './context.ts'
 import { createContainer } from './create.ts'
@@ -216,6 +217,9 @@ export function createContainerService(base: EngineBase, dependencies: Container
     resizeExec: (execId, rows, columns) => execs.resize(execId, rows, columns),
     putArchive: async (idOrName, path, tar, options) => putArchive(context, store.find(idOrName), path, tar, options),
     getArchive: async (idOrName, path) => getArchive(context, store.find(idOrName), path),
+    commit: async (idOrName, options) => commitContainer(context, store.find(idOrName), options),
+    changes: async (idOrName) => layers.changes(store.find(idOrName).id),
+    export: async (idOrName) => exportContainer(context, store.find(idOrName)),
     top: async (idOrName, psArgs) => processTable(context, store.find(idOrName), psArgs),
     update: async (idOrName, request) => updateContainer(context, store.find(idOrName), request),
     stats: async (idOrName) => sampleContainer(context, store.find(idOrName)),

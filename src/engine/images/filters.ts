@@ -24,12 +24,16 @@ function globToRegExp(glob: string): RegExp {
   }
 }
 
-function matchesReference({ tags }: ListedImage, glob: string): boolean {
+function isNamedBy(tag: string, glob: string): boolean {
   const pattern = globToRegExp(glob)
-  return tags.some((tag) => {
-    const familiar = toFamiliar(tag)
-    return [tag, familiar, familiarRepository(familiar), familiarRepository(tag)].some((name) => pattern.test(name))
-  })
+  const familiar = toFamiliar(tag)
+  return [tag, familiar, familiarRepository(familiar), familiarRepository(tag)].some((name) => pattern.test(name))
+}
+
+/** With a filter on names only the names that it finds are shown. Throws InvalidRequestError. */
+export function shownTags(tags: readonly string[], filters: Filters): readonly string[] {
+  const globs = filters['reference'] ?? []
+  return globs.length === 0 ? tags : tags.filter((tag) => globs.some((glob) => isNamedBy(tag, glob)))
 }
 
 /** Throws InvalidRequestError. */
@@ -39,7 +43,7 @@ export function matchesImage(image: ListedImage, filters: Filters, { nowMs, crea
     dangling: (value) => (image.tags.length === 0) === isTrue(value),
     label: (value) => hasLabel(labels, value),
     'label!': (value) => !hasLabel(labels, value),
-    reference: (value) => matchesReference(image, value),
+    reference: (value) => image.tags.some((tag) => isNamedBy(tag, value)),
     before: (value) => createdMs(image) < createdMsOf(value),
     since: (value) => createdMs(image) > createdMsOf(value),
     until: (value) => createdMs(image) < parseTimeMs(value, nowMs),

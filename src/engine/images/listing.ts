@@ -4,7 +4,7 @@ import type { ImageHistoryItem, ImageInspect, ImageSummary } from '../../api/typ
 import type { EngineBase } from '../context.ts'
 import type { ContainerService, Filters } from '../services.ts'
 import { createdMs, toInspect, toSummary, type DescribedImage, type ListedImage } from './describe.ts'
-import { matchesImage } from './filters.ts'
+import { matchesImage, shownTags } from './filters.ts'
 import { toHistory } from './history.ts'
 import { summaryOf } from './image-config.ts'
 import { toFamiliar } from './reference.ts'
@@ -52,6 +52,7 @@ export async function list(
   }
   return all
     .filter((image) => matchesImage(image, filters, context))
+    .map((image) => ({ ...image, tags: shownTags(image.tags, filters) }))
     .map((image) => toSummary(image, usersOf({ imageId: image.image.id }).length))
     .toSorted((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1))
 }

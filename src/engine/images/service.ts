@@ -9,6 +9,7 @@ import { loadImages } from './archive/load.ts'
 import { saveImages, type SaveWish } from './archive/save.ts'
 import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
 import { ociArchitecture } from './image-config.ts'
+import { commitLayer } from './commit.ts'
 import { importImage } from './import.ts'
 import { history, inspect, list } from './listing.ts'
 import { pruneImages } from './prune.ts'
@@ -125,6 +126,12 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       save(base, blobs, { names, signal, platform: platform === undefined ? undefined : parsePlatform(platform) }),
     load: (source, { platform, quiet, signal }, progress) =>
       blobs.using(() => loadImages({ base, progress }, source, { ...platformOf(platform), quiet, signal })),
+    async commit(layer, request) {
+      const id = await blobs.using(() => commitLayer(base, layer, request))
+      const name = request.reference ?? id
+      base.events.publish({ Type: 'image', Action: 'create', Actor: { ID: id, Attributes: { name } } })
+      return id
+    },
     bootstrap: (request, progress, signal) =>
       blobs.using(() => bootstrapImage({ base, holding: holds.holding, progress, signal }, request)),
     async recover() {

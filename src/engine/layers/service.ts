@@ -3,6 +3,8 @@
  * layers.json, the chain ids it stands on, so that a container can be mounted again whatever became of its image's name.
  */
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { ContainerChange } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import type { LayerService } from '../services.ts'
 import { diskUsageBytes } from './disk-usage.ts'
@@ -12,6 +14,7 @@ import { lowerFolders, mountOverlay } from './overlay.ts'
 import { recoverLayers } from './recovery.ts'
 import { STORE_LOCK, layersOf } from './store.ts'
 import { createVfsLayerService } from './vfs.ts'
+import { listChanges, packWriteLayer } from './write-layer.ts'
 import { NotFoundError } from '../../errors.ts'
 
 interface WriteLayer {
@@ -122,6 +125,14 @@ async function withImageMounted<T>(
   return await work(target)
 }
 
+async function changes(base: EngineBase, containerId: string): Promise<ContainerChange[]> {
+  const { upper, stack } = writeLayerOf(base, containerId)
+  const chainIds = JSON.parse((await base.host.files.readTextIfExists(stack)) || '[]') as string[]
+  const floor = await ensureFloorLayer(base)
+  const lower = [floor, ...lowerFolders(base.config.paths.layerLinks, layersOf(base, chainIds))]
+  return await listChanges(base.host.at, upper, lower.toReversed())
+}
+
 /** The LayerService; see services.ts for what each call promises. */
 export function createLayerService(base: EngineBase): LayerService {
   if (base.storageDriver === 'vfs') return createVfsLayerService(base)
@@ -131,6 +142,9 @@ export function createLayerService(base: EngineBase): LayerService {
     unmount: (containerId) => unmount(base, writeLayerOf(base, containerId).merged),
     release: (containerId) => release(base, containerId),
     remove: (containerId) => remove(base, containerId),
+    writeLayer: (containerId) =>
+      Readable.from(packWriteLayer(base.host.at, writeLayerOf(base, containerId).upper), { objectMode: false }),
+    changes: (containerId) => changes(base, containerId),
     sizeBytes: (containerId) => diskUsageBytes(base.host.at, writeLayerOf(base, containerId).upper),
     mountImage: (chainIds, target) => mountImage(base, chainIds, target),
     withImageMounted: (chainIds, work) => withImageMounted(base, chainIds, work),

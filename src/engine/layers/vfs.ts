@@ -10,7 +10,7 @@ import { diskUsageBytes } from './disk-usage.ts'
 import { lowerFolders } from './overlay.ts'
 import { recoverLayers } from './recovery.ts'
 import { STORE_LOCK, layersOf } from './store.ts'
-import { NotFoundError } from '../../errors.ts'
+import { NotFoundError, UnsupportedError } from '../../errors.ts'
 
 export function createVfsLayerService(base: EngineBase): LayerService {
   const { host, config, locks } = base
@@ -49,7 +49,17 @@ export function createVfsLayerService(base: EngineBase): LayerService {
     await host.files.rm(inside(id, 'layers.json'), { force: true })
   }
 
+  function noWriteLayer(what: string): UnsupportedError {
+    return new UnsupportedError(`${what} needs write layers, which the storage driver vfs does not have`, {
+      hint: 'its containers are whole copies: export them instead, or use a root on a file system that overlay can use',
+    })
+  }
+
   return {
+    writeLayer() {
+      throw noWriteLayer('committing a container')
+    },
+    changes: () => Promise.reject(noWriteLayer('listing the changes of a container')),
     prepare,
     async mount(id) {
       const merged = inside(id, 'merged')

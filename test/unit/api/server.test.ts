@@ -267,7 +267,7 @@ describe('API server', () => {
   it('names what it does not do', async () => {
     await using engine = await serve({})
     for (const [request, status] of [
-      ['POST /images/create?fromImage=nginx', 501],
+      ['GET /images/search?term=nginx', 501],
       ['POST /build', 501],
       ['GET /swarm', 503],
     ] as const)
