@@ -127,8 +127,9 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       // it may also end in good order: with an engine that is stopped
       const isBack = await engineIsBack(context, entry.source, signal)
       if (isBack === 'never left' && failure === undefined) break
-      if (isBack === 'no' || !isUnreachable(failure)) {
-        if (failure !== undefined && !signal.aborted) tellBreak(entry, failure)
+      if (isBack === 'no') return signal.aborted ? undefined : end(engineGone(failure))
+      if (!isUnreachable(failure)) {
+        if (!signal.aborted) tellBreak(entry, failure)
         break
       }
       if (isBack === 'never left') await context.clock.sleep(RETURN_PAUSE_MS, signal).catch(() => {})
@@ -137,6 +138,13 @@ export function createFollower(context: ProjectContext, projectName: string, opt
     }
     entry.isOpen = false
     if (!ended.signal.aborted) await reportExit(entry)
+  }
+
+  function end(error?: unknown): void {
+    stopListening()
+    feed.close()
+    ended.abort()
+    channel.close(error)
   }
 
   function tellBreak({ source }: Followed, failure: unknown): void {
@@ -176,13 +184,17 @@ export function createFollower(context: ProjectContext, projectName: string, opt
       void reportExit(entry)
     },
     eventCount: () => eventCount,
-    end(error) {
-      stopListening()
-      feed.close()
-      ended.abort()
-      channel.close(error)
-    },
+    end,
   }
+}
+
+/** Nobody can say whether the container goes on, nor how it ended. */
+function engineGone(cause: unknown): MycomposeError {
+  return new MycomposeError('the engine has gone away and was not started again; its containers go on', {
+    code: 'ENGINE_UNREACHABLE',
+    hint: 'the next command starts it: `mycompose ps` shows them, `mycompose logs -f` follows them again',
+    cause,
+  })
 }
 
 const isUnreachable = (failure: unknown): boolean =>

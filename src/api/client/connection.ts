@@ -59,6 +59,15 @@ function unreachable(socketPath: string, cause: Error): MycomposeError {
   })
 }
 
+/** It had accepted the connection: what was asked for may be done or not. */
+function lost(socketPath: string, cause: Error): MycomposeError {
+  return new MycomposeError(`the engine at ${socketPath} ended before it had answered`, {
+    code: 'ENGINE_UNREACHABLE',
+    hint: 'containers go on; the next command starts the engine again, so give this one once more',
+    cause,
+  })
+}
+
 function statusOf(startLine: string): number {
   const match = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(startLine)
   if (match === null) throw new Error(`malformed HTTP status line ${JSON.stringify(startLine.slice(0, 80))}`)
@@ -92,6 +101,10 @@ function openConnection(socketPath: string): Connection {
   const socket = createConnection({ path: socketPath, allowHalfOpen: true })
   const connection: Connection = { socket, exchange: undefined, onData: undefined, onEnd: undefined, sending: false }
   let failure: Error | undefined
+  let isConnected = false
+  socket.once('connect', () => {
+    isConnected = true
+  })
   socket.on('error', (error) => {
     failure = error
   })
@@ -105,7 +118,8 @@ function openConnection(socketPath: string): Connection {
   })
   socket.on('end', () => connection.onEnd?.())
   socket.on('close', () => {
-    connection.exchange?.onFailure(unreachable(socketPath, failure ?? new Error('it closed the connection')))
+    const describe = isConnected ? lost : unreachable
+    connection.exchange?.onFailure(describe(socketPath, failure ?? new Error('it closed the connection')))
     connection.exchange = undefined
   })
   return connection
