@@ -22,6 +22,8 @@ import type { CliIo } from './io.ts'
 import { hasSystemd, unitName, unitPath } from './unit-name.ts'
 
 const START_TIMEOUT_MS = 30_000
+/** For so long whoever has the lock may take to answer before we try for it again. */
+const LOCK_HOLDER_MS = 2000
 /** Of ours, what the engine may need: where its packages come from, and which certificates to trust. */
 const PASSED_ON = /^(?:(?:HTTPS?|NO|FTP)_PROXY|SSL_CERT_(?:FILE|DIR)|NODE_EXTRA_CA_CERTS|TZ|LANG|MYCOMPOSE_\w+)$/i
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -64,7 +66,7 @@ export async function openEngine(location: EngineLocation, io: CliIo): Promise<E
 
 /** It runs when this resolves, and not as an older version than ours. False: it ran already. */
 export async function ensureEngine(location: OwnLocation, io: CliIo): Promise<boolean> {
-  if (!(await answers(location, io))) {
+  if (!(await serves(location, io))) {
     await startEngine(location.config, io)
     return true
   }
@@ -77,6 +79,25 @@ export async function ensureEngine(location: OwnLocation, io: CliIo): Promise<bo
 /** What the engine wrote beside its process id; "" when it did not tell. */
 function runningVersion({ config }: OwnLocation, io: CliIo): string {
   return io.host.files.readTextSync(config.paths.pidFile)?.split('\n')[1] ?? ''
+}
+
+/** Something listens that will also answer. */
+async function serves(location: OwnLocation, io: CliIo): Promise<boolean> {
+  return (await answers(location, io)) && !isDying(location, io)
+}
+
+/**
+ * An engine that was killed a moment ago still takes connections while the kernel clears it away, and answers none. Its
+ * memory goes first: then its command line is empty (proc_pid_cmdline(5)).
+ */
+function isDying({ config }: OwnLocation, { host: { files } }: CliIo): boolean {
+  const pid = Number.parseInt(files.readTextSync(config.paths.pidFile) ?? '', 10)
+  if (Number.isNaN(pid)) return false
+  try {
+    return files.readTextSync(`/proc/${pid}/cmdline`) === ''
+  } catch {
+    return false // hidepid: not ours to see
+  }
 }
 
 /** True when something listens on the socket. @throws MycomposeError ENGINE_ACCESS when we may not talk to it. */
@@ -124,8 +145,19 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   if (host.files.existsSync(unitPath(config)) && hasSystemd(io)) {
     const { systemctl } = await import('./systemd.ts')
     await systemctl(io, 'start', unitName(config))
-    return await untilAnswering(config, io)
+    if (await servesWithin(START_TIMEOUT_MS, config, io)) return
+    throw holdsLock(config)
   }
+  const end = host.clock.nowMs() + START_TIMEOUT_MS
+  while ((await spawnEngine(config, io)) === 'already running') {
+    // another command line started it, or one that was killed has not quite let go of the lock
+    if (await servesWithin(LOCK_HOLDER_MS, config, io)) return
+    if (host.clock.nowMs() > end) throw holdsLock(config)
+  }
+}
+
+async function spawnEngine(config: EngineConfig, io: CliIo): Promise<'ready' | 'already running'> {
+  const { host } = io
   const child = (await host.exec()).spawn(
     [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root, ...storageDriver(io.env)],
     {
@@ -148,10 +180,10 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
   child.stdout?.destroy()
   child.stderr?.destroy()
   child.unref()
-  if (outcome === 'ready') return
+  if (outcome === 'ready') return 'ready'
   if (outcome === 'late') throw startFailure(config, said, 'it did not get ready in time')
   if (outcome.exitCode !== ALREADY_RUNNING_EXIT_CODE) throw startFailure(config, said, how(outcome))
-  await untilAnswering(config, io)
+  return 'already running'
 }
 
 /** Which way layers are put together; only the first start of a root takes a wish (engine/layers/driver.ts). */
@@ -169,19 +201,22 @@ function how(exit: { readonly exitCode: number | null; readonly signal: string |
   return exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`
 }
 
-/** Another command line started it a moment ago: it has the lock and will listen soon. */
-async function untilAnswering(config: EngineConfig, io: CliIo): Promise<void> {
-  const location: EngineLocation = { kind: 'own', config, socketPath: config.paths.socket }
-  const end = io.host.clock.nowMs() + START_TIMEOUT_MS
+/** False when it does not answer for so long. */
+async function servesWithin(timeoutMs: number, config: EngineConfig, io: CliIo): Promise<boolean> {
+  const location: OwnLocation = { kind: 'own', config, socketPath: config.paths.socket }
+  const end = io.host.clock.nowMs() + timeoutMs
   for (let pauseMs = 2; ; pauseMs = Math.min(100, pauseMs * 1.5)) {
-    if (await answers(location, io)) return
-    if (io.host.clock.nowMs() > end)
-      throw new MycomposeError('an engine holds the lock of this root and does not answer', {
-        code: 'ENGINE_UNREACHABLE',
-        hint: `see ${config.paths.log}; its process id is in ${config.paths.pidFile}`,
-      })
+    if (await serves(location, io)) return true
+    if (io.host.clock.nowMs() > end) return false
     await io.host.clock.sleep(pauseMs)
   }
+}
+
+function holdsLock({ paths }: EngineConfig): MycomposeError {
+  return new MycomposeError('an engine holds the lock of this root and does not answer', {
+    code: 'ENGINE_UNREACHABLE',
+    hint: `see ${paths.log}; its process id is in ${paths.pidFile}`,
+  })
 }
 
 function startFailure(config: EngineConfig, said: string, why: string): MycomposeError {

@@ -16,6 +16,8 @@ export interface ObservedContainer {
   readonly number: number
   readonly oneOff: boolean
   readonly state: ContainerStatus
+  /** It runs, but somebody's `stop` is under way. */
+  readonly isStopping: boolean
   /** "" when it has no health check. */
   readonly health: '' | 'starting' | 'healthy' | 'unhealthy'
   readonly exitCode: number
@@ -75,6 +77,11 @@ export function isRunning(container: ObservedContainer): boolean {
   return container.state === 'running' || container.state === 'paused' || container.state === 'restarting'
 }
 
+/** It runs and nobody is about to stop it. */
+export function staysUp(container: ObservedContainer): boolean {
+  return isRunning(container) && !container.isStopping
+}
+
 function toObserved(summary: ContainerSummary): ObservedContainer {
   const labels = summary.Labels
   return {
@@ -84,6 +91,7 @@ function toObserved(summary: ContainerSummary): ObservedContainer {
     number: Number(labels[LABEL.containerNumber] ?? 0),
     oneOff: labels[LABEL.oneOff] === 'True',
     state: summary.State,
+    isStopping: summary.Stopping === true,
     health: healthOf(summary.Status),
     exitCode: exitCodeOf(summary.Status),
     imageId: summary.ImageID,

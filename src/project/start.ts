@@ -5,7 +5,7 @@ import { awaitContainer, awaitDependencies } from './conditions.ts'
 import type { ProjectContext, ProjectTarget } from './context.ts'
 import { forEachContainer } from './lifecycle.ts'
 import { runPostStart } from './hooks.ts'
-import { isRunning } from './observe.ts'
+import { staysUp } from './observe.ts'
 import { createPreStart } from './pre-start.ts'
 import { createReadiness } from './readiness.ts'
 import { selectContainers } from './select.ts'
@@ -26,7 +26,7 @@ export async function start(context: ProjectContext, target: ProjectTarget, opti
   try {
     await forEachContainer(
       context,
-      { ...selected, containers: selected.containers.filter((container) => !isRunning(container)) },
+      { ...selected, containers: selected.containers.filter((container) => !staysUp(container)) },
       {
         words: ['Starting', 'Started'],
         direction: 'dependencies-first',

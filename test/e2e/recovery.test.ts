@@ -80,6 +80,26 @@ describe('recovery', () => {
     await until(isBack, { what: 'steady runs again' })
   })
 
+  test('a stop whose command line was killed goes on, and the next up waits for it and starts again', async () => {
+    const services = { deaf: shell("trap '' TERM; echo up; while true; do sleep 1; done") }
+    await using project = engine.project(composeFile('half-stopped', services))
+    await project.ok('up', '-d')
+    await until(async () => /up/.test(await project.ok('logs', 'deaf')), { what: 'deaf ignores SIGTERM' })
+    const [before] = await containersOf(engine.client(), 'half-stopped')
+    const stop = project.start('stop', '-t', '4')
+    await stop.waitFor(/deaf-1 +Stopping/)
+    const isStopping = async (): Promise<boolean> =>
+      (await engine.client().containers.list({ all: true })).some(({ Stopping }) => Stopping === true)
+    await until(isStopping, { what: 'the engine is stopping it' })
+    stop.signal('SIGKILL')
+    await stop.exited
+    assert.match((await project.run('up', '-d')).stderr, /deaf-1 +Started/)
+    const [after] = await containersOf(engine.client(), 'half-stopped')
+    assert.equal(after?.State.Running, true)
+    assert.notEqual(after.State.Pid, before?.State.Pid)
+    await project.ok('down', '-t', '0')
+  })
+
   test('two engines know nothing of each other', async () => {
     const other = createEngine(mkdtempSync(join(tmpdir(), 'mycompose-test-')))
     try {

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ContainerInspect } from '../../src/api/types/index.ts'
+import type { ContainerDocument } from '../../src/state/containers.ts'
 import { describeResult, type CommandResult } from '../support/command.ts'
 import type { EngineUnderTest } from '../support/engine.ts'
 import { until } from '../support/poll.ts'
@@ -20,11 +22,17 @@ const OPERATIONS: Readonly<Record<Victim, readonly Operation[]>> = {
   cli: ['up', 'up', 'down', 'recreate', 'change', 'scale', 'restart', 'stop'],
   conmon: ['idle', 'idle', 'up', 'recreate', 'scale', 'down'],
 }
-const NOTICE_MS = 15_000
+const NOTICE_MS = 60_000
 /** Every so many rounds everything is removed and the leaks are counted. */
 const LEAK_CHECK_EVERY = 4
 /** A bug of ours: main.ts prints the stack and ends with it. */
 const INTERNAL_ERROR = 70
+
+interface Struck {
+  readonly conmon: Conmon
+  /** Of its container, before. */
+  readonly document: ContainerDocument | undefined
+}
 
 export interface Campaign {
   /** One kill and its checks. Throws with what was broken. */
@@ -144,18 +152,20 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
   }
 
   /** What the engine must do about it: no process is left behind, and the restart policy is applied. */
-  async function checkNoticed({ containerId }: Conmon, pidBefore: number | undefined): Promise<void> {
-    const processes = (): boolean => pidBefore !== undefined && isAlive({ pid: pidBefore, startTime: startTimeBefore })
-    const document = documentsOf(engine.config).find(({ id }) => id === containerId)
-    const startTimeBefore = document?.state.process?.startTime ?? ''
-    await until(() => !processes(), { what: 'a container without conmon is ended', timeoutMs: NOTICE_MS })
+  async function checkNoticed({ conmon: { containerId }, document }: Struck, isLeftAlone: boolean): Promise<void> {
+    const before = document?.state.process
+    const pidBefore = before?.pid
+    if (before !== undefined)
+      await until(() => !isAlive(before), { what: 'a container without conmon is ended', timeoutMs: NOTICE_MS })
+    await until(async () => (await inspect(containerId))?.State.Pid !== pidBefore, {
+      what: `the end of ${document?.name} is recorded`,
+      timeoutMs: NOTICE_MS,
+    })
+    if (!isLeftAlone) return
     const policy = document?.hostConfig.RestartPolicy?.Name ?? 'no'
     await until(
       async () => {
-        const found = await engine
-          .client()
-          .containers.inspect(containerId)
-          .catch(() => undefined)
+        const found = await inspect(containerId)
         if (found === undefined) return true // removed by the operation
         if (found.State.Pid === pidBefore) return false
         return found.State.Pid > 0 || policy === 'no' || document?.manuallyStopped === true
@@ -164,17 +174,25 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
     )
   }
 
+  /** Undefined: it was removed. */
+  async function inspect(containerId: string): Promise<ContainerInspect | undefined> {
+    return await engine
+      .client()
+      .containers.inspect(containerId)
+      .catch(() => undefined)
+  }
+
   async function killConmon(operation: Operation): Promise<string> {
-    let struck: { readonly conmon: Conmon; readonly pid: number | undefined } | undefined
+    let struck: Struck | undefined
     await strike(operation, () => {
       const conmons = conmonsOf(engine.config)
       if (conmons.length === 0) return
       const conmon = random.pick(conmons)
-      const pid = documentsOf(engine.config).find(({ id }) => id === conmon.containerId)?.state.process?.pid
+      const document = documentsOf(engine.config).find(({ id }) => id === conmon.containerId)
       kill(conmon.pid)
-      struck = { conmon, pid }
+      struck = { conmon, document }
     })
-    if (struck !== undefined && operation === 'idle') await checkNoticed(struck.conmon, struck.pid)
+    if (struck !== undefined) await checkNoticed(struck, operation === 'idle')
     return operation
   }
 
@@ -198,11 +216,15 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
       const operation = random.pick(OPERATIONS[victim])
       await prepare(operation)
       const strikes = { engine: killEngine, cli: killCommandLine, conmon: killConmon }
-      const what = await strikes[victim](operation)
-      await checkConvergence(engine, stack, workers)
-      await checkData(stack, acknowledged)
-      if (rounds % LEAK_CHECK_EVERY === 0) await finish()
-      return what
+      try {
+        const what = await strikes[victim](operation)
+        await checkConvergence(engine, stack, workers)
+        await checkData(stack, acknowledged)
+        if (rounds % LEAK_CHECK_EVERY === 0) await finish()
+        return what
+      } catch (cause) {
+        throw new Error(`${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+      }
     },
   }
 }

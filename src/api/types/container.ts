@@ -308,6 +308,8 @@ export interface ContainerSummary {
   readonly SizeRootFs?: number
   readonly Labels: Readonly<Record<string, string>>
   readonly State: ContainerStatus
+  /** Ours: a stop that a user has asked for is under way. A start waits for it. */
+  readonly Stopping?: boolean
   /** "Up 3 minutes (healthy)", "Exited (0) 2 seconds ago". */
   readonly Status: string
   readonly HostConfig: { readonly NetworkMode: string }

@@ -16,6 +16,7 @@ import { statusText } from './status-text.ts'
 export interface ContainerView {
   readonly document: ContainerDocument
   readonly isRemoving: boolean
+  readonly isStopping: boolean
   /** While it runs. */
   readonly sandbox: Sandbox | undefined
   /** Docker's names of the storage drivers. */
@@ -150,7 +151,7 @@ function toPorts({ document, sandbox }: ContainerView): PublishedPort[] {
 }
 
 export function toSummary(view: ContainerView, nowMs: number): ContainerSummary {
-  const { document, isRemoving, sizeRwBytes } = view
+  const { document, isRemoving, isStopping, sizeRwBytes } = view
   const { image, config } = document
   return {
     Id: document.id,
@@ -163,6 +164,7 @@ export function toSummary(view: ContainerView, nowMs: number): ContainerSummary 
     ...(sizeRwBytes === undefined ? {} : { SizeRw: sizeRwBytes, SizeRootFs: sizeRwBytes }),
     Labels: config.Labels ?? {},
     State: isRemoving ? 'removing' : document.state.status,
+    ...(isStopping ? { Stopping: true } : {}),
     Status: isRemoving ? 'Removal In Progress' : statusText(document, nowMs),
     HostConfig: { NetworkMode: document.hostConfig.NetworkMode ?? 'default' },
     NetworkSettings: { Networks: toNetworks(view) },

@@ -76,10 +76,11 @@ export function createContainerService(base: EngineBase, dependencies: Container
   }
 
   async function viewOf(container: Container, withSize: boolean): Promise<ContainerView> {
-    const { document, isRemoving, execIds } = container
+    const { document, isRemoving, stopping, execIds } = container
     return {
       document,
       isRemoving,
+      isStopping: stopping !== undefined,
       driver: base.storageDriver === 'vfs' ? 'vfs' : 'overlay2',
       execIds: [...execIds],
       sandbox: container.run === undefined ? undefined : networks.sandbox(container.id),
@@ -188,6 +189,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
     async start(idOrName) {
       const container = store.find(idOrName)
       watch()
+      await container.stopping
       const started = await locks.run(lockKey(container.id), () => startOrRemove(container))
       // the file may have been written before the watcher was told of anything
       if (started && base.host.files.existsSync(join(base.config.paths.exits, container.id)))

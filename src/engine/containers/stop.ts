@@ -98,9 +98,21 @@ export async function stopContainer(
   if (options.signal !== undefined && options.signal !== '') parseSignal(options.signal)
   const wasPending = await forbidRestart(context, container)
   if (container.run === undefined) return wasPending
-  await endRun(context, container, options)
+  const ending = endRun(context, container, options)
+  await noteStopping(container, ending)
   publish(context, container, 'stop')
   return true
+}
+
+/** Who asked may be gone before it is over (a command line that was killed): others must see that it does not stay up. */
+async function noteStopping(container: Container, ending: Promise<void>): Promise<void> {
+  const isOver = ending.catch(() => {})
+  container.stopping = isOver
+  try {
+    await ending
+  } finally {
+    if (container.stopping === isOver) container.stopping = undefined
+  }
 }
 
 export async function restartContainer(
@@ -113,7 +125,7 @@ export async function restartContainer(
   try {
     container.pendingRestart?.abort()
     container.pendingRestart = undefined
-    await endRun(context, container, options)
+    await noteStopping(container, endRun(context, container, options))
     await context.locks.run(lockKey(container.id), () => userStart(context, container))
   } finally {
     container.restartRequests -= 1

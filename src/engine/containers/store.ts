@@ -31,6 +31,8 @@ export interface Container {
   isRestarting: boolean
   /** Restarts that users asked for at the same time. */
   restartRequests: number
+  /** Of a stop that a user has asked for and that is under way: resolves when it is over, whatever came of it. */
+  stopping: Promise<void> | undefined
   isRemoving: boolean
   /** Its run has ended and is being cleaned up. */
   isEnding: boolean
@@ -90,6 +92,7 @@ function newContainer(document: ContainerDocument): Container {
     lastDelayMs: 0,
     isRestarting: false,
     restartRequests: 0,
+    stopping: undefined,
     isRemoving: false,
     isEnding: false,
     removed: Promise.withResolvers(),

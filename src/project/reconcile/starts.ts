@@ -6,7 +6,7 @@ import type { DependencyCondition, Service } from '../../compose/model.ts'
 import { MycomposeError } from '../../errors.ts'
 import { LABEL, parseDependsOn } from '../labels.ts'
 import { containerResource, imageReference } from '../names.ts'
-import { isRunning } from '../observe.ts'
+import { staysUp } from '../observe.ts'
 import type { ObservedContainer } from '../observe.ts'
 import type { WaitCondition } from '../plan.ts'
 import { isDisabled } from '../translate/health.ts'
@@ -73,7 +73,8 @@ function startCause(state: UpState, { existing, createCause }: DesiredContainer)
   if (existing === undefined) return undefined
   const stop = state.stopped.get(existing.id)
   if (stop !== undefined) return state.builder.causeOf(stop)
-  if (isRunning(existing)) return undefined
+  if (staysUp(existing)) return undefined
+  if (existing.isStopping) return 'being stopped'
   return existing.state === 'exited' ? `exited (${existing.exitCode})` : existing.state
 }
 

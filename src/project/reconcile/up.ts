@@ -4,7 +4,7 @@
  */
 import type { Plan } from '../plan.ts'
 import { createPlanBuilder } from '../plan.ts'
-import { isRunning } from '../observe.ts'
+import { staysUp } from '../observe.ts'
 import { checkContents, fileWarnings } from '../translate/files.ts'
 import { planCreates, planReplacements } from './creates.ts'
 import { selectServices } from './input.ts'
@@ -72,5 +72,5 @@ function warnAboutWishes({ input, selection, builder }: UpState): void {
 }
 
 function isUntouched(state: UpState, { existing, createCause }: DesiredContainer): boolean {
-  return existing !== undefined && createCause === undefined && isRunning(existing) && !state.stopped.has(existing.id)
+  return existing !== undefined && createCause === undefined && staysUp(existing) && !state.stopped.has(existing.id)
 }

@@ -31,6 +31,7 @@ const document: ContainerView['document'] = {
 const view: ContainerView = {
   document,
   isRemoving: false,
+  isStopping: false,
   sandbox: undefined,
   driver: 'overlay2',
   execIds: [],
