@@ -49,17 +49,28 @@ async function* withClearErrors(source: AsyncIterable<Buffer>): AsyncGenerator<B
   }
 }
 
-async function* rejoin(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function* rejoin(
+  head: Buffer,
+  rest: AsyncIterator<Buffer>,
+  onPacked: (count: number) => void,
+): AsyncGenerator<Buffer> {
   try {
+    onPacked(head.length)
     if (head.length > 0) yield head
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+      onPacked(next.value.length)
+      yield next.value
+    }
   } finally {
     await rest.return?.()
   }
 }
 
-/** Leaving the loop over the result early destroys `source`. Throws UnsupportedError for bzip2 and xz. */
-export async function decompress(source: Readable): Promise<AsyncIterable<Buffer>> {
+/** Leaving the loop over the result early destroys `source`. `onPacked` hears of the bytes as they come. Throws UnsupportedError for bzip2 and xz. */
+export async function decompress(
+  source: Readable,
+  onPacked: (count: number) => void = () => {},
+): Promise<AsyncIterable<Buffer>> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   let head: Buffer = Buffer.alloc(0)
   try {
@@ -72,7 +83,7 @@ export async function decompress(source: Readable): Promise<AsyncIterable<Buffer
     throw toStreamError(cause)
   }
   const compression = detectCompression(head)
-  const joined = rejoin(head, chunks)
+  const joined = rejoin(head, chunks, onPacked)
   if (compression === 'none') return withClearErrors(joined)
   if (compression === 'bzip2' || compression === 'xz') {
     source.destroy()

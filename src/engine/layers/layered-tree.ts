@@ -5,7 +5,7 @@
  * Source: OCI image-spec layer.md "Applying Changesets"; man 7 path_resolution; CVE-2021-32760.
  */
 import type { At, ByteString, FileFacts } from '../../host/at.ts'
-import { joinPath } from './entry-path.ts'
+import { checkLength, joinPath } from './entry-path.ts'
 import type { Folders } from './folders.ts'
 import { printable, tarError } from './tar-entry.ts'
 import { isWhiteoutDevice, type Whiteouts } from './whiteouts.ts'
@@ -38,6 +38,7 @@ export function resolvePath(path: ByteString, targetOf: (path: ByteString) => By
       real.pop()
       continue
     }
+    checkLength([...real, part])
     const target = targetOf([...real, part].join('/'))
     if (target === undefined) {
       real.push(part)

@@ -10,6 +10,7 @@ import { chainIdOf, hexOf, sha256, toDigest } from './chain.ts'
 import { decompress } from './decompress.ts'
 import { feedTar } from './feed.ts'
 import { openLayerSink } from './layer-sink.ts'
+import { readLayerLimits, roomOn, withinLimits } from './limits.ts'
 import { repackedDigest } from './repack.ts'
 import { ConflictError } from '../../errors.ts'
 import { listImages, type BlobRecord } from '../../state/images.ts'
@@ -78,6 +79,7 @@ export async function stageLayer(base: EngineBase, tar: Readable, options: Stage
   const { host, config } = base
   const { lower, signal, onProgress, isOurs = false } = options
   const below = stagedOn(base, lower)
+  const limits = await readLayerLimits(host, config.paths.root)
   await using undo = new AsyncDisposableStack()
   const folder = await host.files.mkdtemp(join(config.paths.temporary, 'layer-'))
   undo.defer(() => host.files.rm(folder, { recursive: true, force: true }))
@@ -92,7 +94,12 @@ export async function stageLayer(base: EngineBase, tar: Readable, options: Stage
       whiteouts: base.storageDriver === 'vfs' ? 'marker' : 'device',
     })
     cleanup.defer(() => layer.close())
-    const entries = await feedTar(await decompress(tar), layer.sink, {
+    let packedBytes = 0
+    const plain = await decompress(tar, (count) => (packedBytes += count))
+    const room = (): Promise<number> => roomOn(host, folder, limits.keptFreeBytes)
+    const checked = withinLimits(plain, limits, { packedBytes: () => packedBytes, room })
+    const entries = await feedTar(checked, layer.sink, {
+      limits,
       ...(signal === undefined ? {} : { signal }),
       onBytes(chunk) {
         hash.update(chunk)
