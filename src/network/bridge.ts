@@ -5,6 +5,7 @@
 import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, errnoOf } from '../errors.ts'
 import type { NetworkRecord } from '../state/networks.ts'
+import { enableForwarding } from './forwarding.ts'
 import { hasGatewayAddress, parseBridgeOptions } from './options.ts'
 
 /** The kernel keeps this text with each of our links: whose it is, whatever its name. */
@@ -16,22 +17,6 @@ export function linkAlias(base: EngineBase): string {
 export function setSysctl(base: EngineBase, name: string, value: string): void {
   const path = `/proc/sys/net/${name}`
   if (base.host.files.existsSync(path)) base.host.files.writeTextSync(path, value)
-}
-
-/** Turns the host into a router, which it must be for any container traffic; told once in the log. */
-function enableForwarding(base: EngineBase, ipv6: boolean): void {
-  const { files } = base.host
-  if (files.readTextSync('/proc/sys/net/ipv4/ip_forward')?.trim() === '0') {
-    setSysctl(base, 'ipv4/ip_forward', '1')
-    base.log('info', 'switched net.ipv4.ip_forward on: containers need it to reach other machines')
-  }
-  if (!ipv6 || files.readTextSync('/proc/sys/net/ipv6/conf/all/forwarding')?.trim() !== '0') return
-  // a forwarding host stops listening to routers, and would lose its own default route, unless accept_ra is 2
-  for (const device of files.readdirSync('/proc/sys/net/ipv6/conf'))
-    if (files.readTextSync(`/proc/sys/net/ipv6/conf/${device}/accept_ra`)?.trim() === '1')
-      setSysctl(base, `ipv6/conf/${device}/accept_ra`, '2')
-  setSysctl(base, 'ipv6/conf/all/forwarding', '1')
-  base.log('info', 'switched net.ipv6.conf.all.forwarding on: a network with IPv6 needs it')
 }
 
 /** Settings and gateway addresses; what is there already stays. Idempotent. */

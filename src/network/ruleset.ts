@@ -3,17 +3,19 @@
  * and sets, so publishing a port is one element, whatever the number of containers.
  *
  *   raw prerouting    what must not even reach NAT: loopback addresses from outside, container addresses from outside
- *                     (those of routed networks apart, and what trusted interfaces may do)
+ *                     (those of routed networks apart, and what trusted interfaces may do), IPv6 from a container under
+ *                     an address that is not of its network (for IPv4 rp_filter does it)
  *   nat prerouting    published ports, for packets to an address of this host
  *   nat output        the same for the host's own connections, 127.0.0.1 included (needs route_localnet on the bridge);
  *                     ::1 is the relay's (relay.ts)
- *   filter forward    isolation between networks, internal networks, published ports of routed networks
+ *   filter forward    what was not forwarded before we made the host a router; isolation between networks, internal networks, published ports of routed networks
  *   nat postrouting   masquerade outwards, and inwards where the answer would not come back to us
  *
  * An accept here does not overrule a drop in another table; doctor tells. Source: man 8 nft, DESIGN.md.
  */
 import type { PublishedBinding } from '../state/networks.ts'
 import { isRelayed, isRouted } from './bindings.ts'
+import type { ShutInterfaces } from './forwarding.ts'
 import type { GatewayMode } from './options.ts'
 
 export interface BridgeRules {
@@ -35,11 +37,15 @@ export interface BridgeRules {
 export interface RulesetModel {
   readonly bridges: readonly BridgeRules[]
   readonly published: readonly PublishedBinding[]
+  /** Packets between them are none of ours, and are not forwarded. */
+  readonly shut: ShutInterfaces
 }
 
 const SET_TYPES = {
   bridges: ['set', 'type ifname'],
   internal: ['set', 'type ifname'],
+  shut4: ['set', 'type ifname'],
+  shut6: ['set', 'type ifname'],
   direct4: ['set', 'type ifname'],
   direct6: ['set', 'type ifname'],
   routed4: ['set', 'type ifname'],
@@ -73,6 +79,7 @@ const CHAINS = `
     type filter hook prerouting priority raw; policy accept;
     iifname != "lo" ip daddr 127.0.0.0/8 drop
     iifname "lo" accept
+    iifname @bridges meta nfproto ipv6 ip6 saddr != :: fib saddr . iif oif missing drop
     iifname @bridges accept
     iifname . ip daddr @trusted4 accept
     iifname . ip6 daddr @trusted6 accept
@@ -100,6 +107,8 @@ const CHAINS = `
 
   chain forward {
     type filter hook forward priority filter; policy accept;
+    iifname @shut4 oifname @shut4 meta nfproto ipv4 drop
+    iifname @shut6 oifname @shut6 meta nfproto ipv6 drop
     iifname != @bridges oifname != @bridges accept
     iifname . oifname @within accept
     iifname @internal drop
@@ -178,6 +187,8 @@ function addPort(into: Filling, binding: PublishedBinding, open: boolean): void 
 export function toElements(model: RulesetModel): Elements {
   const elements = Object.fromEntries(SET_NAMES.map((name) => [name, new Map<string, string>()])) as Filling
   for (const bridge of model.bridges) addBridge(elements, bridge)
+  for (const family of [4, 6] as const)
+    for (const name of model.shut[family]) elements[`shut${family}`].set(quoted(name), '')
   const open = elements.trusted.size + elements.routed4.size + elements.routed6.size > 0
   for (const binding of model.published) addPort(elements, binding, open)
   return elements

@@ -17,6 +17,7 @@ import { announce, publishEvent, type NetworkParts } from './parts.ts'
 import { createPorts } from './ports.ts'
 import { recoverNetworks, removeStrayLinks } from './recovery.ts'
 import { createRegistry, type Registry } from './registry.ts'
+import { shutInterfaces } from './forwarding.ts'
 import type { RulesetModel } from './ruleset.ts'
 import { closeSandbox, describeSandbox, openSandbox, validateSandbox } from './sandbox.ts'
 
@@ -29,7 +30,7 @@ const SWEEP_AFTER_MS = 3000
 const hasBridge = (registry: Registry, network: NetworkRecord): boolean =>
   network.driver === 'bridge' && (!network.predefined || usersOfNetwork(registry, network.id).length > 0)
 
-function rulesetModel(registry: Registry): RulesetModel {
+function rulesetModel(base: EngineBase, registry: Registry): RulesetModel {
   return {
     bridges: registry
       .networks()
@@ -50,6 +51,7 @@ function rulesetModel(registry: Registry): RulesetModel {
         }
       }),
     published: [...registry.bindings()].map(([, binding]) => binding),
+    shut: shutInterfaces(base),
   }
 }
 
@@ -62,7 +64,7 @@ export function createNetworkService(
   const parts: NetworkParts = {
     base,
     registry,
-    firewall: createFirewall(base, () => rulesetModel(registry)),
+    firewall: createFirewall(base, () => rulesetModel(base, registry)),
     ports: createPorts(base),
     zone: createZone(),
     forwarder: createForwarder({ nowMs: () => base.host.clock.nowMs() }),

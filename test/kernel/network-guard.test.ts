@@ -267,6 +267,30 @@ test('a container cannot speak under an address that is not of its network', asy
   for (const n of [16, 17]) await harness.service.closeSandbox(harness.idOf(n))
 })
 
+test('nor under an IPv6 address that is not of its network', async () => {
+  const received: string[] = []
+  const socket = createSocket('udp6').unref()
+  socket.on('message', (message, from) => received.push(`${from.address} ${message.toString().trim()}`))
+  socket.bind({ fd: harness.host.netns.inside(lan, () => harness.host.netns.bindUdp('::', 9)) })
+  const liar = await harness.open(22, { endpoints: { six: {} } })
+  const send = (address: string, word: string): void =>
+    harness.host.netns.inside(liar.netnsPath, () => {
+      const from = createSocket('udp6')
+      from.bind({ fd: harness.host.netns.bindUdp(address, 0) })
+      from.send(word, 9, 'fd77::2', () => from.close())
+    })
+  for (const address of ['fd77::99', 'fd99::1']) {
+    await harness.run(liar.netnsPath, 'ip', 'addr', 'add', `${address}/128`, 'dev', 'lo')
+    send(address, 'forged')
+  }
+  send(liar.endpoints['six']?.GlobalIPv6Address ?? '', 'honest')
+  const deadline = Date.now() + 5000
+  while (received.length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.deepEqual(received, ['fd77::1 honest'])
+  socket.close()
+  await harness.service.closeSandbox(harness.idOf(22))
+})
+
 test('router advertisements of a container change nothing on the host or at its neighbours (CVE-2020-13401)', async () => {
   const router = await harness.open(18, { endpoints: { six: {} } })
   const neighbour = await harness.open(19, { endpoints: { six: {} } })

@@ -91,6 +91,7 @@ export async function createHarness(): Promise<Harness> {
     randomHex: (bytes: number) => randomBytes(bytes).toString('hex'),
   } as unknown as Host
   await files.mkdir(config.paths.root, { recursive: true })
+  await files.mkdir(config.paths.netns, { recursive: true })
   const state = openStateDatabase(config.paths.database)
   const base = {
     config,

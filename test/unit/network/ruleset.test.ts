@@ -35,11 +35,14 @@ const port = (hostIp: string, hostPort: number, containerIp: string, more: Parti
   ...more,
 })
 
+const NONE = { 4: [], 6: [] } as const
+
 const MODELS: Readonly<Record<string, RulesetModel>> = {
-  empty: { bridges: [], published: [] },
+  empty: { bridges: [], published: [], shut: NONE },
   'one-network': {
     bridges: [bridge('mc3fa-00000001', '172.18.0.0/24')],
     published: [port('0.0.0.0', 8080, '172.18.0.2'), port('127.0.0.1', 5432, '172.18.0.3', { containerPort: 5432 })],
+    shut: NONE,
   },
   mix: {
     bridges: [
@@ -55,6 +58,7 @@ const MODELS: Readonly<Record<string, RulesetModel>> = {
       port('::', 8081, 'fd3f:a9c1::2'),
       port('fd00::2', 8082, 'fd3f:a9c1::2'),
     ],
+    shut: { 4: ['eth0', 'wlan0'], 6: ['eth0'] },
   },
 }
 
@@ -86,6 +90,7 @@ function mixModel(more: Partial<BridgeRules>): RulesetModel {
       ? [port(any, 0, containerIp)]
       : [port(any, 8080, containerIp), port(loopback, 8081, containerIp, { containerPort: 81 })]
   return {
+    shut: NONE,
     bridges: [rules],
     published: rules.internal
       ? []
@@ -144,6 +149,7 @@ test('applied in turn, a delta gives the other model', () => {
   const model = fc
     .tuple(fc.uniqueArray(aBridge, { selector: (each) => each.name }), fc.array(aPort))
     .map(([bridges, ports]): RulesetModel => ({
+      shut: { 4: bridges.map(({ icc }) => (icc ? 'eth0' : 'eth1')), 6: [] },
       bridges: bridges.map((each) => bridge(each.name, `172.18.${each.name.at(-1)}.0/24`, each)),
       published: ports.map(({ hostPort, ip }, index) => port(ip, hostPort, `172.18.0.${index + 2}`)),
     }))
