@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
+import { frame } from '../../src/network/dns/forward.ts'
 import { createHarness, type Harness } from './network-harness.ts'
 
 let harness: Harness
@@ -84,6 +85,14 @@ function ask(netnsPath: string, name: string, type: keyof typeof TYPES = 'A'): P
     })
     socket.send(query(name, type), 53, '127.0.0.11')
   })
+}
+
+/** Likewise over TCP; `size` is that of the answer. */
+async function askOverTcp(netnsPath: string, name: string, size: number): Promise<Reply> {
+  const hex = [...frame(query(name, 'A'))].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
+  const read = `timeout 5 head -c ${size + 2} <&3 | od -An -v -tu1`
+  const out = await harness.run(netnsPath, 'bash', '-c', `exec 3<>/dev/tcp/127.0.0.11/53; printf '${hex}' >&3; ${read}`)
+  return parse(Buffer.from(out.trim().split(/\s+/).map(Number)).subarray(2))
 }
 
 /** A server of another network of ours, as the host's own. */
@@ -173,13 +182,8 @@ test('other names go to the host’s servers, from the host; "no such name" is f
 test('over TCP', async () => {
   const asker = harness.service.sandbox(harness.idOf(3))
   assert.ok(asker)
-  const message = query('renamed', 'A')
-  const hex = [0, message.length, ...message].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
-  // length, header, question, one A record
-  const script = `exec 3<>/dev/tcp/127.0.0.11/53; printf '${hex}' >&3; timeout 1 head -c 43 <&3 | od -An -v -tu1`
-  const out = await harness.run(asker.netnsPath, 'bash', '-c', script)
-  const bytes = Buffer.from(out.trim().split(/\s+/).map(Number))
-  assert.equal(parse(bytes.subarray(2)).answers.length, 1)
+  // header, question, one A record
+  assert.equal((await askOverTcp(asker.netnsPath, 'renamed', 41)).answers.length, 1)
 })
 
 test('a container of an internal network asks nobody else', async () => {
@@ -204,9 +208,18 @@ test('servers of the user’s own are asked from inside the container', async ()
   const asker = await harness.open(5, { endpoints: { app: {} }, dns: ['10.77.0.2'] })
   assert.deepEqual((await ask(asker.netnsPath, 'example.com')).answers, ['198.51.100.7'])
   assert.deepEqual(sources, ['10.77.0.1']) // masqueraded: it came through the container's way out
+  const overTcp = createServer((socket) => {
+    sources.push(`tcp ${socket.remoteAddress}`)
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => socket.end(frame(answerUpstream(chunk.subarray(2)))))
+  })
+  overTcp.listen({ fd: netns.inside(lan, () => netns.listenTcp('0.0.0.0', 53)) })
+  assert.deepEqual((await askOverTcp(asker.netnsPath, 'example.com', 45)).answers, ['198.51.100.7'])
+  assert.deepEqual(sources, ['10.77.0.1', 'tcp 10.77.0.1'])
+  overTcp.close()
   const sealed = await harness.open(6, { endpoints: { closed: {} }, dns: ['10.77.0.2'] })
   assert.equal((await ask(sealed.netnsPath, 'example.com')).rcode, 2)
-  assert.equal(sources.length, 1)
+  assert.equal(sources.length, 2)
   server.close()
 })
 

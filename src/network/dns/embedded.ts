@@ -4,6 +4,7 @@
  * inside the namespace redirects 127.0.0.11:53 to where we listen.
  */
 import { createSocket } from 'node:dgram'
+import { Socket } from 'node:net'
 import type { EngineBase } from '../../engine/context.ts'
 import { KernelError } from '../../errors.ts'
 import type { SandboxRecord } from '../../state/networks.ts'
@@ -14,6 +15,7 @@ import { serveDns, type DnsServer } from './server.ts'
 import type { Asker, Zone } from './zone.ts'
 
 const TABLE = 'mycompose_dns'
+const ANY = { 4: '0.0.0.0', 6: '::' } as const
 
 /** The table inside the container's namespace. PURE. */
 export function dnsRules({ udp, tcp }: SandboxRecord['dnsPorts']): string {
@@ -71,11 +73,13 @@ export function serveEmbedded(base: EngineBase, options: EmbeddedOptions): DnsSe
   /** The user's own servers are asked from where the container stands: what it cannot reach, its resolver cannot. */
   const inside: Route = {
     servers: record.dns,
-    openSocket(family) {
-      const any = family === 'udp6' ? '::' : '0.0.0.0'
-      const socket = createSocket(family)
-      socket.bind({ fd: netns.inside(record.netnsPath, () => netns.bindUdp(any, 0)) })
-      return socket
+    inside: {
+      openDatagrams(family) {
+        const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
+        socket.bind({ fd: netns.inside(record.netnsPath, () => netns.bindUdp(ANY[family], 0)) })
+        return socket
+      },
+      openStream: (family) => new Socket({ fd: netns.inside(record.netnsPath, () => netns.bindTcp(ANY[family], 0)) }),
     },
   }
 

@@ -5,14 +5,18 @@
  */
 import { randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { connect, isIPv6 } from 'node:net'
+import { Socket as Stream, isIPv6 } from 'node:net'
 import { RCODE_REFUSED, RCODE_SERVER_FAILURE, isReplyTo, rcodeOf, withId, type Query } from './message.ts'
 
 /** Where one question may go. */
 export interface Route {
   readonly servers: readonly string[]
-  /** A datagram socket in the namespace to ask from; absent: the engine's own. */
-  readonly openSocket?: (family: 'udp4' | 'udp6') => Socket
+  /** Sockets in the namespace to ask from; absent: the engine's own. */
+  readonly inside?: {
+    openDatagrams(family: 4 | 6): Socket
+    /** Not connected yet. */
+    openStream(family: 4 | 6): Stream
+  }
 }
 
 export interface Forwarder {
@@ -79,10 +83,9 @@ export function createForwarder({ timeoutMs = TIMEOUT_MS, nowMs, port = PORT }: 
 
   function overUdp(server: string, message: Buffer, query: Query, route: Route, limitMs: number) {
     return exchange(server, limitMs, (finish) => {
-      const family = isIPv6(server) ? 'udp6' : 'udp4'
       let socket: Socket
       try {
-        socket = route.openSocket?.(family) ?? createSocket(family)
+        socket = route.inside?.openDatagrams(isIPv6(server) ? 6 : 4) ?? createSocket(isIPv6(server) ? 'udp6' : 'udp4')
       } catch {
         finish(undefined)
         return () => {}
@@ -105,10 +108,16 @@ export function createForwarder({ timeoutMs = TIMEOUT_MS, nowMs, port = PORT }: 
     })
   }
 
-  function overTcp(server: string, message: Buffer, query: Query, limitMs: number) {
+  function overTcp(server: string, message: Buffer, query: Query, route: Route, limitMs: number) {
     return exchange(server, limitMs, (finish) => {
       const id = randomInt(0x10000)
-      const socket = connect({ host: server, port })
+      let socket: Stream
+      try {
+        socket = route.inside?.openStream(isIPv6(server) ? 6 : 4) ?? new Stream()
+      } catch {
+        finish(undefined) // the namespace is gone
+        return () => {}
+      }
       let received = Buffer.alloc(0)
       socket.on('error', () => finish(undefined))
       socket.on('close', () => finish(undefined))
@@ -120,6 +129,7 @@ export function createForwarder({ timeoutMs = TIMEOUT_MS, nowMs, port = PORT }: 
         const reply = received.subarray(2, 2 + size)
         finish(isReplyTo(reply, id, query.question) ? withId(reply, query.id) : undefined)
       })
+      socket.connect({ host: server, port })
       socket.end(frame(withId(message, id)))
       return () => socket.destroy()
     })
@@ -133,8 +143,8 @@ export function createForwarder({ timeoutMs = TIMEOUT_MS, nowMs, port = PORT }: 
         const limitMs = Math.min(timeoutMs, deadlineMs - nowMs())
         if (limitMs <= 0) break
         const reply =
-          transport === 'tcp' && route.openSocket === undefined
-            ? await overTcp(server, message, query, limitMs)
+          transport === 'tcp'
+            ? await overTcp(server, message, query, route, limitMs)
             : await overUdp(server, message, query, route, limitMs)
         if (reply === undefined) continue
         coolingUntilMs.delete(server)
