@@ -8,6 +8,7 @@ import { checkClock, checkLimits } from './doctor-limits.ts'
 import { checkFirewall, checkForwarding, checkNftables } from './doctor-network.ts'
 import { checkCgroups, checkKernel, checkDisk, checkNode } from './doctor-machine.ts'
 import { checkConmon, checkLibraries, checkRuntimes } from './doctor-programs.ts'
+import { checkRuntimeFeatures } from './doctor-runtime.ts'
 import { checkStorage } from './doctor-storage.ts'
 import type { EngineContext } from './context.ts'
 import type { DoctorFinding } from '../api/types/index.ts'
@@ -21,6 +22,7 @@ const CHECKS: readonly (readonly [string, DoctorCheck])[] = [
   ['seccomp', checkSecurity],
   ['cgroups', checkCgroups],
   ['runtime', checkRuntimes],
+  ['runtime', checkRuntimeFeatures],
   ['conmon', checkConmon],
   ['libraries', checkLibraries],
   ['nftables', checkNftables],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkFirewall } from '../../../src/engine/doctor-network.ts'
 import { compareVersions, judgeRuntime } from '../../../src/engine/doctor-programs.ts'
+import { lacksByFeatures, lacksByVersion } from '../../../src/engine/doctor-runtime.ts'
 import type { EngineContext } from '../../../src/engine/context.ts'
 import { engineConfig } from '../../../src/engine/config.ts'
 
@@ -77,4 +78,25 @@ describe('doctor', () => {
       if (fix === undefined) assert.equal(finding?.fix, undefined)
       else assert.match(finding?.fix ?? '', fix)
     })
+})
+
+describe('what a runtime was built without', () => {
+  it('by its features', () => {
+    const namespaces = ['cgroup', 'ipc', 'mount', 'network', 'pid', 'user', 'uts']
+    const text = (linux: object): string => JSON.stringify({ ociVersionMin: '1.0.0', linux })
+    const whole = { namespaces, cgroup: { v1: true, v2: true }, seccomp: { enabled: true } }
+    assert.deepEqual(lacksByFeatures(text(whole), 2), [])
+    const old = { namespaces: namespaces.slice(1), cgroup: { v1: true, v2: false }, seccomp: { enabled: false } }
+    assert.deepEqual(lacksByFeatures(text(old), 2), ['cgroup namespaces', 'cgroup v2', 'seccomp'])
+    assert.deepEqual(lacksByFeatures(text(old), 1), ['cgroup namespaces', 'seccomp'])
+    assert.deepEqual(lacksByFeatures('{}', 1), [])
+    assert.throws(() => lacksByFeatures('unknown command features', 1))
+  })
+
+  it('by its version', () => {
+    const version = (built: string): string => `crun version 1.8.1\nspec: 1.0.0\n${built}\n`
+    assert.deepEqual(lacksByVersion(version('+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +YAJL')), [])
+    assert.deepEqual(lacksByVersion(version('+SYSTEMD +CAP')), ['seccomp'])
+    assert.deepEqual(lacksByVersion('crun version 0.1\n'), [])
+  })
 })
