@@ -115,3 +115,19 @@ test('annotations reach the runtime, orders to it do not, labels of images never
   assert.deepEqual(Object.keys(annotations), ['com.example.team', 'run.oci.seccomp_bpf_data'])
   assert.notEqual(annotations['run.oci.seccomp_bpf_data'], 'QUFB')
 })
+
+for (const Runtime of ['crun', 'runc'])
+  test(`${Runtime}: a privileged exec has all capabilities, and the filter of its container, as with docker`, async () => {
+    await using engine = await openTestEngine()
+    const { Id } = await create(engine, { Runtime }, 'sleep 100')
+    await engine.containers.start(Id)
+    const { exec } = createDriver(() => engine)
+    const look = (Privileged: boolean): Promise<{ readonly output: string }> =>
+      exec(Id, { Privileged, Cmd: ['grep', '-E', '^(CapEff|CapInh|Seccomp):', '/proc/self/status'] })
+    const host = BigInt(`0x${/^CapBnd:\t([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`)
+    const effective = (text: string): bigint => BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(text)?.[1] ?? '0'}`)
+    const [plain, privileged] = [(await look(false)).output, (await look(true)).output]
+    assert.equal(effective(privileged), host)
+    assert.ok(effective(plain) < host)
+    for (const text of [plain, privileged]) assert.match(text, /^CapInh:\t0+\n(?:.*\n)*Seccomp:\t2$/m)
+  })

@@ -25,6 +25,7 @@ export interface ExecWish {
   /** "": the container's. */
   readonly user: string
   readonly workingDir: string
+  /** All capabilities. The container's filter of system calls and AppArmor profile stay, as with docker (moby #21984). */
   readonly privileged: boolean
   readonly tty: boolean
   readonly size?: { readonly height: number; readonly width: number } | undefined
