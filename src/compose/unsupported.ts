@@ -77,7 +77,7 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.deploy.resources.reservations.generic_resources', says: SWARM },
   { path: 'networks.*.driver', when: isNot('bridge', 'macvlan', ''), says: REFUSED },
   { path: 'networks.*.ipam.driver', when: isNot('default', ''), says: REFUSED },
-  { path: 'networks.*.ipam.options', says: NOT_YET },
+  { path: 'networks.*.ipam.options', says: 'is kept and shown by inspect: the IPAM driver has no options' },
   { path: 'volumes.*.driver', when: isNot('local', ''), says: REFUSED },
   { path: 'secrets.*.driver', says: NOT_YET },
   { path: 'secrets.*.template_driver', says: NOT_YET },
