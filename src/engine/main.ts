@@ -119,6 +119,7 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
   const host = createNodeHost(process.env)
   const libc = loadLibc()
   const control = createProcessControl(libc)
+  control.closeInherited()
   const config = engineConfig(root, VERSION)
   const lock = await takeLock(config, host, control)
   const { log, adopt } = openLog(config, host, control)

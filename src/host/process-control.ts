@@ -1,13 +1,16 @@
 /**
  * The engine as a process. One per root: an flock(2), which the kernel frees with the process, however it ends. And its
- * standard descriptors: pointing them elsewhere, which Node cannot (dup2). Source: man 2 flock, man 2 dup.
+ * descriptors: pointing the standard ones elsewhere, which Node cannot (dup2), and closing what a caller left open.
+ * Source: man 2 flock, man 2 dup, man 2 fcntl; CVE-2024-21626 (a descriptor that leaked into containers).
  */
-import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
 
 const LOCK_EX = 2
 const LOCK_NB = 4
+const F_GETFD = 1
+const FD_CLOEXEC = 1
 
 export interface ProcessLock {
   release(): void
@@ -23,6 +26,11 @@ export interface ProcessControl {
   redirectOutput(fd: number): void
   /** Standard input becomes /dev/null. */
   closeInput(): void
+  /**
+   * Closes the descriptors above the standard ones that whoever started us left open: a program that we start would
+   * inherit them, and whoever waits for the end of a pipe would wait for us. Node opens all of its own close-on-exec.
+   */
+  closeInherited(): void
   /** Synchronously, to standard output (1) or standard error (2). */
   print(fd: 1 | 2, text: string): void
 }
@@ -30,6 +38,7 @@ export interface ProcessControl {
 export function createProcessControl(libc: Libc): ProcessControl {
   const flock = libc.func('int flock(int fd, int operation)')
   const dup2 = libc.func('int dup2(int source, int target)')
+  const fcntl = libc.func('int fcntl(int fd, int command, int argument)')
   const redirect = (source: number, target: number): void => {
     if (source !== target && dup2(source, target) < 0) throw libc.error(`cannot redirect descriptor ${target}`)
   }
@@ -58,6 +67,12 @@ export function createProcessControl(libc: Libc): ProcessControl {
       const nothing = openSync('/dev/null', 'r')
       redirect(nothing, 0)
       closeSync(nothing)
+    },
+    closeInherited() {
+      for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+        const flags = fd > 2 ? Number(fcntl(fd, F_GETFD, 0)) : -1 // -1 too: it was the listing's own
+        if (flags >= 0 && (flags & FD_CLOEXEC) === 0) closeSync(fd)
+      }
     },
     print(fd, text) {
       try {

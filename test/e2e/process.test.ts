@@ -1,7 +1,9 @@
 /** The container's process: identity, limits in the cgroup, init, restart policies. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { describeResult, runCommand } from '../support/command.ts'
 import { composeFile, containersOf, idle, shell } from '../support/compose.ts'
 import { useEngine } from '../support/engine.ts'
 import { until } from '../support/poll.ts'
@@ -27,6 +29,36 @@ describe('process', () => {
   const engine = useEngine()
   const pidOf = async (project: string): Promise<number> =>
     (await containersOf(engine.client(), project))[0]?.State.Pid ?? 0
+
+  test('what the caller has open reaches neither engine, conmon nor container (CVE-2024-21626)', async () => {
+    await using project = engine.project(composeFile('open', { a: idle() }))
+    await engine.ok(['engine', 'stop'])
+    project.write('secret', 'not for containers')
+    const secret = join(project.folder, 'secret')
+    const line = 'exec 5<"$0" 17<"$0" 251<"$0"; exec "$@"'
+    const cli = join(import.meta.dirname, '../../bin/mycompose')
+    const started = await runCommand(['bash', '-c', line, secret, cli, 'up', '-d'], {
+      cwd: project.folder,
+      env: { PATH: process.env['PATH'] ?? '', MYCOMPOSE_ROOT: engine.config.paths.root },
+    })
+    assert.equal(started.exitCode, 0, describeResult(started))
+    const openFiles = (pid: number): string[] =>
+      readdirSync(`/proc/${pid}/fd`).map((fd) => {
+        try {
+          return readlinkSync(`/proc/${pid}/fd/${fd}`)
+        } catch {
+          return '' // closed this moment
+        }
+      })
+    const inside = await pidOf('open')
+    const conmon = Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${inside}/status`, 'utf8'))?.[1])
+    assert.match(readFileSync(`/proc/${conmon}/comm`, 'utf8'), /conmon/)
+    for (const pid of [engine.pid() ?? 0, conmon, inside]) assert.ok(!openFiles(pid).includes(secret), `process ${pid}`)
+    // the descriptors of conmon are its own: standard ones, its pipes, sockets and files, none of the engine's
+    const ofEngine = openFiles(conmon).filter((file) => /state\.db|engine\.(log|lock|sock)|^\/tmp\/.*secret/.test(file))
+    assert.deepEqual(ofEngine, [])
+    assert.match(await project.ok('exec', '-T', 'a', 'sh', '-c', 'for f in /proc/self/fd/*; do echo ${f##*/}; done'), /^0\n1\n2\n(?:\d+\n)?$/)
+  })
 
   test('limits stand in the cgroup', async () => {
     const limits = { memory: '64M', cpus: '0.5', pids: 42 }
