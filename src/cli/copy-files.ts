@@ -18,7 +18,10 @@ export interface CopyContext {
 }
 
 export interface CopyOptions {
-  /** Keep user and group; else root in the container, ourselves here. */
+  /**
+   * As docker does it (moby issue 45793), not as its reference says: into a container it gives all to the container's
+   * user, where one is configured, and without it numbers are kept. Out of one it keeps numbers, else all is ours.
+   */
   readonly archive: boolean
   readonly followLink: boolean
 }
@@ -43,18 +46,18 @@ export async function copyIn(
 ): Promise<void> {
   const { containers, signal } = context
   const { containerId, target } = place
-  if (stream !== undefined) return await containers.putArchive(containerId, target, stream, { abort: signal })
+  const settings = { abort: signal, toUser: options.archive }
+  if (stream !== undefined) return await containers.putArchive(containerId, target, stream, settings)
   const source = await localSource(context, place.source, options)
   const { folder, name } = await placeInside(context, place, source)
   const path = source.isFolder ? source.path : dirname(source.path)
   // "." stands for the content; a file's one name is replaced whatever it is
   const rename =
     name === '.' ? [] : ['--transform', `flags=rhS;s,${source.isFolder ? '^\\.' : '.*'},${escapeName(name)},`]
-  const owner = options.archive ? [] : ['--owner=0', '--group=0']
   const member = source.isFolder ? '.' : `./${basename(source.path)}`
-  const argv = ['tar', '-C', path, '--numeric-owner', ...owner, ...rename, '-cf', '-', '--', member]
+  const argv = ['tar', '-C', path, '--numeric-owner', ...rename, '-cf', '-', '--', member]
   await withTar(context, argv, async ({ stdout }) => {
-    if (stdout !== null) await containers.putArchive(containerId, folder, stdout, { abort: signal })
+    if (stdout !== null) await containers.putArchive(containerId, folder, stdout, settings)
   })
 }
 

@@ -358,8 +358,11 @@ export interface ContainerService {
     idOrName: string,
     path: string,
     tar: Readable,
-    /** `keepKinds`: a folder never takes the place of something else, nor the other way round. */
-    options: { readonly keepKinds: boolean },
+    /**
+     * `keepKinds`: a folder never takes the place of something else, nor the other way round. `toUser`: all of it
+     * becomes the container's user's, where one is configured; else the owners in the tar count.
+     */
+    options: { readonly keepKinds: boolean; readonly toUser?: boolean },
   ): Promise<void>
   getArchive(idOrName: string, path: string): Promise<{ readonly stat: string; readonly tar: Readable }>
   /** A new image from what it has written. Returns the image id. */

@@ -125,7 +125,8 @@ export interface ContainersApi {
     id: string,
     path: string,
     tar: Uint8Array | Readable,
-    options?: { readonly abort?: AbortSignal },
+    /** `toUser`: what arrives becomes the container's user's. */
+    options?: { readonly abort?: AbortSignal; readonly toUser?: boolean },
   ): Promise<void>
   /** What is at `path`; undefined when there is nothing. */
   statPath(id: string, path: string): Promise<PathStat | undefined>

@@ -72,8 +72,8 @@ export function containersApi(call: Caller): ContainersApi {
       return { input: socket, output: readOutput(bytes, tty), close: () => void socket.destroy() }
     },
     resize: (id, rows, columns) => post(at(id, '/resize'), { query: { h: rows, w: columns } }),
-    async putArchive(id, path, tar, { abort } = {}) {
-      const query = { path, noOverwriteDirNonDir: true }
+    async putArchive(id, path, tar, { abort, toUser = false } = {}) {
+      const query = { path, noOverwriteDirNonDir: true, ...(toUser ? { copyUIDGID: true } : {}) }
       await call.status('PUT', at(id, '/archive'), { query, body: tar, contentType: 'application/x-tar', abort })
     },
     async statPath(id, path) {

@@ -153,6 +153,7 @@ export function containerStreamRoutes(context: ApiContext): Routes {
     'PUT /containers/{id}/archive': async (request) => {
       await context.engine.containers.putArchive(idOf(request), pathOf(request), bodyStream(request), {
         keepKinds: request.query.flag('noOverwriteDirNonDir'),
+        toUser: request.query.flag('copyUIDGID'),
       })
       return { kind: 'empty', status: 200 }
     },

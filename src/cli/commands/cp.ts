@@ -20,13 +20,13 @@ export function define(command: Command, invoke: Invoke): void {
   command
     .description(
       'Copies a file or a folder between here and the containers of a service: to all of them, from the first.\n' +
-        'What arrives belongs to root in a container and to you here, unless -a. "-" is a tar on standard input or output.',
+        'Owners are kept by number on the way in; what comes out is yours. "-" is a tar on standard input or output.',
     )
     .usage('[OPTIONS] SERVICE:SOURCE TARGET|- | SOURCE|- SERVICE:TARGET')
     .argument('<SOURCE>', 'what to copy; FOLDER/. is its content')
     .argument('<TARGET>', 'a folder, or the new name')
     .option('--all', 'to containers made by `run`, too')
-    .option('-a, --archive', 'keep users and groups')
+    .option('-a, --archive', 'in: give it to the user of the container; out: keep owners')
     .option('-L, --follow-link', 'copy what the link SOURCE leads to')
     .option('--index <n>', 'only this replica of the service', positiveInteger)
     .action((source: string, target: string, flags: CpFlags) =>

@@ -11,6 +11,7 @@ import { openFlags } from '../../host/rooted.ts'
 import { encodePathStat, packFrom, unpackInto } from '../layers/archive.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import { provideSources, releaseSources } from './mount-sources.ts'
+import { containerUser } from './prepare-spec.ts'
 import type { Container } from './store.ts'
 import type { MountRecord } from '../../state/containers.ts'
 
@@ -102,10 +103,14 @@ export async function putArchive(
   container: Container,
   path: string,
   tar: Readable,
-  options: { readonly keepKinds: boolean },
+  { keepKinds, toUser = false }: { readonly keepKinds: boolean; readonly toUser?: boolean },
 ): Promise<void> {
+  const { User: user = '' } = container.document.config
   await withRoot(context, container, (root) =>
-    withFolders(context, container, root, () => unpackInto(context.host, root, path, tar, options)),
+    withFolders(context, container, root, () => {
+      const owner = toUser && user !== '' ? { owner: containerUser(context, root, user, []) } : {}
+      return unpackInto(context.host, root, path, tar, { keepKinds, ...owner })
+    }),
   )
 }
 
