@@ -36,13 +36,19 @@ export function terminalSize({ io }: Session): readonly [number, number] {
   return [io.stdout.rows ?? 24, io.stdout.columns ?? 80]
 }
 
-/** Answers the exit code; 0 when the user left by the keys. `exit`: of the container, watched since before the start. */
+/** What docker says, and ends with, when the keys to leave were typed in `attach` and `exec` (not in `run`). */
+export async function tellDetached(session: Session): Promise<number> {
+  await session.tell('read escape sequence\n')
+  return 1
+}
+
+/** Answers the exit code, or "detached" when the user left by the keys. `exit`: of the container, watched since before the start. */
 export async function followContainer(
   session: Session,
   stream: StreamSession,
   exit: Promise<{ readonly StatusCode: number }>,
   options: ForegroundOptions,
-): Promise<number> {
+): Promise<number | 'detached'> {
   const { containers } = await session.client()
   exit.catch(() => {}) // awaited below
   const off = options.forwardSignals ? forwardSignals(session, containers, options.id) : (): void => {}
@@ -51,7 +57,7 @@ export async function followContainer(
       ...options,
       resize: (rows, columns) => containers.resize(options.id, rows, columns),
     })
-    if (outcome === 'detached') return 0
+    if (outcome === 'detached') return outcome
     const code = exit.then(({ StatusCode }) => StatusCode)
     if (options.leavesWithInput !== true) return await code
     // when the output has ended because the process has, its exit code comes at once

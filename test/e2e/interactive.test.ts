@@ -3,7 +3,7 @@
  * exit codes, and an engine that dies meanwhile.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { BUSYBOX_IMAGE } from '../support/busybox.ts'
@@ -74,7 +74,8 @@ describe('interactive', () => {
     assert.equal(ran.exitCode, 3)
     await project.ok('up', '-d')
     const left = await typed(project, 'attach --detach-keys ctrl-a,d sh', 'WORD=kept; stty size\n\x01d')
-    assert.equal(left.exitCode, 0, left.stdout)
+    assert.equal(left.exitCode, 1, left.stdout) // both as docker compose attach
+    assert.match(left.stdout, /read escape sequence\r\n$/)
     await until(async () => (await project.ok('logs', 'sh')).includes('33 77'), { what: 'the size has arrived' })
     const pid = engine.pid()
     assert.ok(pid !== undefined)
@@ -126,6 +127,27 @@ describe('interactive', () => {
     await project.ok('up', '-d')
     const result = await piped(project, ['exec', '-T', 'web', 'sh', '-c', 'cat; echo err >&2; exit 9'], 'in\n')
     assert.deepEqual([result.exitCode, result.stdout, result.stderr], [9, 'in\n', 'err\n'])
+  })
+
+  test('cp: owners kept by number on the way in, -a gives it to the user of the container', async () => {
+    await using project = engine.project(composeFile('owned', { web: idle({ user: 'worker' }), any: idle() }))
+    await project.ok('up', '-d')
+    project.write('file', 'text\n')
+    chownSync(join(project.folder, 'file'), 7000, 7001)
+    const owner = async (service: string, path: string): Promise<string> =>
+      (await project.ok('exec', '-T', service, 'stat', '-c', '%u:%g', path)).trim()
+    for (const service of ['web', 'any']) {
+      await project.ok('cp', 'file', `${service}:/tmp/kept`)
+      await project.ok('cp', '-a', 'file', `${service}:/tmp/given`)
+    }
+    assert.deepEqual(
+      [await owner('web', '/tmp/kept'), await owner('web', '/tmp/given'), await owner('any', '/tmp/given')],
+      ['7000:7001', '1234:1235', '7000:7001'],
+    )
+    await project.ok('cp', 'any:/tmp/kept', 'mine')
+    await project.ok('cp', '-a', 'any:/tmp/kept', 'theirs')
+    const ids = ['mine', 'theirs'].map((name) => statSync(join(project.folder, name)).uid)
+    assert.deepEqual(ids, [0, 7000])
   })
 
   test('cp: to every container and from the first, under a new name, as a tar; refusals', async () => {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { parseDetachKeys } from '../../api/detach-keys.ts'
 import { findRunning } from '../../project/exec.ts'
-import { checkTerminal, followContainer, terminalSize } from '../attached-container.ts'
+import { checkTerminal, followContainer, tellDetached, terminalSize } from '../attached-container.ts'
 import { addExamples } from '../help.ts'
 import { acceptBooleanValues, positiveInteger, present } from '../options.ts'
 import type { Invoke } from '../program.ts'
@@ -53,7 +53,7 @@ async function run(session: Session, service: string, flags: AttachFlags): Promi
   const stream = await containers.attach(id, { tty, stdin, ...present({ detachKeys: flags.detachKeys }) })
   const hasTerminal = tty && session.io.stdout.isTTY === true
   if (hasTerminal) await redraw(session, id)
-  return await followContainer(session, stream, exit, {
+  const outcome = await followContainer(session, stream, exit, {
     id,
     tty: hasTerminal,
     stdin,
@@ -61,6 +61,7 @@ async function run(session: Session, service: string, flags: AttachFlags): Promi
     forwardSignals: sigProxy,
     leavesWithInput: stdin && !tty && Config.StdinOnce !== true,
   })
+  return outcome === 'detached' ? await tellDetached(session) : outcome
 }
 
 /** A program draws its screen anew when the size changes; so it changes, and back. */

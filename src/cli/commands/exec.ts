@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { DEFAULT_DETACH_KEYS } from '../../api/detach-keys.ts'
 import { exec, type ExecRun } from '../../project/exec.ts'
+import { tellDetached } from '../attached-container.ts'
 import { addExamples } from '../help.ts'
 import { collect, positiveInteger, present } from '../options.ts'
 import type { Invoke } from '../program.ts'
@@ -66,7 +67,7 @@ async function run(session: Session, service: string, command: readonly string[]
     detachKeys: DEFAULT_DETACH_KEYS,
     resize: (rows, columns) => started.resize(rows, columns),
   })
-  return outcome === 'detached' ? 0 : await started.exitCode()
+  return outcome === 'detached' ? await tellDetached(session) : await started.exitCode()
 }
 
 /** `K` alone is our own value, and nothing at all when we have none. */

@@ -181,7 +181,8 @@ async function startAttached(
   const detachKeys = DEFAULT_DETACH_KEYS
   const hasTerminal = tty && session.io.stdout.isTTY === true
   const options = { id, tty: hasTerminal, stdin, detachKeys, forwardSignals: true }
-  const code = await followContainer(session, stream, exit, options)
+  const outcome = await followContainer(session, stream, exit, options)
+  const code = outcome === 'detached' ? 0 : outcome
   const failure = hooks.failure()
   if (code === 0 && failure !== undefined) throw failure
   return code
