@@ -57,7 +57,10 @@ describe('process', () => {
     // the descriptors of conmon are its own: standard ones, its pipes, sockets and files, none of the engine's
     const ofEngine = openFiles(conmon).filter((file) => /state\.db|engine\.(log|lock|sock)|^\/tmp\/.*secret/.test(file))
     assert.deepEqual(ofEngine, [])
-    assert.match(await project.ok('exec', '-T', 'a', 'sh', '-c', 'for f in /proc/self/fd/*; do echo ${f##*/}; done'), /^0\n1\n2\n(?:\d+\n)?$/)
+    assert.match(
+      await project.ok('exec', '-T', 'a', 'sh', '-c', 'for f in /proc/self/fd/*; do echo ${f##*/}; done'),
+      /^0\n1\n2\n(?:\d+\n)?$/,
+    )
   })
 
   test('limits stand in the cgroup', async () => {
