@@ -17,6 +17,7 @@ import type { Links } from './links.ts'
 import type { Nft } from './nft.ts'
 import type { PacketSockets } from './packet-socket.ts'
 import type { Pty } from './pty.ts'
+import type { TerminalInput } from './terminal-input.ts'
 import type { Web } from './web.ts'
 
 /** So that nobody above has to import node:fs for a type. */
@@ -155,6 +156,7 @@ export interface Host {
   readonly links: Links
   readonly nft: Nft
   readonly pty: Pty
+  readonly terminalInput: TerminalInput
   readonly packetSockets: PacketSockets
   readonly unixDatagrams: UnixDatagrams
   readonly web: Web

@@ -15,6 +15,7 @@ import { createPacketSockets } from './packet-socket.ts'
 import { createPosixSpawn } from './posix-spawn.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
+import { createTerminalInput } from './terminal-input.ts'
 import { createUnixDatagrams } from './unix-datagrams.ts'
 import { createRooted } from './rooted.ts'
 import { createSeccomp } from './seccomp.ts'
@@ -41,6 +42,7 @@ export function createNodeHost(environment: ProxyEnvironment = {}): Host {
     links: createLinks(libc),
     nft: createNft(exec),
     pty: createPty(libc),
+    terminalInput: createTerminalInput(libc),
     packetSockets: createPacketSockets(libc),
     unixDatagrams: createUnixDatagrams(libc),
     web: createWeb(environment),

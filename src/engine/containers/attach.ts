@@ -51,8 +51,10 @@ export function createAttachments(context: EngineBase): Attachments {
     const path = join(containerFolder(context.config, container.id).bundle, 'attach')
     try {
       const socket = await context.host.packetSockets.connect(path)
-      const pipe = document.config.Tty === true ? undefined : context.host.processes.openWritePipe(conmon?.pid ?? 0)
-      return createConmonLink({ socket, pipe, isAlive })
+      const { processes, terminalInput } = context.host
+      const pid = conmon?.pid ?? 0
+      const input = document.config.Tty === true ? terminalInput.openOf(pid) : processes.openWritePipe(pid)
+      return createConmonLink({ socket, input, isAlive })
     } catch (error) {
       // it has ended this moment, or its conmon was killed
       context.log('info', 'cannot attach', { container: container.id, error: String(error) })

@@ -47,13 +47,13 @@ function writeWhole(stream: Writable, data: Buffer): Promise<void> {
 export interface ConmonLinkOptions {
   /** The connection to conmon's attach socket. */
   readonly socket: Socket
-  /** The pipe to the process's input; absent with a terminal, which is reached through conmon. */
-  readonly pipe: Writable | undefined
+  /** The pipe or terminal that is the process's input; absent: it is reached through conmon. */
+  readonly input: Writable | undefined
   /** Whether the container's first process still runs. */
   readonly isAlive: () => boolean
 }
 
-export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): ConmonLink {
+export function createConmonLink({ socket, input, isAlive }: ConmonLinkOptions): ConmonLink {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const listeners = new Set<OutputListener>()
   const holders = new Set<object>()
@@ -68,10 +68,10 @@ export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): 
   })
   socket.on('error', () => {}) // EPIPE, ECONNRESET: "close" follows
   socket.once('end', () => socket.end())
-  pipe?.on('error', () => {}) // EPIPE: the process has closed its input
+  input?.on('error', () => {}) // EPIPE, EIO: the process has closed its input
   socket.once('close', () => {
     clearInterval(look)
-    pipe?.destroy()
+    input?.destroy()
     end()
   })
 
@@ -89,7 +89,7 @@ export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): 
   }
 
   async function writeAll(data: Buffer): Promise<void> {
-    if (pipe !== undefined) return writeWhole(pipe, data)
+    if (input !== undefined) return writeWhole(input, data)
     for (let at = 0; at < data.length; at += MAX_PACKET_BYTES)
       await writeWhole(socket, data.subarray(at, at + MAX_PACKET_BYTES))
   }
@@ -106,7 +106,7 @@ export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): 
     },
     endInput() {
       void writing.then(() => {
-        pipe?.destroy()
+        input?.destroy()
         socket.end()
       })
     },
@@ -120,7 +120,7 @@ export function createConmonLink({ socket, pipe, isAlive }: ConmonLinkOptions): 
       }
     },
     close() {
-      pipe?.destroy()
+      input?.destroy()
       socket.destroy()
     },
   }

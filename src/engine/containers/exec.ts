@@ -176,17 +176,20 @@ export function createExecs(context: ContainersContext): Execs {
     record.master = master
     if (wish.size !== undefined && wish.size.height > 0)
       context.host.pty.resize(master, wish.size.height, wish.size.width)
+    const input = context.host.terminalInput.open(master)
+    input.on('error', () => {}) // EIO: the last process has gone
     const terminal = new ReadStream(master)
     const terminalEnded = ended(terminal)
     terminal.pipe(output, { end: false })
     const all = Promise.all([early, terminalEnded]).then(([result]) => {
+      input.destroy()
       terminal.destroy()
       finish(record, result)
       output.end()
     })
     return terminalSession(
       record,
-      terminal,
+      input,
       output,
       Promise.all([all, ended(output)]).then(() => {}),
     )
@@ -198,7 +201,10 @@ export function createExecs(context: ContainersContext): Execs {
     output: Readable,
     done: Promise<void>,
   ): StdioSession {
-    const hangUp = (): void => void output.resume()
+    const hangUp = (): void => {
+      input?.destroy() // what the process has not taken by now
+      output.resume()
+    }
     return {
       tty: true,
       input,
