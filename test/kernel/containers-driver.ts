@@ -35,7 +35,8 @@ export interface Driver {
   readonly exec: (
     id: string,
     request: ExecCreateRequest,
-    input?: string,
+    /** Given at once, or when the output holds `after`. */
+    input?: string | { readonly after: string; readonly text: string },
   ) => Promise<{ readonly output: string; readonly exitCode: number | null }>
 }
 
@@ -89,8 +90,14 @@ export function createDriver(engine: () => TestEngine): Driver {
     const session = await engine().containers.startExec(Id, { ConsoleSize: [33, 99] })
     assert.ok(session)
     let output = ''
-    session.onOutput((_stream, chunk) => (output += chunk.toString('utf8')))
-    if (input !== undefined) session.input?.write(input)
+    let pending = typeof input === 'object' ? input : undefined
+    session.onOutput((_stream, chunk) => {
+      output += chunk.toString('utf8')
+      if (pending === undefined || !output.includes(pending.after)) return
+      session.input?.write(pending.text)
+      pending = undefined
+    })
+    if (typeof input === 'string') session.input?.write(input)
     if (request.Tty !== true) session.input?.end()
     await session.ended
     return { output, exitCode: (await engine().containers.inspectExec(Id)).ExitCode }

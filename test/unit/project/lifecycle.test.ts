@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { down } from '../../../src/project/down.ts'
 import { exec } from '../../../src/project/exec.ts'
 import { kill } from '../../../src/project/kill.ts'
@@ -169,12 +170,17 @@ test('ls: projects with their states', async () => {
 
 test('wait yields containers in the order of their ends', async () => {
   const { engine, context } = await running()
-  setTimeout(() => engine.exit('p-other-1', 4), 10)
-  setTimeout(() => engine.exit('p-web-1', 0), 40)
-  const ended: string[] = []
-  for await (const { name, exitCode } of wait(context, P, { services: ['web', 'other'] }))
-    ended.push(`${name} ${exitCode}`)
-  assert.deepEqual(ended, ['p-other-1 4', 'p-web-1 0'])
+  const ends = wait(context, P, { services: ['web', 'other'] })
+  const first = ends.next()
+  const isWaitedFor = (name: string): boolean => engine.requests.includes(`wait ${name}`)
+  while (!isWaitedFor('p-other-1') || !isWaitedFor('p-web-1')) await setImmediate()
+  engine.exit('p-other-1', 4)
+  const { value: other } = await first
+  const second = ends.next()
+  engine.exit('p-web-1', 0)
+  const { value: web } = await second
+  assert.deepEqual([other?.name, other?.exitCode, web?.name, web?.exitCode], ['p-other-1', 4, 'p-web-1', 0])
+  assert.equal((await ends.next()).done, true)
 })
 
 test('exec: the lowest replica or the index; not running is an error with a hint', async () => {
