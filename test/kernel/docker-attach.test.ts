@@ -29,15 +29,15 @@ describe('input that nobody reads', () => {
   const SCRIPT = `stty raw -echo; echo READY; until [ -e /go ]; do sleep 0.02; done
     head -c 300000 /dev/zero; head -c ${PASTE.length} | md5sum; echo DONE`
 
-  async function paste(id: string, { input, output, close }: StreamSession): Promise<void> {
+  async function paste(id: string, session: StreamSession): Promise<void> {
     const { containers } = engine.client()
     let text = ''
     let isPasted = false
-    for await (const { data } of output) {
+    for await (const { data } of session.output) {
       text = `${text}${data.toString()}`.slice(-1000)
       if (!isPasted && text.includes('READY')) {
         isPasted = true
-        input.write(PASTE)
+        session.input.write(PASTE)
         // the engine answers others while that terminal is full
         await engine.ok(['version'])
         await containers.startExecDetached(await containers.createExec(id, { Cmd: ['touch', '/go'] }))
@@ -45,7 +45,7 @@ describe('input that nobody reads', () => {
       if (text.includes('DONE')) break
     }
     assert.ok(text.includes(`${md5(PASTE)}  -`), text.slice(-100))
-    close()
+    session.close()
   }
 
   it('a long paste into exec -t stops nobody, and arrives whole', async () => {
@@ -175,7 +175,7 @@ else
       assert.equal((await docker(['exec', 'x1', '/etc/passwd'])).exitCode, 126)
       assert.equal((await docker(['exec', 'x1', 'no-such-program'])).exitCode, 127)
       const lines = (await ok(['events', '--since', '1m', '--until', '0s', '--format', '{{json .}}'])).split('\n')
-      const actions = lines.map((line) => String((JSON.parse(line) as { Action: string }).Action))
+      const actions = lines.map((line) => (JSON.parse(line) as { Action: string }).Action)
       for (const action of ['exec_create: touch /tmp/made', 'exec_start: touch /tmp/made', 'exec_die'])
         assert.ok(actions.includes(action), `${action} in ${actions.join(', ')}`)
       await ok(['rm', '-f', 'x1'])
