@@ -80,6 +80,25 @@ describe('names', () => {
     assert.equal(await getInside(project, 'right', address), undefined)
   })
 
+  test('an external network joins two projects; it is missed by name, not made, and not taken away', async () => {
+    const outside = { networks: { shared: { external: true, name: 'meeting-point' } } }
+    await using guest = engine.project(composeFile('guest', { client: idle({ networks: ['shared'] }) }, outside))
+    const early = await guest.run('up', '-d')
+    assert.equal(early.exitCode, 1)
+    assert.match(early.stderr, /meeting-point/)
+    const made = { networks: { default: { name: 'meeting-point', attachable: true } } }
+    await using owner = engine.project(composeFile('owner', { web: httpServer('welcome') }, made))
+    await owner.ok('up', '-d')
+    await guest.ok('up', '-d')
+    await until(async () => (await getInside(guest, 'client', 'web')) === 'welcome', { what: 'the answer of web' })
+    const inspect = async (): Promise<{ Attachable: boolean; Labels: Record<string, string> }> =>
+      (JSON.parse(await owner.ok('network', 'inspect', 'meeting-point')) as [never])[0]
+    assert.equal((await inspect()).Attachable, true)
+    await guest.ok('down')
+    assert.equal((await inspect()).Labels['com.docker.compose.project'], 'owner')
+    assert.equal((await lookUp(owner, 'web', 'web')).length, 1)
+  })
+
   test('network_mode none, host and service:', async () => {
     const services = {
       none: idle({ network_mode: 'none' }),
