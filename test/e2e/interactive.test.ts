@@ -65,6 +65,39 @@ describe('interactive', () => {
     await engine.client().containers.remove('job', { force: true })
   })
 
+  test('run: variables of a file, capabilities, names and ports of the service, a dependency behind a profile', async () => {
+    const job = shell('echo ran', { depends_on: ['db'], profiles: ['jobs'], ports: ['127.0.0.1:0:80'] })
+    await using project = engine.project(composeFile('flags', { web: idle(), job, db: idle({ profiles: ['data'] }) }))
+    project.write('vars.env', 'A=1\nB="two words"\nC=${A}x\n')
+    const run = (...args: readonly string[]): Promise<string> => project.ok('run', '--rm', '-T', '--quiet', ...args)
+    const variables = await run('--env-from-file', 'vars.env', '-e', 'B=over', 'web', 'sh', '-c', 'echo $A $B $C')
+    assert.equal(variables, '1 over 1x\n')
+    const line = 'grep CapEff /proc/self/status'
+    const effective = await run('--cap-add', 'NET_ADMIN', '--cap-drop', 'CHOWN', 'web', 'sh', '-c', line)
+    const bits = BigInt(`0x${effective.trim().split('\t')[1] ?? ''}`)
+    assert.deepEqual([(bits >> 12n) & 1n, bits & 1n], [1n, 0n])
+    const refused = await project.run('run', '--rm', '-T', 'job')
+    assert.deepEqual([refused.exitCode, /--profile data/.test(refused.stderr)], [1, true])
+    assert.equal(await project.ok('--profile', 'data', 'run', '--rm', '-T', '--quiet', 'job'), 'ran\n')
+    await project.ok('run', '-d', '--name', 'named', '--use-aliases', 'web')
+    const { NetworkSettings } = await engine.client().containers.inspect('named')
+    assert.ok(NetworkSettings.Networks['flags_default']?.Aliases?.includes('web'))
+    await project.ok('--profile', 'data', 'run', '-d', '--name', 'open', '-P', 'job', 'sleep', '1000')
+    const published = (await engine.client().containers.inspect('open')).NetworkSettings.Ports
+    assert.equal(published?.['80/tcp']?.[0]?.HostIp, '127.0.0.1')
+    for (const name of ['named', 'open']) await engine.client().containers.remove(name, { force: true })
+  })
+
+  test('run: Ctrl-C reaches the process, whose exit code counts', async () => {
+    const trapped = shell('trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done')
+    await using project = engine.project(composeFile('signals', { web: trapped }))
+    const client = project.start('run', '--rm', '-T', 'web')
+    await client.waitFor(/ready/)
+    client.signal('SIGINT')
+    const { exitCode, stdout } = await client.exited
+    assert.deepEqual([exitCode, stdout], [3, 'ready\ncaught\n'])
+  })
+
   test('a terminal: size, keys to leave, and joining again after the engine was killed', async () => {
     await using project = engine.project(
       composeFile('terminal', { sh: { image: BUSYBOX_IMAGE, command: 'sh', tty: true, stdin_open: true, init: true } }),
@@ -170,6 +203,17 @@ describe('interactive', () => {
       (await runCommand(['tar', '-tf', '-'], { input: tar })).stdout,
       'b/\nb/b/\nb/b/we,ird &name\nb/we,ird &name\n',
     )
+    const oneOff = (await project.ok('run', '-d', 'web')).trim()
+    await project.ok('cp', '--all', 'back', 'web:/everywhere')
+    await project.ok('cp', 'back', 'web:/numbered')
+    const { containers } = engine.client()
+    const places = ['/everywhere', '/numbered'].map((path) => containers.statPath(oneOff, path))
+    assert.deepEqual(
+      (await Promise.all(places)).map((found) => found !== undefined),
+      [true, false],
+    )
+    await containers.remove(oneOff, { force: true })
+    assert.match((await project.run('attach', '--index', '3', 'web')).stderr, /not running container #3/)
     assert.match((await project.run('cp', 'a', 'web:/etc/passwd')).stderr, /cannot copy a folder over the file/)
     assert.match((await project.run('cp', 'a', 'b')).stderr, /unknown copy direction/)
   })
