@@ -18,7 +18,7 @@ import {
   type DebianBase,
 } from './debian.ts'
 import { ociArchitecture, toImageConfig } from './image-config.ts'
-import { parseReference, toCanonicalTag, type Reference } from './reference.ts'
+import { parseReference, toCanonicalTag, type Reference } from '../../api/reference.ts'
 import { commitImage, readConfig } from './store.ts'
 import { discardLayer, type StagedLayer } from '../layers/store.ts'
 import { InvalidRequestError, ToolError, errnoOf } from '../../errors.ts'

@@ -7,7 +7,7 @@ import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import type { CommitRequest } from '../services.ts'
 import { ociArchitecture, toImageConfig } from './image-config.ts'
-import { parseReference } from './reference.ts'
+import { parseReference } from '../../api/reference.ts'
 import { commitImage, readConfig } from './store.ts'
 import { discardLayer, layersOf, stageLayer } from '../layers/store.ts'
 

@@ -1,6 +1,6 @@
 /** Images in the API's shape. PURE. Source: Docker Engine API v1.51, ImageSummary and ImageInspect. */
 import type { ImageConfig, ImageInspect, ImageSummary } from '../../api/types/index.ts'
-import { toFamiliar } from './reference.ts'
+import { toFamiliar } from '../../api/reference.ts'
 import type { ImageFacts, ImageRecord } from '../../state/images.ts'
 
 /** What a list needs to know. */

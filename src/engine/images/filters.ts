@@ -2,7 +2,7 @@
 import { hasLabel, isTrue, matchesFilters, parseTimeMs } from '../../api/filters.ts'
 import type { Filters } from '../services.ts'
 import { createdMs, type ListedImage } from './describe.ts'
-import { familiarRepository, toFamiliar } from './reference.ts'
+import { familiarRepository, toFamiliar } from '../../api/reference.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 export interface FilterContext {

@@ -7,7 +7,7 @@ import { createdMs, toInspect, toSummary, type DescribedImage, type ListedImage 
 import { matchesImage, shownTags } from './filters.ts'
 import { toHistory } from './history.ts'
 import { summaryOf } from './image-config.ts'
-import { toFamiliar } from './reference.ts'
+import { toFamiliar } from '../../api/reference.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { hexOf } from '../layers/chain.ts'
 import { layersOf } from '../layers/store.ts'

@@ -5,7 +5,7 @@
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import { decodeConfig } from './image-config.ts'
-import type { Reference } from './reference.ts'
+import type { Reference } from '../../api/reference.ts'
 import type { Document } from './store.ts'
 import { fetchBlob, fetchManifest, type FetchedManifest } from '../registry/client.ts'
 import type { RegistryCredentials } from '../services.ts'

@@ -2,7 +2,7 @@
  * Names of images: "web:1" means docker.io/library/web:1. PURE. Source: the grammar of distribution/reference
  * (domain/path:tag@digest), as docker reads it.
  */
-import { InvalidRequestError } from '../../errors.ts'
+import { InvalidRequestError } from '../errors.ts'
 
 export interface Reference {
   /** "docker.io", "localhost:5000". */
