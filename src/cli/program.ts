@@ -62,6 +62,8 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'cp', summary: 'Copy files to and from containers', load: () => import('./commands/cp.ts'), acts: true },
   { name: 'events', summary: 'Show what happens to containers', load: () => import('./commands/events.ts') },
   { name: 'port', summary: 'Print the published address of a port', load: () => import('./commands/port.ts') },
+  { name: 'pull', summary: 'Pull the images of services', load: () => import('./commands/pull.ts'), acts: true },
+  { name: 'push', summary: 'Push the images of services', load: () => import('./commands/push.ts'), acts: true },
   { name: 'images', summary: 'List the images of the containers', load: () => import('./commands/images.ts') },
   { name: 'volumes', summary: 'List the volumes of a project', load: () => import('./commands/volumes.ts') },
   {
@@ -75,6 +77,8 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
 const ENGINE_COMMANDS: readonly CommandEntry[] = [
   { name: 'engine', summary: 'Start, stop and look at the engine', load: () => import('./commands/engine.ts') },
   { name: 'image', summary: 'Make, list and remove images', load: () => import('./commands/image.ts') },
+  { name: 'login', summary: 'Log in to a registry', load: () => import('./commands/login.ts') },
+  { name: 'logout', summary: 'Forget the login for a registry', load: () => import('./commands/logout.ts') },
   { name: 'volume', summary: 'List and remove volumes', load: () => import('./commands/volume.ts') },
   { name: 'network', summary: 'List networks', load: () => import('./commands/network.ts') },
   { name: 'doctor', summary: 'Check this machine and say what to mend', load: () => import('./commands/doctor.ts') },
@@ -82,7 +86,7 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'bridge build commit export publish pull push watch'.split(' ')
+const NOT_YET = 'bridge build commit export publish watch'.split(' ')
 
 const EXAMPLES = `
 Examples:

@@ -3,6 +3,7 @@
  * asked for, so a command pays only for what it uses.
  */
 import type { EngineClient } from '../api/client/client.ts'
+import type { AuthConfig } from '../api/types/index.ts'
 import type { LoadRequest, LoadResult } from '../compose/request.ts'
 import type { Project } from '../compose/model.ts'
 import { ConfigErrors, MycomposeError, UsageError } from '../errors.ts'
@@ -113,6 +114,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         parallel: globals.parallel,
         dryRun: globals.dryRun,
         readFile: (path) => io.host.files.readFile(path),
+        loginFor,
       }
     },
     async use(work) {
@@ -132,6 +134,11 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
     },
   }
   return session
+
+  async function loginFor(image: string): Promise<AuthConfig | undefined> {
+    const [{ loginForImage }, sink] = await Promise.all([import('./credentials/logins.ts'), session.renderer()])
+    return await loginForImage(io, image, ({ message }) => sink.notice({ level: 'warning', text: message }))
+  }
 
   async function tellWarnings(warnings: LoadResult['warnings']): Promise<void> {
     if (warnings.length === 0 || globals.progress === 'quiet') return
@@ -180,6 +187,12 @@ function loadRequest(globals: GlobalOptions, io: CliIo, options: LoadOptions): L
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined
   return () => (made ??= { value: make() }).value
+}
+
+/** `--quiet` of a command: no progress, but what goes wrong is still told. */
+export function quietly(context: ProjectContext, quiet: boolean | undefined): ProjectContext {
+  if (quiet !== true) return context
+  return { ...context, sink: { progress() {}, notice: (event) => context.sink.notice(event) } }
 }
 
 /** For commands that cannot pretend. @throws UsageError */

@@ -49,7 +49,11 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.use_api_socket', when: isTrue, says: NOT_YET },
   { path: 'services.*.userns_mode', when: isNot('host', ''), says: 'will be refused: only "host" is there' },
   { path: 'services.*.pull_refresh_after', says: NOT_YET },
-  { path: 'services.*.pull_policy', when: isNot('never', 'missing'), says: 'is not supported yet: read as "missing"' },
+  {
+    path: 'services.*.pull_policy',
+    when: (value) => value === 'build',
+    says: 'is not supported yet: nothing is built',
+  },
   {
     path: 'services.*.volumes.*.type',
     when: (value) => ['npipe', 'cluster'].includes(String(value)),

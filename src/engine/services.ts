@@ -14,6 +14,7 @@ import type {
   ContainerStats,
   ContainerSummary,
   ContainerUpdateRequest,
+  DistributionInspect,
   EndpointSettings,
   ExecCreateRequest,
   ExecInspect,
@@ -122,6 +123,16 @@ export interface ImageService {
   ): Promise<void>
   /** `layer`: a tar with OCI whiteouts. Returns the image id. */
   commit(layer: Readable, request: CommitRequest): Promise<string>
+  /** What a name means at its registry now. */
+  distribution(
+    reference: string,
+    options: { readonly credentials?: RegistryCredentials; readonly signal: AbortSignal },
+  ): Promise<DistributionInspect>
+  /**
+   * Asks the registry ("docker.io", "https://index.docker.io/v1/", "localhost:5000") whether it takes the login; returns
+   * the lasting token that it gave for it, if any. Throws ApiError (401) LOGIN_REFUSED.
+   */
+  login(registry: string, credentials: RegistryCredentials, signal: AbortSignal): Promise<string | undefined>
   bootstrap(
     request: BootstrapRequest,
     progress: (message: ProgressMessage) => void,

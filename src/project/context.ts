@@ -3,6 +3,7 @@
  * files). cli/ builds one per command. No use case reads the environment, prints, or knows a terminal.
  */
 import type { EngineClient } from '../api/client/client.ts'
+import type { AuthConfig } from '../api/types/index.ts'
 import type { ProgressSink } from '../events.ts'
 import type { Project } from '../compose/model.ts'
 
@@ -23,6 +24,8 @@ export interface ProjectContext {
   readonly parallel: number
   /** Nothing is changed: hooks are not run. */
   readonly dryRun?: boolean
+  /** The login that the user has for the registry of an image; absent: none for any. */
+  loginFor?(reference: string): Promise<AuthConfig | undefined>
   /** Content of a file on this machine (seccomp profiles). */
   readFile(path: string): Promise<Buffer>
 }

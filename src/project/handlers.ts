@@ -4,7 +4,7 @@ import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
 import { resolveId } from './execution.ts'
 import { runPostStart, runPreStop } from './hooks.ts'
-import { containerResource, networkResource, volumeResource } from './names.ts'
+import { containerResource, networkResource, platformOf, volumeResource } from './names.ts'
 import type { ContainerRef, Operation, Work } from './plan.ts'
 import { toCreateRequest } from './translate/container.ts'
 import { toContentFiles } from './translate/files.ts'
@@ -125,7 +125,7 @@ async function createContainer(execution: Execution, { createName, spec }: WorkO
     Object.entries(spec.references).map(([reference, ref]) => [reference, resolveId(execution, ref)]),
   )
   const body = toCreateRequest({ project, spec, references, seccompProfiles, version: VERSION })
-  const { platform } = spec.service
+  const platform = platformOf(project, spec.service)
   const words = spec.replaces === undefined ? (['Creating', 'Created'] as const) : (['Recreate', 'Recreated'] as const)
   const id = containerResource(spec.name)
   context.sink.progress({ id, status: 'working', text: words[0] })

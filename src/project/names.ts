@@ -1,5 +1,5 @@
 /** The names that docker compose gives, which scripts rely on. Pure. */
-import type { Service } from '../compose/model.ts'
+import type { Project, Service } from '../compose/model.ts'
 
 /** @example containerName("p", web, 2) === "p-web-2"; `container_name` verbatim */
 export function containerName(projectName: string, service: Service, number: number): string {
@@ -23,6 +23,15 @@ export function shortName(projectName: string, name: string): string {
 /** The image of a service: named, or as `build` would name it. */
 export function imageReference(projectName: string, service: Service): string {
   return service.image ?? `${projectName}-${service.name}`
+}
+
+/** What the service asks for, else DOCKER_DEFAULT_PLATFORM; undefined: that of the machine. */
+export function platformOf({ environment }: Project, { platform }: Service): string | undefined {
+  return platform ?? (environment['DOCKER_DEFAULT_PLATFORM'] || undefined)
+}
+
+export function imageResource(reference: string): string {
+  return `Image ${reference}`
 }
 
 export function containerResource(name: string): string {

@@ -124,7 +124,8 @@ function compareText(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-async function observeImages(
+/** Reference -> id, of those that are here. */
+export async function observeImages(
   client: EngineClient,
   references: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {

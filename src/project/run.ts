@@ -15,7 +15,7 @@ export interface PreparedRun {
   readonly name: string
 }
 
-export type RunOptions = Pick<UpOptions, 'noDeps' | 'removeOrphans' | 'ignoreOrphans' | 'pull'>
+export type RunOptions = Pick<UpOptions, 'noDeps' | 'removeOrphans' | 'ignoreOrphans' | 'pull' | 'quietPull'>
 
 /** Creates the container; dependencies run when it returns. Throws as `up` does. */
 export async function prepareRun(

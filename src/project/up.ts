@@ -1,6 +1,7 @@
 /** `up` and `create`: makes what exists equal to the model, starts it, and waits where asked. */
 import type { Project } from '../compose/model.ts'
 import { ConfigErrors, MycomposeError, NotFoundError, errnoOf } from '../errors.ts'
+import { bringImages } from './bring-images.ts'
 import type { ProjectContext } from './context.ts'
 import { diagnose } from './diagnose.ts'
 import { executePlan, tellWarnings } from './execute.ts'
@@ -10,6 +11,7 @@ import { imageReference } from './names.ts'
 import { observe, observeContainers } from './observe.ts'
 import type { Plan } from './plan.ts'
 import type { OneOff } from './one-off.ts'
+import { selectServices } from './reconcile/input.ts'
 import { planUp } from './reconcile/up.ts'
 import type { UpPlan } from './reconcile/up.ts'
 import { localFiles } from './translate/files.ts'
@@ -42,6 +44,8 @@ export interface UpOptions {
   readonly dryRun?: boolean
   /** Overrides the services' own policy. */
   readonly pull?: 'always' | 'missing' | 'never'
+  /** No progress of layers. */
+  readonly quietPull?: boolean
   /** Answer yes to the loss of volume content. */
   readonly assumeYes?: boolean
 }
@@ -70,15 +74,28 @@ export async function up(context: ProjectContext, project: Project, options: UpO
   return { plan: planned.plan, containers: targetedContainers(execution, planned) }
 }
 
-/** observe -> reconcile; tells the warnings. Changes nothing. */
+/** observe -> bring images -> reconcile; tells the warnings. Changes nothing of the project. */
 export async function prepareUp(context: ProjectContext, project: Project, options: UpOptions): Promise<UpPlan> {
   const services = Object.values(project.services)
   const references = services.map((service) => imageReference(project.name, service))
-  const [observed, imagesWithHealthcheck] = await Promise.all([
+  const [before, healthchecks] = await Promise.all([
     observe(context.client, project.name, references),
     findImageHealthchecks(context, project),
   ])
-  const planned = planUp({ project, observed, options, version: VERSION, imagesWithHealthcheck })
+  const wanted = selectServices(project, options).wanted.flatMap(({ service, replicas }) =>
+    replicas > 0 ? [service] : [],
+  )
+  const { images, pulled, failures } = await bringImages(context, project, wanted, before.images, options)
+  const imagesWithHealthcheck = pulled ? await findImageHealthchecks(context, project) : healthchecks
+  const observed = { ...before, images }
+  const planned = planUp({
+    project,
+    observed,
+    options,
+    version: VERSION,
+    imagesWithHealthcheck,
+    pullFailures: failures,
+  })
   await checkLocalFiles(context, project, planned.plan)
   tellWarnings(context, planned.plan)
   return planned

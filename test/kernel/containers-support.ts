@@ -142,6 +142,8 @@ function fakeImages(config: ContainerConfig): ImageService {
     tag: unused,
     pull: unused,
     push: unused,
+    distribution: unused,
+    login: unused,
     import: unused,
     bootstrap: unused,
     history: unused,

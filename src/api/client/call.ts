@@ -16,6 +16,7 @@ export interface CallOptions {
   readonly json?: object
   readonly body?: HttpRequest['body']
   readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly abort?: AbortSignal | undefined
 }
 
@@ -77,14 +78,16 @@ export function createCaller(socketPath: string, apiVersion?: string): Caller {
   let version = apiVersion ?? API_VERSION
 
   function toRequest(method: HttpRequest['method'], path: string, options: CallOptions): HttpRequest {
-    const { query, json, body, contentType, abort } = options
+    const { query, json, body, contentType, abort, headers } = options
     const content = json === undefined ? body : JSON.stringify(json)
     const type = json === undefined ? contentType : 'application/json'
     return {
       method,
       path: `/v${version}${path}${query === undefined ? '' : formatQuery(query)}`,
       ...(content === undefined ? {} : { body: content }),
-      ...(type === undefined ? {} : { headers: { 'Content-Type': type } }),
+      ...(type === undefined && headers === undefined
+        ? {}
+        : { headers: { ...(type === undefined ? {} : { 'Content-Type': type }), ...headers } }),
       abort,
     }
   }

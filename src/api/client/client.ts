@@ -6,12 +6,15 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import type {
+  AuthConfig,
+  AuthResponse,
   BootstrapRequest,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspect,
   ContainerStats,
   ContainerSummary,
+  DistributionInspect,
   DoctorFinding,
   EndpointSettings,
   EngineStatus,
@@ -158,6 +161,12 @@ export interface VolumesApi {
   remove(name: string, options?: { readonly force?: boolean }): Promise<void>
 }
 
+export interface PullRequest {
+  readonly platform?: string
+  readonly auth?: AuthConfig
+  readonly abort?: AbortSignal
+}
+
 export interface ImagesApi {
   list(options?: { readonly filters?: ListFilters }): Promise<ImageSummary[]>
   inspect(reference: string): Promise<ImageInspect>
@@ -171,6 +180,11 @@ export interface ImagesApi {
     tar: Readable,
     options: { readonly reference?: string; readonly changes?: readonly string[]; readonly message?: string },
   ): AsyncIterable<ProgressMessage>
+  /** From its registry; a name without tag and digest means its tag "latest". */
+  pull(reference: string, options?: PullRequest): AsyncIterable<ProgressMessage>
+  push(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): AsyncIterable<ProgressMessage>
+  /** What a name means at its registry. */
+  distribution(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): Promise<DistributionInspect>
   /** Extension of our engine. */
   bootstrap(request: BootstrapRequest, abort?: AbortSignal): AsyncIterable<ProgressMessage>
 }
@@ -181,6 +195,8 @@ export interface EngineClient {
   readonly volumes: VolumesApi
   readonly images: ImagesApi
   version(): Promise<VersionResponse>
+  /** Throws ApiError (401) when the registry refuses. */
+  login(auth: AuthConfig, abort?: AbortSignal): Promise<AuthResponse>
   events(options: {
     readonly filters?: ListFilters
     readonly since?: string

@@ -7,7 +7,8 @@ import { createCaller, type Caller } from './call.ts'
 import { containersApi, formatFilters } from './containers.ts'
 import { readJsonLines, readProgress } from './streams.ts'
 import { CanceledError } from '../../errors.ts'
-import type { EventMessage, ProgressMessage, Volume, VolumeList } from '../types/index.ts'
+import { parseReference } from '../reference.ts'
+import type { AuthConfig, EventMessage, ProgressMessage, Volume, VolumeList } from '../types/index.ts'
 
 export interface ConnectOptions {
   readonly socketPath: string
@@ -63,10 +64,18 @@ function splitReference(reference: string): { repo: string; tag?: string } {
   return { repo: reference.slice(0, colon), tag: reference.slice(colon + 1) }
 }
 
+/** The slashes of a reference stay: routers match the rest of the path. */
+function encodePath(reference: string): string {
+  return reference.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Source: Docker Engine API v1.51 "Authentication". */
+function authHeader(auth: AuthConfig | undefined): Record<string, string> | undefined {
+  return auth === undefined ? undefined : { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') }
+}
+
 function imagesApi(call: Caller): ImagesApi {
-  // a reference's slashes stay: routers match the rest of the path
-  const at = (reference: string, action = ''): string =>
-    `/images/${reference.split('/').map(encodeURIComponent).join('/')}${action}`
+  const at = (reference: string, action = ''): string => `/images/${encodePath(reference)}${action}`
   return {
     list: ({ filters } = {}) => call.json('GET', '/images/json', { query: { filters: formatFilters(filters) } }),
     inspect: (reference) => call.json('GET', at(reference, '/json')),
@@ -86,6 +95,26 @@ function imagesApi(call: Caller): ImagesApi {
         body: tar,
         contentType: 'application/x-tar',
       }),
+    async *pull(reference, { platform, auth, abort } = {}) {
+      const { domain, path, tag, digest } = parseReference(reference)
+      yield* streamProgress(call, '/images/create', {
+        // without a tag an engine would pull all there are
+        query: { fromImage: `${domain}/${path}`, tag: digest ?? tag ?? 'latest', platform },
+        headers: authHeader(auth),
+        abort,
+      })
+    },
+    async *push(reference, { auth, abort } = {}) {
+      const { domain, path, tag } = parseReference(reference)
+      yield* streamProgress(call, at(`${domain}/${path}`, '/push'), {
+        query: { tag },
+        // docker's engine wants the header, be there a login or not
+        headers: authHeader(auth ?? {}),
+        abort,
+      })
+    },
+    distribution: (reference, { auth, abort } = {}) =>
+      call.json('GET', `/distribution/${encodePath(reference)}/json`, { headers: authHeader(auth), abort }),
     bootstrap: (request, abort) => streamProgress(call, '/mycompose/images/bootstrap', { json: request, abort }),
   }
 }
@@ -121,6 +150,7 @@ export function connectEngine({ socketPath, apiVersion }: ConnectOptions): Engin
     volumes: volumesApi(call),
     images: imagesApi(call),
     version: () => call.json('GET', '/version'),
+    login: (auth, abort) => call.json('POST', '/auth', { json: auth, abort }),
     events: (options) => streamEvents(call, options),
     status: () => call.json('GET', '/mycompose/status'),
     doctor: () => call.json('GET', '/mycompose/doctor'),

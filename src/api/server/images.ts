@@ -5,9 +5,9 @@ import { ok, type Answer, type ApiRequest } from './answer.ts'
 import { bodyStream, readJson } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { toFailure } from './errors.ts'
-import { registryCredentials } from './registry-auth.ts'
+import { credentialsOf, registryCredentials } from './registry-auth.ts'
 import type { Routes } from './router.ts'
-import type { BootstrapRequest, ProgressMessage } from '../types/index.ts'
+import type { AuthConfig, AuthResponse, BootstrapRequest, ProgressMessage } from '../types/index.ts'
 import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
 
 function nameOf(request: ApiRequest): string {
@@ -118,6 +118,16 @@ function loadImages(context: ApiContext, request: ApiRequest): Answer {
   return progressAnswer(context, (progress) => context.engine.images.load(bodyStream(request), options, progress))
 }
 
+/** Docker's words, which its client prints. */
+async function logIn({ engine }: ApiContext, request: ApiRequest): Promise<AuthResponse> {
+  const body = await readJson<AuthConfig>(request)
+  const credentials = credentialsOf(body as Readonly<Record<string, unknown>>)
+  if (credentials === undefined) throw new InvalidRequestError('the login holds neither a user name nor a token')
+  const server = body.serveraddress === undefined || body.serveraddress === '' ? 'docker.io' : body.serveraddress
+  const token = await engine.images.login(server, credentials, request.signal)
+  return { Status: 'Login Succeeded', IdentityToken: token ?? '' }
+}
+
 export function imageRoutes(context: ApiContext): Routes {
   const { images } = context.engine
   return {
@@ -147,6 +157,12 @@ export function imageRoutes(context: ApiContext): Routes {
       const { query } = request
       return ok(await images.remove(nameOf(request), { force: query.flag('force'), noPrune: query.flag('noprune') }))
     },
+    'GET /distribution/{name+}/json': async (request) => {
+      const credentials = registryCredentials(request.headers)
+      const options = { signal: request.signal, ...(credentials === undefined ? {} : { credentials }) }
+      return ok(await images.distribution(nameOf(request), options))
+    },
+    'POST /auth': async (request) => ok(await logIn(context, request)),
     'POST /mycompose/images/bootstrap': async (request) => {
       const body = await readJson<BootstrapRequest>(request)
       if (typeof body.Reference !== 'string') throw new InvalidRequestError('the field "Reference" is missing')

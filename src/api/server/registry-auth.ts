@@ -24,7 +24,11 @@ export function registryCredentials(headers: Headers): RegistryCredentials | und
     throw bad()
   }
   if (typeof fields !== 'object' || fields === null) throw bad()
-  const known = fields as Record<string, unknown>
+  return credentialsOf(fields as Record<string, unknown>)
+}
+
+/** Of the fields of an AuthConfig; undefined when they hold no login. */
+export function credentialsOf(known: Readonly<Record<string, unknown>>): RegistryCredentials | undefined {
   const auth = textOf(known, 'auth')
   const [user, ...rest] = auth === undefined ? [] : Buffer.from(auth, 'base64').toString().split(':')
   const username = textOf(known, 'username') ?? user

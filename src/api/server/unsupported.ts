@@ -7,7 +7,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'POST /build': 'building images',
   'POST /build/prune': 'building images',
   'GET /images/search': 'searching a registry',
-  'POST /auth': 'logging in to a registry',
   'GET /system/df': 'disk usage',
 }
 

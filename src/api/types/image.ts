@@ -93,3 +93,26 @@ export interface BootstrapRequest {
   /** Dockerfile instructions for the configuration: 'CMD ["nginx"]', 'ENV A=b', 'EXPOSE 80'. */
   readonly Changes?: readonly string[]
 }
+
+/** Body of `POST /auth`, and in base64url the header `X-Registry-Auth`. */
+export interface AuthConfig {
+  readonly username?: string
+  readonly password?: string
+  /** A lasting token (OAuth2 refresh token) in place of a password. */
+  readonly identitytoken?: string
+  /** A bearer token, used as it is. */
+  readonly registrytoken?: string
+  readonly serveraddress?: string
+}
+
+export interface AuthResponse {
+  readonly Status: string
+  /** "" when the registry gives none. */
+  readonly IdentityToken: string
+}
+
+/** Answer of `GET /distribution/{name}/json`: what a name means at its registry. */
+export interface DistributionInspect {
+  readonly Descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number }
+  readonly Platforms: readonly { readonly os: string; readonly architecture: string; readonly variant?: string }[]
+}

@@ -14,6 +14,7 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--force-recreate', 'recreate containers even if nothing has changed')
     .option('--no-recreate', 'keep containers that exist, even if their configuration has changed')
     .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never']))
+    .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('--scale <SERVICE=NUM>', 'how many containers of a service (may be repeated)', scale)
     .option('-y, --yes', 'answer every question with yes')

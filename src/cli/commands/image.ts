@@ -1,4 +1,4 @@
-/** `image ls|import|bootstrap|rm|inspect|tag`: the engine's images. */
+/** `image ls|pull|push|import|bootstrap|rm|inspect|tag`: the engine's images. */
 import type { Readable } from 'node:stream'
 import { Option, type Command } from 'commander'
 import type { ProgressMessage } from '../../api/types/index.ts'
@@ -11,6 +11,7 @@ import { formatTable } from '../output/table.ts'
 import type { Invoke } from '../program.ts'
 import { refuseDryRun, type Session } from '../session.ts'
 import { splitReference } from './image-names.ts'
+import { defineTransfers } from './image-transfer.ts'
 import { inspectEach, removeEach } from './resources.ts'
 
 interface ImportFlags {
@@ -31,8 +32,10 @@ export function define(command: Command, invoke: Invoke): void {
   defineList(command, invoke)
   defineImport(command, invoke)
   defineBootstrap(command, invoke)
+  defineTransfers(command, invoke)
   defineOthers(command, invoke)
   addExamples(command, [
+    ['image pull debian:bookworm-slim', 'from its registry'],
     ['image bootstrap debian:bookworm-slim', 'a base image from the package mirror, no registry needed'],
     ['image ls', 'what there is'],
   ])

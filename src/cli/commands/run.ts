@@ -25,6 +25,7 @@ interface RunFlags extends OverlayFlags {
   readonly name?: string
   readonly pull?: 'always' | 'missing' | 'never'
   readonly quiet?: boolean
+  readonly quietPull?: boolean
   readonly removeOrphans?: boolean
   readonly rm?: boolean
   readonly tty?: boolean
@@ -58,7 +59,7 @@ export function define(command: Command, invoke: Invoke): void {
     .addOption(new Option('--pull <policy>', 'when to pull the image').choices(['always', 'missing', 'never']))
     .option('-q, --quiet', 'no progress')
     .addOption(new Option('--quiet-build', 'no progress of the build').hideHelp())
-    .addOption(new Option('--quiet-pull', 'no progress of pulls').hideHelp())
+    .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('--rm', 'remove the container when it has ended')
     .option('-P, --service-ports', 'publish the ports of the service')
@@ -141,7 +142,10 @@ function toRunOptions(project: Project, flags: RunFlags, dryRun: boolean): RunOp
     project,
     dryRun,
   )
-  return { noDeps: !flags.deps, ...present({ ignoreOrphans, removeOrphans, pull: flags.pull }) }
+  return {
+    noDeps: !flags.deps,
+    ...present({ ignoreOrphans, removeOrphans, pull: flags.pull, quietPull: flags.quietPull }),
+  }
 }
 
 async function startDetached(

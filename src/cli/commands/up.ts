@@ -25,6 +25,7 @@ export interface UpFlags {
   readonly logPrefix: boolean
   readonly noAttach?: readonly string[]
   readonly pull?: 'always' | 'missing' | 'never'
+  readonly quietPull?: boolean
   readonly recreate: boolean
   readonly removeOrphans?: boolean
   readonly renewAnonVolumes?: boolean
@@ -60,6 +61,7 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--no-recreate', 'keep containers that exist, even if their configuration has changed')
     .option('--no-start', 'create, do not start')
     .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never']))
+    .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('-V, --renew-anon-volumes', 'new anonymous volumes instead of those of the old containers')
     .option('--scale <SERVICE=NUM>', 'how many containers of a service; overrides the file (may be repeated)', scale)
@@ -173,6 +175,7 @@ export function toUpOptions(
       waitTimeoutMs: flags.waitTimeout === undefined || flags.waitTimeout === 0 ? undefined : flags.waitTimeout * 1000,
       timeoutSeconds: flags.timeout,
       pull: flags.pull,
+      quietPull: flags.quietPull,
       assumeYes: flags.yes,
     }),
   }

@@ -71,7 +71,7 @@ function toDocument({ bytes, digest }: FetchedManifest, { mediaType }: Index | M
   return { bytes, digest, mediaType }
 }
 
-async function fetchConfig(transport: Transport, { digest, size }: Manifest['config']): Promise<Buffer> {
+export async function fetchConfig(transport: Transport, { digest, size }: Manifest['config']): Promise<Buffer> {
   const what = `the configuration of ${transport.repository}`
   if (size > MAX_CONFIG_BYTES) throw manifestError(`its configuration has ${size} bytes`)
   return await fetchBlob(transport, { digest, size }, what)

@@ -8,6 +8,7 @@ import type { ReadOptions } from './archive/contents.ts'
 import { loadImages } from './archive/load.ts'
 import { saveImages, type SaveWish } from './archive/save.ts'
 import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
+import { inspectDistribution, logIn } from './distribution.ts'
 import { ociArchitecture } from './image-config.ts'
 import { commitLayer } from './commit.ts'
 import { importImage } from './import.ts'
@@ -132,6 +133,9 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       base.events.publish({ Type: 'image', Action: 'create', Actor: { ID: id, Attributes: { name } } })
       return id
     },
+    distribution: (text, { credentials, signal }) =>
+      inspectDistribution(base, parseReference(text), credentials, signal),
+    login: (registry, credentials, signal) => logIn(base, registry, credentials, signal),
     bootstrap: (request, progress, signal) =>
       blobs.using(() => bootstrapImage({ base, holding: holds.holding, progress, signal }, request)),
     async recover() {

@@ -188,11 +188,7 @@ function byId(base: EngineBase, text: string): FoundImage | undefined {
 }
 
 function notFound(text: string): NotFoundError {
-  const bootstrap = /^(?:docker\.io\/(?:library\/)?)?(debian:(?:bookworm|trixie)(?:-slim)?|debian:12)$/.exec(text)?.[1]
-  const hint =
-    bootstrap === undefined
-      ? `images are not pulled from registries yet: load one with "mycompose image import FILE.tar ${text}", or make one with "mycompose image bootstrap debian:bookworm-slim --tag ${text}"`
-      : `make it with "mycompose image bootstrap ${bootstrap}"`
+  const hint = `pull it with "mycompose image pull ${text}"; without a registry: "mycompose image import FILE.tar ${text}" or "mycompose image bootstrap debian:bookworm-slim"`
   return new NotFoundError(`No such image: ${text}`, { code: 'NO_SUCH_IMAGE', hint })
 }
 

@@ -15,11 +15,14 @@ import type { Web, WebResponse, WebTls } from '../../host/web.ts'
 export interface Authorization {
   /** The header's value for the next request, undefined while nothing is known to be wanted. */
   header(): string | undefined
-  /** After a 401: gets what the challenge asks for. False when there is nothing (more) to try. */
+  /**
+   * After a 401: gets what the challenge asks for. `sent`: the proof that was refused. False when there is nothing (more)
+   * to try.
+   */
   answer(
     response: Pick<WebResponse, 'headers'>,
     scopes: readonly string[],
-    signal: AbortSignal | undefined,
+    refused: { readonly sent: string | undefined; readonly signal: AbortSignal | undefined },
   ): Promise<boolean>
 }
 
@@ -29,6 +32,8 @@ export interface AuthorizationContext {
   readonly credentials: RegistryCredentials | undefined
   readonly nowMs: () => number
   readonly tlsOf: (host: string) => Promise<WebTls>
+  /** A login: the token server is asked for a lasting token, too, and this is told the one that it gives. */
+  readonly onRefreshToken?: ((token: string) => void) | undefined
 }
 
 const MAX_TOKEN_BYTES = 2 ** 20
@@ -114,6 +119,10 @@ async function requestToken(
       if (service !== undefined) realm.searchParams.set('service', service)
       for (const scope of scopes) realm.searchParams.append('scope', scope)
       if (credentials?.username !== undefined) realm.searchParams.set('account', credentials.username)
+      if (context.onRefreshToken !== undefined) {
+        realm.searchParams.set('offline_token', 'true')
+        realm.searchParams.set('client_id', CLIENT_ID)
+      }
       const headers: Record<string, string> = hasSecret(credentials) ? { authorization: basic(credentials) } : {}
       response = await web.request({ method: 'GET', url: realm, headers, ...common })
     }
@@ -121,10 +130,20 @@ async function requestToken(
     throw toConnectionError(error, realm.host)
   }
   if (response.status !== 200) throw await toStatusError(response, realm.host, `a token for ${endpoint.host}`)
-  return parseToken(await readLimited(response.body, MAX_TOKEN_BYTES, 'a token'), context.nowMs(), realm.host)
+  const { token, refreshToken } = parseToken(
+    await readLimited(response.body, MAX_TOKEN_BYTES, 'a token'),
+    context.nowMs(),
+    realm.host,
+  )
+  if (refreshToken !== undefined) context.onRefreshToken?.(refreshToken)
+  return token
 }
 
-function parseToken(bytes: Buffer, nowMs: number, host: string): Token {
+function parseToken(
+  bytes: Buffer,
+  nowMs: number,
+  host: string,
+): { readonly token: Token; readonly refreshToken: string | undefined } {
   const bad = (): MycomposeError =>
     new MycomposeError(`the token server ${host} sent no token`, { code: 'REGISTRY_ANSWER' })
   let fields: Record<string, unknown>
@@ -137,7 +156,11 @@ function parseToken(bytes: Buffer, nowMs: number, host: string): Token {
   // it goes into a header
   if (typeof value !== 'string' || !/^[\u0021-\u007E]+$/.test(value)) throw bad()
   const life = typeof fields['expires_in'] === 'number' ? fields['expires_in'] : DEFAULT_LIFE_S
-  return { value, expiresMs: nowMs + Math.max(life, DEFAULT_LIFE_S) * 1000 - MARGIN_MS }
+  const refresh = fields['refresh_token']
+  return {
+    token: { value, expiresMs: nowMs + Math.max(life, DEFAULT_LIFE_S) * 1000 - MARGIN_MS },
+    refreshToken: typeof refresh === 'string' && refresh !== '' ? refresh : undefined,
+  }
 }
 
 /** One for each pull or push: it ends with it, and so do its tokens. */
@@ -149,7 +172,11 @@ export function createAuthorization(context: AuthorizationContext): Authorizatio
       : { value: `Bearer ${credentials.registryToken}`, expiresMs: Number.POSITIVE_INFINITY }
   let pending: Promise<boolean> | undefined
 
-  async function meet(header: string, scopes: readonly string[], signal: AbortSignal | undefined): Promise<boolean> {
+  async function meet(
+    header: string,
+    scopes: readonly string[],
+    { sent, signal }: Parameters<Authorization['answer']>[2],
+  ): Promise<boolean> {
     const challenges = parseChallenges(header)
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer')
     if (bearer !== undefined) {
@@ -160,7 +187,8 @@ export function createAuthorization(context: AuthorizationContext): Authorizatio
       current = { value: `Bearer ${token.value}`, expiresMs: token.expiresMs }
       return true
     }
-    const isNew = credentials?.username !== undefined && current?.value !== basic(credentials)
+    // of requests side by side the slower ones were sent before the first had its answer
+    const isNew = credentials?.username !== undefined && sent !== basic(credentials)
     if (!isNew || !challenges.some(({ scheme }) => scheme === 'basic')) return false
     current = { value: basic(credentials), expiresMs: Number.POSITIVE_INFINITY }
     return true
@@ -168,9 +196,9 @@ export function createAuthorization(context: AuthorizationContext): Authorizatio
 
   return {
     header: () => (current !== undefined && current.expiresMs > nowMs() ? current.value : undefined),
-    answer({ headers }, scopes, signal) {
+    answer({ headers }, scopes, refused) {
       // several requests that run side by side meet the same challenge: one token serves them all
-      pending ??= meet(headers['www-authenticate'] ?? '', scopes, signal).finally(() => {
+      pending ??= meet(headers['www-authenticate'] ?? '', scopes, refused).finally(() => {
         pending = undefined
       })
       return pending

@@ -18,13 +18,15 @@ export interface TransportOptions {
   readonly clock: Clock
   readonly endpoint: RegistryEndpoint
   readonly credentials: RegistryCredentials | undefined
-  /** "library/debian" */
+  /** "library/debian"; "" for the registry itself. */
   readonly repository: string
   /** "pull", or "pull,push". */
   readonly actions: string
   readonly tlsOf: (host: string) => Promise<WebTls>
   readonly userAgent: string
   readonly signal?: AbortSignal
+  /** See authorization.ts. */
+  readonly onRefreshToken?: (token: string) => void
 }
 
 export interface TransportRequest {
@@ -96,8 +98,9 @@ export function createTransport(options: TransportOptions): Transport {
     credentials: options.credentials,
     nowMs: () => clock.nowMs(),
     tlsOf: options.tlsOf,
+    onRefreshToken: options.onRefreshToken,
   })
-  const scope = `repository:${repository}:${options.actions}`
+  const scope = repository === '' ? '' : `repository:${repository}:${options.actions}`
   /** Set once a loopback or insecure registry has turned out to speak no TLS. */
   let isPlain = endpoint.url.protocol === 'http:'
 
@@ -172,13 +175,13 @@ export function createTransport(options: TransportOptions): Transport {
 
   /** With the proof that the registry asks for, asked for once. */
   async function authorized(request: TransportRequest): Promise<TransportResponse> {
+    const sent = authorization.header()
     const response = await follow(request)
     if (response.status !== 401) return response
-    const isKnown = await authorization.answer(
-      response,
-      [scope, ...(request.scopes ?? [])],
-      request.signal ?? options.signal,
-    )
+    const isKnown = await authorization.answer(response, [scope, ...(request.scopes ?? [])], {
+      sent,
+      signal: request.signal ?? options.signal,
+    })
     if (!isKnown) return response
     await discardBody(response.body)
     return await follow(request)

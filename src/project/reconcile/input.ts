@@ -19,6 +19,8 @@ export interface UpInput {
   readonly version: string
   /** Image references whose image has a health check of its own. */
   readonly imagesWithHealthcheck: ReadonlySet<string>
+  /** Image reference -> why it could not be pulled. */
+  readonly pullFailures?: ReadonlyMap<string, MycomposeError>
 }
 
 /** What the model wants of one service. */

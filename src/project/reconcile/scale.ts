@@ -8,6 +8,7 @@ import type { ConfigProblem } from '../../errors.ts'
 import { containerName, imageReference, isTemporaryName } from '../names.ts'
 import type { ObservedContainer } from '../observe.ts'
 import { oneOffName } from '../one-off.ts'
+import { pullPolicyOf } from '../pull-policy.ts'
 import { recreateCause, serviceReferences } from './decide.ts'
 import type { RecreatePolicy } from './decide.ts'
 import type { DesiredContainer, Selection, UpInput, Wanted } from './input.ts'
@@ -139,23 +140,32 @@ function newContainers(
 }
 
 /** @throws ConfigErrors for all that are missing at once. */
-function requireImages({ project, observed }: UpInput, containers: readonly DesiredContainer[]): void {
+function requireImages(input: UpInput, containers: readonly DesiredContainer[]): void {
+  const { project, observed } = input
   const services = new Set(
     containers.filter(({ createCause }) => createCause !== undefined).map(({ wanted }) => wanted.service),
   )
   const problems = [...services].flatMap((service) => {
     const reference = imageReference(project.name, service)
-    return observed.images.has(reference) ? [] : [missingImage(service, reference)]
+    return observed.images.has(reference) ? [] : [missingImage(input, service, reference)]
   })
   if (problems.length > 0) throw new ConfigErrors(problems)
 }
 
-function missingImage({ name, build }: Service, reference: string): ConfigProblem {
-  const what = build === undefined ? 'images are not pulled yet' : '"build" is not supported yet'
+function missingImage({ pullFailures, options }: UpInput, service: Service, reference: string): ConfigProblem {
+  const { name, build } = service
+  const failure = pullFailures?.get(reference)
+  const path = ['services', name, build === undefined ? 'image' : 'build']
+  if (failure !== undefined) return { code: failure.code, message: failure.message, hint: failure.hint, path }
+  const { kind } = pullPolicyOf(service, options.pull)
+  const byHand = `"mycompose image import FILE.tar ${reference}"`
   return {
     code: 'NO_SUCH_IMAGE',
-    message: `image "${reference}" of service "${name}" is not on this machine`,
-    hint: `${what}: make it with "mycompose image import FILE.tar ${reference}"${build === undefined ? ' or "mycompose image bootstrap"' : ''}`,
-    path: ['services', name, build === undefined ? 'image' : 'build'],
+    message: `image "${reference}" of service "${name}" is not on this machine${kind === 'never' ? ' and may not be pulled (pull policy "never")' : ''}`,
+    hint:
+      build === undefined
+        ? `bring it with "mycompose pull ${name}" or ${byHand}`
+        : `"build" is not supported yet: make it with ${byHand}, or pull it with "mycompose pull ${name}"`,
+    path,
   }
 }

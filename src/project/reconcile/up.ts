@@ -65,7 +65,6 @@ function createState(input: UpInput): UpState {
 
 /** What was asked for and cannot be had. */
 function warnAboutWishes({ input, selection, builder }: UpState): void {
-  if (input.options.pull === 'always') builder.warn('images are not pulled yet: "--pull always" has no effect')
   for (const { service } of selection.wanted) {
     for (const warning of fileWarnings(input.project, service)) builder.warn(warning)
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defaultName } from '../../../../src/engine/images/bootstrap.ts'
+import { defaultName } from '../../../src/engine/images/bootstrap.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from '../../../src/api/reference.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`

@@ -4,7 +4,7 @@ import { matchGolden, runCli } from './harness.ts'
 
 const COMMANDS =
   `up down ps logs exec run attach cp events start stop restart kill rm create scale pause unpause wait top stats port images
-  volumes config ls doctor version engine image volume network`.split(/\s+/)
+  volumes config ls doctor version engine image volume network pull push login logout`.split(/\s+/)
 const SUBCOMMANDS = [
   'engine start',
   'engine stop',
@@ -12,6 +12,8 @@ const SUBCOMMANDS = [
   'engine install',
   'engine uninstall',
   'image ls',
+  'image pull',
+  'image push',
   'image import',
   'image bootstrap',
   'image rm',

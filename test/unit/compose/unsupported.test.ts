@@ -65,12 +65,12 @@ for (const { name, attributes, rest, want } of CASES) {
 }
 
 test('unsupported: each says what becomes of it', async () => {
-  const { project } = await load(webFile('cpu_count: 2\npull_policy: always'))
+  const { project } = await load(webFile('cpu_count: 2\npull_policy: build'))
   assert.deepEqual(
     unsupportedAttributes(project).map(({ message }) => message),
     [
       'services.web.cpu_count has a meaning on Windows only: ignored',
-      'services.web.pull_policy ("always") is not supported yet: read as "missing"',
+      'services.web.pull_policy ("build") is not supported yet: nothing is built',
     ],
   )
 })

@@ -47,6 +47,8 @@ export interface FakeEngine {
   /** "create p-db-1", "start p-db-1", "list containers": in the order of arrival. */
   readonly requests: string[]
   readonly containers: Map<string, FakeContainer>
+  /** What can be pulled: reference -> id. */
+  readonly registry: Map<string, string>
   readonly networks: Map<string, NetworkInspect>
   readonly volumes: Map<string, Volume>
   byName(name: string): FakeContainer
@@ -68,6 +70,7 @@ export function createFakeEngine(): FakeEngine {
   const networks = new Map<string, NetworkInspect>()
   const volumes = new Map<string, Volume>()
   const images = new Map<string, { id: string; healthcheck: boolean }>()
+  const registry = new Map<string, string>()
   const subscribers = new Set<(event: EventMessage) => void>()
   const changed = new Set<() => void>()
   let counter = 0
@@ -329,6 +332,25 @@ export function createFakeEngine(): FakeEngine {
     },
     remove: () => Promise.resolve([]),
     tag: () => Promise.resolve(),
+    async *pull(reference, { platform, auth } = {}) {
+      const wish = platform === undefined ? '' : ` for ${platform}`
+      await request(`pull ${reference}${wish}${auth === undefined ? '' : ` as ${auth.username}`}`)
+      const id = registry.get(reference)
+      if (id === undefined) throw new NotFoundError(`the registry has not got ${reference}`)
+      yield { status: 'Pulling fs layer', id: 'a1' }
+      yield { status: 'Downloading', id: 'a1', progressDetail: { current: 1, total: 2 } }
+      yield { status: 'Pull complete', id: 'a1' }
+      images.set(reference, { id, healthcheck: false })
+    },
+    async *push(reference) {
+      await request(`push ${reference}`)
+      yield { status: 'Pushed', id: 'a1' }
+    },
+    distribution: (reference) =>
+      Promise.resolve({
+        Descriptor: { mediaType: '', digest: `sha256:${reference}`, size: 1 },
+        Platforms: [],
+      }),
     import: () => {
       throw new Error('the fake engine imports nothing')
     },
@@ -374,6 +396,7 @@ export function createFakeEngine(): FakeEngine {
       volumes: volumesApi,
       images: imagesApi,
       version: () => Promise.reject(new Error('not asked for')),
+      login: () => Promise.reject(new Error('not asked for')),
       events: ({ abort }) => events(abort),
       status: () => Promise.reject(new Error('not asked for')),
       doctor: () => Promise.resolve([]),
@@ -382,6 +405,7 @@ export function createFakeEngine(): FakeEngine {
     },
     requests,
     containers,
+    registry,
     networks,
     volumes,
     byName: find,

@@ -218,8 +218,11 @@ test('--scale of a service that the model does not have', async () => {
 test('a missing image is told before anything is done', async () => {
   const { engine, context } = createHarness()
   await assert.rejects(up(context, await project('services: { a: { image: nowhere:1 } }'), {}), {
+    message: 'cannot pull image "nowhere:1" of service "a": the registry has not got nowhere:1',
+  })
+  await assert.rejects(up(context, await project('services: { a: { image: nowhere:1 } }'), { pull: 'never' }), {
     code: 'NO_SUCH_IMAGE',
-    message: 'image "nowhere:1" of service "a" is not on this machine',
+    message: 'image "nowhere:1" of service "a" is not on this machine and may not be pulled (pull policy "never")',
   })
   assert.equal(engine.networks.size, 0)
 })
@@ -232,8 +235,8 @@ test('all missing images, or all missing files of secrets and configs, are told 
     return error.problems.map(({ message }) => message)
   }
   assert.deepEqual(await failing('services: { a: { image: x }, b: { image: app }, c: { image: y } }'), [
-    'image "x" of service "a" is not on this machine',
-    'image "y" of service "c" is not on this machine',
+    'cannot pull image "x" of service "a": the registry has not got x',
+    'cannot pull image "y" of service "c": the registry has not got y',
   ])
   Object.assign(context, {
     readFile: (path: string) =>

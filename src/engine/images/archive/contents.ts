@@ -15,7 +15,7 @@ import {
 import type { Member, Members } from './spool.ts'
 import { decodeConfig } from '../image-config.ts'
 import type { Document } from '../store.ts'
-import { toFamiliar } from '../reference.ts'
+import { toFamiliar } from '../../../api/reference.ts'
 import { detectCompression } from '../../layers/decompress.ts'
 import {
   MAX_MANIFEST_BYTES,

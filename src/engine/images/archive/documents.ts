@@ -3,7 +3,7 @@
  * docker has written them since 25. PURE. What is read is hostile: names of members are looked up, never opened.
  * Sources: moby image/spec v1.2 "Combined Image JSON + Filesystem Changeset Format", OCI image-spec image-layout.md.
  */
-import { familiarRepository, parseReference, toCanonicalTag, toFamiliar } from '../reference.ts'
+import { familiarRepository, parseReference, toCanonicalTag, toFamiliar } from '../../../api/reference.ts'
 import { hexOf } from '../../layers/chain.ts'
 import { OCI_INDEX } from '../../registry/media-types.ts'
 import type { Descriptor } from '../../registry/manifest.ts'
