@@ -41,7 +41,7 @@ export function mountsBelow(folder: string): string[] {
 
 /** Fails the test when a mount is left. */
 export async function openPrivateStore(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   storageDriver: StorageDriver = 'overlay',
   /** Replaces parts of the host, its clock say. */
   change: (host: Host) => Host = (own) => own,

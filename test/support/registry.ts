@@ -80,7 +80,10 @@ async function htpasswd({ username, password }: NonNullable<RegistryOptions['log
   return await run('htpasswd', '-nbB', username, password)
 }
 
-export async function startRegistry(t: TestContext, options: RegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry(
+  t: Pick<TestContext, 'after'>,
+  options: RegistryOptions = {},
+): Promise<TestRegistry> {
   const { login, tls = false, mirrorOf } = options
   const folder = mkdtempSync(join(tmpdir(), 'mycompose-registry-'))
   mkdirSync(join(folder, 'data'))
