@@ -21,7 +21,9 @@ import type { GlobalOptions } from './globals.ts'
 import type { CliIo } from './io.ts'
 import { hasSystemd, unitName, unitPath } from './unit-name.ts'
 
-const START_TIMEOUT_MS = 30_000
+/** Hundreds of containers to look after, or a machine under emulation: one with 5 took 32 s. */
+const START_TIMEOUT_MS = 180_000
+const LOOK_AGAIN_MS = 500
 /** For so long whoever has the lock may take to answer before we try for it again. */
 const LOCK_HOLDER_MS = 2000
 /** Of ours, what the engine may need: where its packages come from, and which certificates to trust. */
@@ -143,9 +145,9 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
       hint: 'run it with sudo; once started, members of the group "mycompose" can use it',
     })
   if (host.files.existsSync(unitPath(config)) && hasSystemd(io)) {
-    const { systemctl } = await import('./systemd.ts')
+    const { systemctl, unitWatch } = await import('./systemd.ts')
     await systemctl(io, 'start', unitName(config))
-    if (await servesWithin(START_TIMEOUT_MS, config, io)) return
+    if (await servesWithin(START_TIMEOUT_MS, config, io, unitWatch(io, unitName(config)))) return
     throw holdsLock(config)
   }
   const end = host.clock.nowMs() + START_TIMEOUT_MS
@@ -201,14 +203,23 @@ function how(exit: { readonly exitCode: number | null; readonly signal: string |
   return exit.signal === null ? `exit code ${exit.exitCode}` : `signal ${exit.signal}`
 }
 
-/** False when it does not answer for so long. */
-async function servesWithin(timeoutMs: number, config: EngineConfig, io: CliIo): Promise<boolean> {
+/** False when it does not answer for so long. `assertAlive` is asked now and then. */
+async function servesWithin(
+  timeoutMs: number,
+  config: EngineConfig,
+  io: CliIo,
+  assertAlive: () => Promise<void> = () => Promise.resolve(),
+): Promise<boolean> {
   const location: OwnLocation = { kind: 'own', config, socketPath: config.paths.socket }
   const end = io.host.clock.nowMs() + timeoutMs
+  let lookMs = io.host.clock.nowMs() + LOOK_AGAIN_MS
   for (let pauseMs = 2; ; pauseMs = Math.min(100, pauseMs * 1.5)) {
     if (await serves(location, io)) return true
     if (io.host.clock.nowMs() > end) return false
     await io.host.clock.sleep(pauseMs)
+    if (io.host.clock.nowMs() < lookMs) continue
+    await assertAlive()
+    lookMs = io.host.clock.nowMs() + LOOK_AGAIN_MS
   }
 }
 

@@ -72,3 +72,37 @@ export async function systemctl(io: CliIo, ...args: readonly string[]): Promise<
     )
   }
 }
+
+/**
+ * Asked while somebody waits for the engine to listen: a unit that has ended, or is started again and again, never will.
+ * @throws MycomposeError ENGINE_START_FAILED
+ */
+export function unitWatch(io: CliIo, unit: string): () => Promise<void> {
+  const argv = ['systemctl', 'show', '--property=ActiveState,NRestarts', unit]
+  let before: UnitState | undefined
+  return async () => {
+    const now = parseUnitState((await (await io.host.exec()).run(argv)).stdout)
+    before ??= now
+    if (!isFailed(before, now)) return
+    throw new MycomposeError(`the engine could not start: ${unit} has failed`, {
+      code: 'ENGINE_START_FAILED',
+      hint: `see: journalctl -u ${unit}, \`mycompose doctor\``,
+    })
+  }
+}
+
+interface UnitState {
+  readonly activeState: string
+  readonly restarts: number
+}
+
+/** Out of `systemctl show`. */
+export function parseUnitState(properties: string): UnitState {
+  const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(properties)?.[1] ?? ''
+  return { activeState: value('ActiveState'), restarts: Number(value('NRestarts')) }
+}
+
+/** One restart is no failure: an engine that was killed is back by Restart=, perhaps after the first look. */
+export function isFailed(before: UnitState, now: UnitState): boolean {
+  return ['failed', 'inactive'].includes(now.activeState) || now.restarts > before.restarts + 1
+}

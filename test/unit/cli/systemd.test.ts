@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { compareVersions } from '../../../src/cli/handover.ts'
-import { unitText } from '../../../src/cli/systemd.ts'
+import { isFailed, parseUnitState, unitText } from '../../../src/cli/systemd.ts'
 import { unitName, unitPath } from '../../../src/cli/unit-name.ts'
 import { engineConfig } from '../../../src/engine/config.ts'
 import { matchGolden } from './harness.ts'
@@ -27,6 +27,21 @@ describe('unit', () => {
     assert.match(text, /^ExecStart="\/opt\/\$\$HOME\/node" .* --root "\/srv\/my \\"data\\" 100%%"$/m)
     assert.match(text, /^Environment="A=b c"$/m)
   })
+})
+
+describe('a unit that was just started', () => {
+  const before = parseUnitState('NRestarts=3\nActiveState=activating\n')
+  const cases = [
+    ['ActiveState=active\nNRestarts=3\n', false],
+    ['NRestarts=3\nActiveState=activating\n', false],
+    ['NRestarts=4\nActiveState=active\n', false], // killed a moment ago, and back
+    ['NRestarts=0\nActiveState=inactive\n', true], // RestartPreventExitStatus
+    ['NRestarts=5\nActiveState=activating\n', true],
+    ['NRestarts=8\nActiveState=failed\n', true],
+  ] as const
+  for (const [properties, want] of cases)
+    test(`${JSON.stringify(properties)}: ${want ? 'failed' : 'alive'}`, () =>
+      assert.equal(isFailed(before, parseUnitState(properties)), want))
 })
 
 describe('versions', () => {
