@@ -25,6 +25,7 @@ export function dryRunClient(engine: EngineClient): EngineClient {
       rename: nothing,
       remove: nothing,
       putArchive: nothing,
+      commit: refuse,
       attach: refuse,
       resize: nothing,
       createExec: refuse,
@@ -33,7 +34,8 @@ export function dryRunClient(engine: EngineClient): EngineClient {
     },
     networks: { ...engine.networks, create: refuse, remove: nothing, connect: nothing, disconnect: nothing },
     volumes: { ...engine.volumes, create: refuse, remove: nothing },
-    images: { ...engine.images, remove: refuse, tag: nothing, import: refuse, bootstrap: refuse },
+    images: { ...engine.images, remove: refuse, tag: nothing, import: refuse, load: refuse, bootstrap: refuse },
+    prune: { containers: refuse, networks: refuse, volumes: refuse, images: refuse },
     shutdown: nothing,
   }
 }

@@ -60,6 +60,8 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'top', summary: 'Show the processes of services', load: () => import('./commands/top.ts') },
   { name: 'stats', summary: 'Show what services use', load: () => import('./commands/stats.ts') },
   { name: 'cp', summary: 'Copy files to and from containers', load: () => import('./commands/cp.ts'), acts: true },
+  { name: 'commit', summary: 'Make an image of a container', load: () => import('./commands/commit.ts') },
+  { name: 'export', summary: 'Write a root file system as a tar', load: () => import('./commands/export.ts') },
   { name: 'events', summary: 'Show what happens to containers', load: () => import('./commands/events.ts') },
   { name: 'port', summary: 'Print the published address of a port', load: () => import('./commands/port.ts') },
   { name: 'pull', summary: 'Pull the images of services', load: () => import('./commands/pull.ts'), acts: true },
@@ -81,12 +83,13 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
   { name: 'logout', summary: 'Forget the login for a registry', load: () => import('./commands/logout.ts') },
   { name: 'volume', summary: 'List and remove volumes', load: () => import('./commands/volume.ts') },
   { name: 'network', summary: 'List networks', load: () => import('./commands/network.ts') },
+  { name: 'system', summary: 'Show and free disk space', load: () => import('./commands/system.ts') },
   { name: 'doctor', summary: 'Check this machine and say what to mend', load: () => import('./commands/doctor.ts') },
   { name: 'version', summary: 'Print the version', load: () => import('./commands/version.ts') },
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'bridge build commit export publish watch'.split(' ')
+const NOT_YET = 'bridge build publish watch'.split(' ')
 
 const EXAMPLES = `
 Examples:

@@ -32,6 +32,16 @@ import type {
   WaitResponse,
 } from '../api/types/index.ts'
 
+/** What images take on the disk. */
+export interface ImagesUsage {
+  /** Each layer once. */
+  readonly layerBytes: number
+  /** With their SharedSize. */
+  readonly images: readonly ImageSummary[]
+  /** The bytes that layers came in, kept for push and save; `reclaimableBytes`: of those that nothing speaks of. */
+  readonly blobs: { readonly count: number; readonly sizeBytes: number; readonly reclaimableBytes: number }
+}
+
 /** Parsed `filters` of a list request: name -> values; unknown names are InvalidRequestErrors. */
 export type Filters = Readonly<Record<string, readonly string[]>>
 
@@ -78,6 +88,7 @@ export interface ImageService {
     reference: string,
     options: { readonly force: boolean; readonly noPrune: boolean },
   ): Promise<ImageDeleteResponse>
+  diskUsage(): Promise<ImagesUsage>
   /** What no container uses: untagged images, with `dangling=false` named ones too; stray blobs and begun downloads. */
   prune(filters: Filters): Promise<{ readonly ImagesDeleted: ImageDeleteResponse; readonly SpaceReclaimed: number }>
   tag(reference: string, repository: string, tag: string): Promise<void>
@@ -186,6 +197,8 @@ export interface VolumeService {
   removeMadeFor(containerId: string): Promise<void>
   /** 409 while a container (running or not) refers to it. */
   remove(name: string, options: { readonly force: boolean }): Promise<void>
+  /** As `list`, with their sizes. */
+  diskUsage(): Promise<Volume[]>
   prune(filters: Filters): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>
   /**
    * Fills an empty volume with the folder `path` of the mounted root file system (content, owners, modes, xattrs; the

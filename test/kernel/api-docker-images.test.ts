@@ -130,4 +130,21 @@ else
       assert.match(deleted, /Untagged: mine:1\nDeleted: sha256:/)
       assert.match((await docker('rmi', 'mine:1')).stderr, /No such image: mine:1/)
     })
+
+    it('system df, image prune, system prune', async () => {
+      await ok('volume', 'create', 'v1')
+      await ok('create', '--name', 'd1', '-v', 'v1:/data', BUSYBOX_IMAGE, 'true')
+      const usage = await ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}} {{.Active}}')
+      assert.deepEqual(usage.split('\n'), ['Images 2 1', 'Containers 1 0', 'Local Volumes 1 1', 'Build Cache 0 0'])
+      assert.match(await ok('system', 'df', '-v'), /flat\s+1\s+[0-9a-f]{12}[^]*d1[^]*v1\s+1\s/)
+      assert.match(await ok('image', 'prune', '-f'), /^Total reclaimed space: 0B$/)
+      assert.match(
+        await ok('image', 'prune', '-af'),
+        /untagged: flat:1\ndeleted: sha256:[^]*reclaimed space: [\d.]+MB$/i,
+      )
+      assert.match(await ok('system', 'prune', '-f'), /Deleted Containers:[^]*Total reclaimed space/)
+      assert.equal(await ok('ps', '-aq'), '')
+      assert.equal(await ok('images', '--format', '{{.Repository}}'), BUSYBOX_IMAGE.replace(/:.*/, ''))
+      await ok('volume', 'rm', 'v1')
+    })
   })

@@ -125,6 +125,7 @@ function fakeVolumes(folder: string): VolumeService {
     async remove(name) {
       rmSync(join(folder, name), { recursive: true, force: true })
     },
+    diskUsage: unused,
     prune: unused,
     copyUp: async () => {},
     mount: async (name) => ({ path: join(folder, name), isMounted: false, readOnly: false }),
@@ -148,6 +149,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     bootstrap: unused,
     history: unused,
     commit: unused,
+    diskUsage: unused,
     prune: unused,
     save: unused,
     load: unused,

@@ -14,6 +14,8 @@ import type {
   ContainerInspect,
   ContainerStats,
   ContainerSummary,
+  ContainersPruned,
+  DiskUsage,
   DistributionInspect,
   DoctorFinding,
   EndpointSettings,
@@ -22,14 +24,18 @@ import type {
   ExecCreateRequest,
   ExecInspect,
   ImageDeleteResponse,
+  ImageHistoryItem,
   ImageInspect,
+  ImagesPruned,
   ImageSummary,
   NetworkCreateRequest,
   NetworkInspect,
+  NetworksPruned,
   ProgressMessage,
   VersionResponse,
   Volume,
   VolumeCreateRequest,
+  VolumesPruned,
   WaitResponse,
 } from '../types/index.ts'
 
@@ -79,6 +85,24 @@ export interface PathStat {
   readonly isFolder: boolean
   /** Where a link leads; "" for others. */
   readonly linkTarget: string
+}
+
+export interface CommitOptions {
+  readonly repository?: string
+  readonly tag?: string
+  readonly author?: string
+  readonly comment?: string
+  /** Dockerfile instructions. */
+  readonly changes?: readonly string[]
+  readonly pause: boolean
+}
+
+/** Removing what nothing uses. */
+export interface PruneApi {
+  containers(filters?: ListFilters): Promise<ContainersPruned>
+  networks(filters?: ListFilters): Promise<NetworksPruned>
+  volumes(filters?: ListFilters): Promise<VolumesPruned>
+  images(filters?: ListFilters): Promise<ImagesPruned>
 }
 
 export interface ContainersApi {
@@ -135,6 +159,10 @@ export interface ContainersApi {
   statPath(id: string, path: string): Promise<PathStat | undefined>
   /** A tar of what is at `path`, under its last name. Throws NotFoundError. */
   getArchive(id: string, path: string, abort?: AbortSignal): Promise<AsyncIterable<Buffer>>
+  /** A new image; returns its id. */
+  commit(id: string, options: CommitOptions): Promise<string>
+  /** Its root file system as a tar. */
+  export(id: string, abort?: AbortSignal): Promise<AsyncIterable<Buffer>>
   createExec(id: string, request: ExecCreateRequest): Promise<string>
   startExec(
     execId: string,
@@ -185,6 +213,11 @@ export interface ImagesApi {
   push(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): AsyncIterable<ProgressMessage>
   /** What a name means at its registry. */
   distribution(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): Promise<DistributionInspect>
+  history(reference: string): Promise<ImageHistoryItem[]>
+  /** One tar of all. */
+  save(references: readonly string[], abort?: AbortSignal): Promise<AsyncIterable<Buffer>>
+  /** Yields progress; `stream` of a message says what was loaded. */
+  load(tar: Readable, options?: { readonly quiet?: boolean }): AsyncIterable<ProgressMessage>
   /** Extension of our engine. */
   bootstrap(request: BootstrapRequest, abort?: AbortSignal): AsyncIterable<ProgressMessage>
 }
@@ -194,9 +227,11 @@ export interface EngineClient {
   readonly networks: NetworksApi
   readonly volumes: VolumesApi
   readonly images: ImagesApi
+  readonly prune: PruneApi
   version(): Promise<VersionResponse>
   /** Throws ApiError (401) when the registry refuses. */
   login(auth: AuthConfig, abort?: AbortSignal): Promise<AuthResponse>
+  diskUsage(): Promise<DiskUsage>
   events(options: {
     readonly filters?: ListFilters
     readonly since?: string

@@ -2,7 +2,7 @@
  * Makes the client of client.ts over a unix socket. Nothing is opened until the first call. A stream (logs, events,
  * progress) whose `abort` fires ends quietly; a call then throws CanceledError.
  */
-import type { EngineClient, ImagesApi, NetworksApi, VolumesApi } from './client.ts'
+import type { EngineClient, ImagesApi, ListFilters, NetworksApi, PruneApi, VolumesApi } from './client.ts'
 import { createCaller, type Caller } from './call.ts'
 import { containersApi, formatFilters } from './containers.ts'
 import { readJsonLines, readProgress } from './streams.ts'
@@ -46,6 +46,19 @@ function volumesApi(call: Caller): VolumesApi {
     async remove(name, { force } = {}) {
       await call.status('DELETE', at(name), { query: { force } })
     },
+  }
+}
+
+function pruneApi(call: Caller): PruneApi {
+  const prune =
+    <T>(kind: string) =>
+    (filters?: ListFilters): Promise<T> =>
+      call.json<T>('POST', `/${kind}/prune`, { query: { filters: formatFilters(filters) } })
+  return {
+    containers: prune('containers'),
+    networks: prune('networks'),
+    volumes: prune('volumes'),
+    images: prune('images'),
   }
 }
 
@@ -115,6 +128,11 @@ function imagesApi(call: Caller): ImagesApi {
     },
     distribution: (reference, { auth, abort } = {}) =>
       call.json('GET', `/distribution/${encodePath(reference)}/json`, { headers: authHeader(auth), abort }),
+    history: (reference) => call.json('GET', at(reference, '/history')),
+    save: async (references, abort) =>
+      (await call.request('GET', '/images/get', { query: { names: references }, abort })).body,
+    load: (tar, { quiet } = {}) =>
+      streamProgress(call, '/images/load', { query: { quiet }, body: tar, contentType: 'application/x-tar' }),
     bootstrap: (request, abort) => streamProgress(call, '/mycompose/images/bootstrap', { json: request, abort }),
   }
 }
@@ -149,6 +167,8 @@ export function connectEngine({ socketPath, apiVersion }: ConnectOptions): Engin
     networks: networksApi(call),
     volumes: volumesApi(call),
     images: imagesApi(call),
+    prune: pruneApi(call),
+    diskUsage: () => call.json('GET', '/system/df'),
     version: () => call.json('GET', '/version'),
     login: (auth, abort) => call.json('POST', '/auth', { json: auth, abort }),
     events: (options) => streamEvents(call, options),

@@ -89,6 +89,11 @@ export function containersApi(call: Caller): ContainersApi {
     },
     getArchive: async (id, path, abort) =>
       (await call.request('GET', at(id, '/archive'), { query: { path }, abort })).body,
+    async commit(id, { repository, tag, author, comment, changes = [], pause }) {
+      const query = { container: id, repo: repository, tag, author, comment, changes, pause: pause ? '1' : '0' }
+      return (await call.json<{ Id: string }>('POST', '/commit', { query, json: {} })).Id
+    },
+    export: async (id, abort) => (await call.request('GET', at(id, '/export'), { abort })).body,
     createExec: async (id, request) => (await call.json<{ Id: string }>('POST', at(id, '/exec'), { json: request })).Id,
     async startExec(execId, { tty, consoleSize }) {
       const json = { Detach: false, Tty: tty, ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }) }

@@ -2,6 +2,7 @@
 import { containerStreamRoutes } from './container-streams.ts'
 import { containerRoutes } from './containers.ts'
 import type { ApiContext } from './context.ts'
+import { diskUsageRoutes } from './disk-usage.ts'
 import { eventRoutes } from './events.ts'
 import { execRoutes } from './exec.ts'
 import { imageRoutes } from './images.ts'
@@ -16,6 +17,7 @@ import { volumeRoutes } from './volumes.ts'
 export function createApiRouter(context: ApiContext): Router {
   return createRouter(
     systemRoutes(context),
+    diskUsageRoutes(context),
     containerRoutes(context),
     containerStreamRoutes(context),
     statsRoutes(context),

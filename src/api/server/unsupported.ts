@@ -5,9 +5,7 @@ import { ApiError, UnsupportedError } from '../../errors.ts'
 
 const NOT_YET: Readonly<Record<string, string>> = {
   'POST /build': 'building images',
-  'POST /build/prune': 'building images',
   'GET /images/search': 'searching a registry',
-  'GET /system/df': 'disk usage',
 }
 
 const SWARM = ['swarm', 'nodes', 'services', 'tasks', 'secrets', 'configs']

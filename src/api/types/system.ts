@@ -1,5 +1,9 @@
 /** System resources of the Docker Engine API (v1.51), and the engine's own status. Types only. */
 
+import type { ContainerSummary } from './container.ts'
+import type { ImageDeleteResponse, ImageSummary } from './image.ts'
+import type { Volume } from './volume.ts'
+
 export const API_VERSION = '1.51'
 export const MIN_API_VERSION = '1.24'
 
@@ -39,6 +43,38 @@ export interface VersionResponse {
   readonly Arch: string
   readonly KernelVersion: string
   readonly BuildTime: string
+}
+
+/** `GET /system/df`. */
+export interface DiskUsage {
+  /** Each layer once. */
+  readonly LayersSize: number
+  readonly Images: readonly ImageSummary[]
+  readonly Containers: readonly ContainerSummary[]
+  readonly Volumes: readonly Volume[]
+  readonly BuildCache: readonly object[]
+  /** Extension: what layers came in, kept for push and save; what of it nothing speaks of. */
+  readonly Blobs?: { readonly Count: number; readonly Size: number; readonly Reclaimable: number }
+}
+
+/** Answers of the prune requests. */
+export interface ContainersPruned {
+  readonly ContainersDeleted: readonly string[] | null
+  readonly SpaceReclaimed: number
+}
+
+export interface NetworksPruned {
+  readonly NetworksDeleted: readonly string[] | null
+}
+
+export interface VolumesPruned {
+  readonly VolumesDeleted: readonly string[] | null
+  readonly SpaceReclaimed: number
+}
+
+export interface ImagesPruned {
+  readonly ImagesDeleted: ImageDeleteResponse | null
+  readonly SpaceReclaimed: number
 }
 
 /** Answer of the extension `GET /mycompose/status`. */

@@ -1,8 +1,7 @@
-/** `image ls|pull|push|import|bootstrap|rm|inspect|tag`: the engine's images. */
-import type { Readable } from 'node:stream'
+/** `image ls|pull|push|import|bootstrap|rm|inspect|tag`: the engine's images; image-archive.ts has more of them. */
 import { Option, type Command } from 'commander'
-import type { ProgressMessage } from '../../api/types/index.ts'
-import { MycomposeError, NotFoundError, errnoOf } from '../../errors.ts'
+import type { ImageSummary, ProgressMessage } from '../../api/types/index.ts'
+import { MycomposeError } from '../../errors.ts'
 import { formatBytes } from '../../units.ts'
 import { addExamples } from '../help.ts'
 import { collect, present } from '../options.ts'
@@ -10,8 +9,11 @@ import { formatAgo } from '../output/relative-time.ts'
 import { formatTable } from '../output/table.ts'
 import type { Invoke } from '../program.ts'
 import { refuseDryRun, type Session } from '../session.ts'
+import { openFile } from '../tar-files.ts'
+import { defineArchive } from './image-archive.ts'
 import { splitReference } from './image-names.ts'
 import { defineTransfers } from './image-transfer.ts'
+import { parseFilters } from './list-filters.ts'
 import { inspectEach, removeEach } from './resources.ts'
 
 interface ImportFlags {
@@ -33,6 +35,7 @@ export function define(command: Command, invoke: Invoke): void {
   defineImport(command, invoke)
   defineBootstrap(command, invoke)
   defineTransfers(command, invoke)
+  defineArchive(command, invoke)
   defineOthers(command, invoke)
   addExamples(command, [
     ['image pull debian:bookworm-slim', 'from its registry'],
@@ -48,12 +51,14 @@ function defineList(command: Command, invoke: Invoke): void {
     .description('Lists images.')
     .addOption(new Option('--format <format>', 'output format').choices(['table', 'json']).default('table'))
     .option('-q, --quiet', 'only ids')
-    .action((flags: { readonly format: 'table' | 'json'; readonly quiet?: boolean }) =>
-      invoke((session) => listImages(session, flags)),
-    )
+    .option('--digests', 'with the digests that registries know them by')
+    .option('--no-trunc', 'whole ids')
+    .option('--filter <filter>', 'reference=GLOB, dangling=true, label=K[=V], before|since=IMAGE, until=24h', collect)
+    .action((flags: ListFlags) => invoke((session) => listImages(session, flags)))
   addExamples(list, [
     ['image ls', 'as a table'],
     ['image ls --format json', 'one JSON object a line'],
+    ['image ls --filter reference=team/*', 'by name'],
   ])
 }
 
@@ -126,32 +131,50 @@ function defineOthers(command: Command, invoke: Invoke): void {
   addExamples(tag, [['image tag mine:1 mine:latest', 'a second name']])
 }
 
-async function listImages(
-  session: Session,
-  { format, quiet }: { readonly format: 'table' | 'json'; readonly quiet?: boolean },
-): Promise<void> {
-  const images = await (await session.client()).images.list()
-  if (quiet === true) return await session.print(images.map(({ Id }) => `${shortId(Id)}\n`).join(''))
-  const rows = images.flatMap((image) => {
-    const names = image.RepoTags.length > 0 ? image.RepoTags : ['<none>:<none>']
-    return names.map((name) => {
-      const { repository, tag } = splitReference(name)
-      return { image, repository, tag }
-    })
+interface ListFlags {
+  readonly format: 'table' | 'json'
+  readonly quiet?: boolean
+  readonly digests?: boolean
+  readonly trunc: boolean
+  readonly filter?: readonly string[]
+}
+
+interface ListRow {
+  readonly image: ImageSummary
+  readonly repository: string
+  readonly tag: string
+  readonly digest: string
+}
+
+/** A row for each name; an image without one has a row too. */
+function toRows(image: ImageSummary): ListRow[] {
+  const names = image.RepoTags.length > 0 ? image.RepoTags : ['<none>:<none>']
+  return names.map((name) => {
+    const { repository, tag } = splitReference(name)
+    const known = image.RepoDigests.find((text) => text.startsWith(`${repository}@`))
+    return { image, repository, tag, digest: known?.slice(known.indexOf('@') + 1) ?? '<none>' }
   })
+}
+
+async function listImages(session: Session, { format, quiet, digests, trunc, filter }: ListFlags): Promise<void> {
+  const images = await (await session.client()).images.list({ filters: parseFilters(filter) })
+  const idOf = (id: string): string => (trunc ? shortId(id) : id)
+  if (quiet === true) return await session.print(images.map(({ Id }) => `${idOf(Id)}\n`).join(''))
+  const rows = images.flatMap((image) => toRows(image))
   if (format === 'json') {
-    const lines = rows.map(({ image, repository, tag }) => {
-      const { Id, Size, Created } = image
+    const lines = rows.map(({ image: { Id, Size, Created }, repository, tag, digest }) => {
       const created = new Date(Created * 1000).toISOString()
-      return `${JSON.stringify({ ID: Id, Repository: repository, Tag: tag, CreatedAt: created, Size })}\n`
+      return `${JSON.stringify({ ID: Id, Repository: repository, Tag: tag, Digest: digest, CreatedAt: created, Size })}\n`
     })
     return await session.print(lines.join(''))
   }
   const nowMs = session.io.host.clock.nowMs()
-  const cells = rows.map(({ image, repository, tag }) => {
-    return [repository, tag, shortId(image.Id), formatAgo(image.Created, nowMs), formatBytes(image.Size)]
+  const cells = rows.map(({ image: { Id, Created, Size }, repository, tag, digest }) => {
+    const name = digests === true ? [repository, tag, digest] : [repository, tag]
+    return name.concat(idOf(Id), formatAgo(Created, nowMs), formatBytes(Size))
   })
-  await session.print(formatTable(['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], cells))
+  const names = digests === true ? ['REPOSITORY', 'TAG', 'DIGEST'] : ['REPOSITORY', 'TAG']
+  await session.print(formatTable([...names, 'IMAGE ID', 'CREATED', 'SIZE'], cells))
 }
 
 async function importImage(
@@ -165,16 +188,6 @@ async function importImage(
   const client = await session.client()
   const messages = client.images.import(tar, present({ reference, changes: change, message }))
   await session.print(`${await follow(session, reference ?? file, messages)}\n`)
-}
-
-async function openFile(session: Session, path: string): Promise<Readable> {
-  try {
-    return (await session.io.host.files.open(path)).createReadStream({ highWaterMark: 2 ** 20 })
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT')
-      throw new NotFoundError(`no such file: ${path}`, { code: 'NO_SUCH_FILE', cause: error })
-    throw new MycomposeError(`cannot read ${path}: ${errnoOf(error)}`, { code: 'UNREADABLE_FILE', cause: error })
-  }
 }
 
 async function bootstrapImage(session: Session, reference: string, flags: BootstrapFlags): Promise<void> {

@@ -11,6 +11,7 @@ import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
 import { inspectDistribution, logIn } from './distribution.ts'
 import { ociArchitecture } from './image-config.ts'
 import { commitLayer } from './commit.ts'
+import { imagesUsage } from './disk-usage.ts'
 import { importImage } from './import.ts'
 import { history, inspect, list } from './listing.ts'
 import { pruneImages } from './prune.ts'
@@ -102,6 +103,7 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
     history: (text) => history(base, text),
     resolve: (text) => resolve(base, text),
     remove: (text, { force }) => remove(text, force),
+    diskUsage: async () => imagesUsage(base, blobs, await list(base, dependencies, {})),
     prune: (filters) =>
       pruneImages(
         { base, blobs, list: () => list(base, dependencies, {}), remove: (text) => remove(text, false) },

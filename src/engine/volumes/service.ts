@@ -207,6 +207,16 @@ export function createVolumeService(base: EngineBase, { usersOf }: VolumeDepende
       await base.locks.run(`volume:${name}`, () => removeLocked(name))
     },
 
+    async diskUsage() {
+      const volumes: Volume[] = []
+      for (const volume of rows.all()) {
+        const Size = await diskUsageBytes(host.at, folderOf(volume.name))
+        const RefCount = usersOf({ volume: volume.name }).length
+        volumes.push({ ...toVolume(volume), UsageData: { Size, RefCount } })
+      }
+      return volumes
+    },
+
     async prune(filters) {
       const candidates = rows
         .all()

@@ -27,6 +27,8 @@ import type {
 } from '../../../src/api/types/index.ts'
 import { ConflictError, NotFoundError } from '../../../src/errors.ts'
 
+const notAsked = (): Promise<never> => Promise.reject(new Error('not asked for'))
+
 export interface FakeContainer {
   readonly id: string
   name: string
@@ -228,6 +230,8 @@ export function createFakeEngine(): FakeEngine {
     startExecDetached: async (id) => await request(`start ${id}`),
     resizeExec: () => Promise.resolve(),
     inspectExec: () => Promise.reject(new Error('the fake engine runs nothing')),
+    commit: notAsked,
+    export: notAsked,
   }
 
   async function nextChange(signal?: AbortSignal): Promise<void> {
@@ -331,6 +335,11 @@ export function createFakeEngine(): FakeEngine {
       return toImageInspect(reference, image)
     },
     remove: () => Promise.resolve([]),
+    history: notAsked,
+    save: notAsked,
+    load: () => {
+      throw new Error('not asked for')
+    },
     tag: () => Promise.resolve(),
     async *pull(reference, { platform, auth } = {}) {
       const wish = platform === undefined ? '' : ` for ${platform}`
@@ -395,8 +404,10 @@ export function createFakeEngine(): FakeEngine {
       networks: networksApi,
       volumes: volumesApi,
       images: imagesApi,
-      version: () => Promise.reject(new Error('not asked for')),
-      login: () => Promise.reject(new Error('not asked for')),
+      prune: { containers: notAsked, networks: notAsked, volumes: notAsked, images: notAsked },
+      diskUsage: notAsked,
+      version: notAsked,
+      login: notAsked,
       events: ({ abort }) => events(abort),
       status: () => Promise.reject(new Error('not asked for')),
       doctor: () => Promise.resolve([]),
