@@ -9,6 +9,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { engineConfig } from '../src/engine/config.ts'
 import { bootstrapArguments, readRecipes } from '../scripts/setup-images.mjs'
 import { IDLE_IMAGE, writeFixtures } from './fixtures.ts'
 import { median, run } from './measure.ts'
@@ -27,6 +28,8 @@ export interface Contender {
   readonly overheadMs: number
   /** Whether the images of examples/ are there. */
   readonly hasExampleImages: boolean
+  /** Where its process id and its log are, when it can be killed and its containers go on. */
+  readonly engine?: { readonly pidFile: string; readonly log: string }
   /** Bytes (PSS) of its background processes, those of each container (monitor, shim) included. */
   memoryBytes(): number
   close(): Promise<void>
@@ -71,6 +74,7 @@ export async function createMycompose(
     compose: (file, args) => [...launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
     overheadMs: 0,
     hasExampleImages: withExamples,
+    engine: engineConfig(root, '').paths,
     memoryBytes: () => pssOfRoot(root),
     async close() {
       await run([...launcher, 'engine', 'stop'], { env })

@@ -11,6 +11,7 @@ import { createFloor, type Floor } from './floor.ts'
 import { run, summarise } from './measure.ts'
 import { measureNetwork } from './network.ts'
 import { measurePull } from './pull.ts'
+import { measureRestart } from './restart.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { formatTable, type Row } from './table.ts'
 
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
     )
     const rows: Row[] = []
     if (isWanted('memory')) rows.push(...(await measureMemory(contenders)))
+    if (isWanted('restart')) rows.push(...(await measureRestart(contenders)))
     if (isWanted('network')) rows.push(...(await measureNetwork(contenders, FLOOR)))
     if (isWanted('pull')) rows.push(...(await measurePull(contenders, materials, { own: OWN, floor: FLOOR })))
     for (const scenario of scenarios) {

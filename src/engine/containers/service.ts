@@ -189,7 +189,8 @@ export function createContainerService(base: EngineBase, dependencies: Container
     async start(idOrName) {
       const container = store.find(idOrName)
       watch()
-      await container.stopping
+      // not otherwise: who is second to ask for the lock must find us at work
+      if (container.stopping !== undefined) await container.stopping
       const started = await locks.run(lockKey(container.id), () => startOrRemove(container))
       // the file may have been written before the watcher was told of anything
       if (started && base.host.files.existsSync(join(base.config.paths.exits, container.id)))
