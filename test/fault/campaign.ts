@@ -22,7 +22,7 @@ const OPERATIONS: Readonly<Record<Victim, readonly Operation[]>> = {
   cli: ['up', 'up', 'down', 'recreate', 'change', 'scale', 'restart', 'stop'],
   conmon: ['idle', 'idle', 'up', 'recreate', 'scale', 'down'],
 }
-const NOTICE_MS = 60_000
+const NOTICE_MS = 120_000
 /** Every so many rounds everything is removed and the leaks are counted. */
 const LEAK_CHECK_EVERY = 4
 /** A bug of ours: main.ts prints the stack and ends with it. */
@@ -117,7 +117,7 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
     checkCommand(result)
     if (result.exitCode !== 0) return
     const tookMs = performance.now() - startedMs
-    usualMs.set(operation, Math.min(3000, 0.7 * (usualMs.get(operation) ?? tookMs) + 0.3 * tookMs))
+    usualMs.set(operation, Math.min(15_000, 0.7 * (usualMs.get(operation) ?? tookMs) + 0.3 * tookMs))
   }
 
   /** Sometimes the next engine is killed too, in its recovery. */
@@ -138,9 +138,9 @@ export function createCampaign({ engine, stack, random }: CampaignOptions): Camp
     await until(() => enginePids(engine.config).every((pid) => !kill(pid)), { what: 'no engine runs' })
     // a stop or a restart that was under way may still end some of them by itself
     const survivors = operation === 'idle' || operation === 'scale' || operation === 'up' ? findSurvivors(engine) : []
-    const listing = await engine.run(['ps', '-a'], { ...options, timeoutMs: 40_000 })
+    const listing = await engine.run(['ps', '-a'], { ...options, timeoutMs: 300_000 })
     assert.equal(listing.exitCode, 0, describeResult(listing))
-    checkSurvivors(survivors)
+    checkSurvivors(engine, survivors)
     return `${operation}${isTwice ? ' and recovery' : ''}, ${survivors.length} went on`
   }
 
