@@ -12,21 +12,22 @@ export async function measureRestart(contenders: readonly Contender[]): Promise<
   const answers: Record<string, number> = {}
   const recoveries: Record<string, number> = {}
   const file = `idle${CONTAINERS}.yaml`
-  for (const { name, env, compose, engine } of contenders) {
+  for (const contender of contenders) {
+    const { name, env, engine } = contender
     if (engine === undefined) continue
-    await run(compose(file, ['up', '-d']), { env })
+    await run(contender.compose(file, ['up', '-d']), { env })
     const times: number[] = []
     for (let round = 0; round < ROUNDS; round += 1) {
       process.kill(Number.parseInt(readFileSync(engine.pidFile, 'utf8'), 10), 'SIGKILL')
       const startedMs = performance.now()
-      const { stdout } = await run(compose(file, ['ps', '-q']), { env, keepOutput: true })
+      const { stdout } = await run(contender.compose(file, ['ps', '-q']), { env, keepOutput: true })
       times.push(performance.now() - startedMs)
       const found = stdout.trim().split('\n').length
       if (found !== CONTAINERS) throw new Error(`${found} of ${CONTAINERS} containers run after a kill of the engine`)
     }
     answers[name] = median(times)
     recoveries[name] = median(startTimes(engine.log, ROUNDS))
-    await run(compose(file, ['down', '-t', '0']), { env })
+    await run(contender.compose(file, ['down', '-t', '0']), { env })
   }
   return [
     { name: `first answer after kill -9, ${CONTAINERS} containers`, unit: 'ms', values: answers },

@@ -123,13 +123,7 @@ describe('a full disk', () => {
     await other.ok('down', '-v', '-t', '0')
     await checkLeaks(engine)
     const database = new DatabaseSync(engine.config.paths.database, { readOnly: true })
-    assert.deepEqual(
-      database
-        .prepare('PRAGMA integrity_check')
-        .all()
-        .map((row) => ({ ...row })),
-      [{ integrity_check: 'ok' }],
-    )
+    assert.equal(database.prepare('PRAGMA integrity_check').get()?.['integrity_check'], 'ok')
     database.close()
   })
 })
