@@ -1,6 +1,7 @@
 /**
- * Mutates the Compose files of the tests (drops, swaps, retypes and renames nodes, flips bytes) and loads them: a load
- * ends with a project or with problems, within a second, and a project that is printed loads as the same text again.
+ * Mutates the Compose files of the tests (drops, swaps, retypes and renames nodes, puts attributes of one file's services
+ * into another's, flips bytes) and loads them: a load ends with a project or with problems, within a second, and a
+ * project that is printed loads as the same text again.
  * Usage: fuzz-compose.ts [COUNT] [SEED]. Without luck: the seed decides everything.
  */
 import { globSync, readFileSync } from 'node:fs'
@@ -20,6 +21,7 @@ type Random = () => number
 interface Seed {
   readonly files: Readonly<Record<string, string>>
   readonly name: string
+  readonly isBroken: boolean
 }
 
 export interface FuzzResult {
@@ -38,12 +40,17 @@ export async function fuzz(
 ): Promise<FuzzResult> {
   const random = randomFrom(seed)
   const seeds = findSeeds()
+  const whole = seeds.filter(({ isBroken }) => !isBroken)
+  const donor = donorOf(whole)
   const failures: string[] = []
   let loaded = 0
   let slowestMs = 0
   for (let index = 0; index < count && failures.length < 10; index += 1) {
-    const { files, name } = pick(seeds, random)
-    const text = mutate(files[name] ?? '', random)
+    // Half of the mutants are built to load, so that printing is tried as well.
+    const isGraft = random() < 0.5
+    const { files, name } = pick(isGraft ? whole : seeds, random)
+    const original = files[name] ?? ''
+    const text = isGraft ? graft(original, donor, random) : mutate(original, random)
     const before = process.cpuUsage() // other programs of a busy machine do not count
     const failure = await tryLoad({ ...files, [name]: text }, name)
     const { user, system } = process.cpuUsage(before)
@@ -61,10 +68,11 @@ function findSeeds(): Seed[] {
   const files = globSync(`${REPOSITORY}/{test/fixtures/{projects/*,config,broken},examples/*}/*.y{a,}ml`).toSorted()
   return files.map((file) => {
     const folder = dirname(file)
-    const isAlone = basename(folder) === 'broken'
-    const beside = isAlone ? [file] : globSync(`${folder}/**/{*.y{a,}ml,*.env,.env,*.label}`)
+    const isBroken = basename(folder) === 'broken'
+    const beside = isBroken ? [file] : globSync(`${folder}/**/{*.y{a,}ml,*.env,.env,*.label}`)
     return {
       name: file.slice(folder.length + 1),
+      isBroken,
       files: Object.fromEntries(beside.map((path) => [path.slice(folder.length + 1), readFileSync(path, 'utf8')])),
     }
   })
@@ -141,6 +149,58 @@ function mutate(text: string, random: Random): string {
     result = random() < 0.4 ? mutateText(result, random) : mutateTree(result, random)
   }
   return result
+}
+
+/** What files lend to others. */
+interface Donor {
+  readonly attributes: readonly (readonly [key: string, value: unknown])[]
+  /** Their networks, volumes and so on, for attributes that name one. */
+  readonly resources: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+const SECTIONS = ['networks', 'volumes', 'secrets', 'configs', 'models'] as const
+
+function donorOf(seeds: readonly Seed[]): Donor {
+  const trees = seeds.map(({ files, name }) => parsed(files[name] ?? ''))
+  const attributes = trees.flatMap((tree) => services(tree).flatMap((service) => Object.entries(service)))
+  const resources = SECTIONS.map((section) => [section, Object.assign({}, ...trees.map((tree) => mapIn(tree, section)))])
+  return { attributes, resources: Object.fromEntries(resources) as Donor['resources'] }
+}
+
+/** One to three attributes of services anywhere replace or join those of a service. */
+function graft(text: string, donor: Donor, random: Random): string {
+  const tree = parsed(text)
+  const targets = services(tree)
+  if (!isRecord(tree) || targets.length === 0) return mutateTree(text, random)
+  for (let times = 1 + Math.floor(random() * 3); times > 0; times -= 1) {
+    const [key, value] = pick(donor.attributes, random)
+    pick(targets, random)[key] = value
+  }
+  for (const section of SECTIONS) tree[section] = { ...donor.resources[section], ...mapIn(tree, section) }
+  return stringify(tree, { aliasDuplicateObjects: random() < 0.5 })
+}
+
+function parsed(text: string): unknown {
+  try {
+    const tree: unknown = parse(text, { logLevel: 'silent', maxAliasCount: 100, merge: true })
+    stringify(tree, { aliasDuplicateObjects: false })
+    return tree
+  } catch {
+    return undefined // broken, several documents, or an alias inside its own anchor
+  }
+}
+
+function services(tree: unknown): Record<string, unknown>[] {
+  return Object.values(mapIn(tree, 'services')).filter(isRecord)
+}
+
+function mapIn(tree: unknown, key: string): Record<string, unknown> {
+  const value = isRecord(tree) ? tree[key] : undefined
+  return isRecord(value) ? value : {}
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const SNIPPETS = [
