@@ -11,7 +11,9 @@ import { locationOf, type SourceFile } from './source-file.ts'
 import { explainYamlError } from './yaml-errors.ts'
 import { isOtherType, nonStringKey, resolvePlain } from './yaml-scalar.ts'
 
-/** Values that the aliases of one document repeat; what is written once costs no more than its own text. */
+/**
+ * Values that the aliases of one document repeat, beside as many as are written: the tree stays as large as the text.
+ */
 const MAX_REPEATED = 100_000
 
 export function parseAnyYaml(source: SourceFile, problems: Problems): ParsedFile {
@@ -173,7 +175,7 @@ class TreeBuilder {
     let size = 1
     for (const item of children) size += this.#sizes.get(item) ?? 1
     this.#sizes.set(node, size)
-    if (size <= MAX_REPEATED + this.#written || this.#tooLarge) return node
+    if (size <= MAX_REPEATED + 2 * this.#written || this.#tooLarge) return node
     this.#tooLarge = true
     const message = `the aliases of the document repeat more than ${MAX_REPEATED} values`
     this.#problems.error(node.origin, { code: 'YAML_ALIAS', message })

@@ -3,7 +3,7 @@
  * filled in yet (defaults, names, environment) makes it a draft. The same table turns a project back for printing.
  */
 import type { Dependency, Extensions, FileObject, Model, Network, Service, Volume } from './model.ts'
-import { toPlain, type MapNode } from './node.ts'
+import { toPlain, type MapNode, type Node } from './node.ts'
 
 /** A service as the files say it. */
 export type ServiceDraft = Partial<Omit<Service, 'name' | 'dependsOn'>> & {
@@ -50,19 +50,29 @@ const KEYED_MAPS: ReadonlySet<string> = new Set([
 ])
 
 export function toDraft(tree: MapNode): ProjectDraft {
-  return toCamel(toPlain(tree)) as ProjectDraft
+  return toCamel(tree) as ProjectDraft
 }
 
-function toCamel(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toCamel)
-  if (!isRecord(value)) return value
+function toCamel(node: Node): unknown {
+  if (node.kind === 'scalar') return node.value
+  if (node.kind === 'seq') return node.items.map(toCamel)
   const result: Record<string, unknown> = {}
-  const extensions: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(value)) {
-    if (key.startsWith('x-')) extensions[key] = inner
-    else result[camelCase(key)] = convertInner(key, inner, toCamel)
+  let extensions: Record<string, unknown> | undefined
+  for (const [key, { value }] of node.entries) {
+    if (value.tag === 'reset') continue
+    if (key.startsWith('x-')) (extensions ??= {})[key] = toPlain(value)
+    else result[camelCase(key)] = camelInner(key, value)
   }
-  if (Object.keys(extensions).length > 0) result['extensions'] = extensions
+  if (extensions !== undefined) result['extensions'] = extensions
+  return result
+}
+
+function camelInner(key: string, node: Node): unknown {
+  if (node.kind !== 'map') return toCamel(node)
+  if (RAW_MAPS.has(key)) return toPlain(node)
+  if (!KEYED_MAPS.has(key)) return toCamel(node)
+  const result: Record<string, unknown> = {}
+  for (const [name, { value }] of node.entries) if (value.tag !== 'reset') result[name] = toCamel(value)
   return result
 }
 
@@ -75,17 +85,16 @@ export function toSnake(value: unknown): unknown {
     if (key === 'extensions' && isRecord(inner)) Object.assign(result, inner)
     else {
       const name = snakeCase(key)
-      result[name] = convertInner(name, inner, toSnake)
+      result[name] = snakeInner(name, inner)
     }
   }
   return result
 }
 
-function convertInner(snakeKey: string, value: unknown, convert: (value: unknown) => unknown): unknown {
-  if (!isRecord(value)) return convert(value)
-  if (RAW_MAPS.has(snakeKey)) return value
-  if (!KEYED_MAPS.has(snakeKey)) return convert(value)
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, convert(inner)]))
+function snakeInner(key: string, value: unknown): unknown {
+  if (!isRecord(value) || !(RAW_MAPS.has(key) || KEYED_MAPS.has(key))) return toSnake(value)
+  if (RAW_MAPS.has(key)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toSnake(inner)]))
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

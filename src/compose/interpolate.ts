@@ -2,7 +2,7 @@
  * Fills the variables of a template, and of all values of a tree (keys are never interpolated).
  * Source: Compose Specification, "Interpolation".
  */
-import { mapEntries, type Node } from './node.ts'
+import { mapEntries, mapItems, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import type { Origin } from './source-file.ts'
 import { parseTemplate, type Part, type Variable } from './template.ts'
@@ -67,8 +67,8 @@ export function interpolateTree(root: Node, lookup: Lookup, problems: Problems):
       case 'map':
         return mapEntries(node, visit)
       case 'seq': {
-        const items = node.items.map(visit)
-        return items.every((item, index) => item === node.items[index]) ? node : { ...node, items }
+        const items = mapItems(node.items, visit)
+        return items === node.items ? node : { ...node, items }
       }
       case 'scalar': {
         if (typeof node.value !== 'string' || !node.value.includes('$')) return node

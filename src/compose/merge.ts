@@ -2,7 +2,7 @@
  * Merges canonical trees: files of one project, included files, extended services. Source: Compose Specification,
  * "Merge" with `!reset` and `!override`.
  */
-import { isNull, mapEntries, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
+import { isNull, mapEntries, mapItems, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
 import { MERGED_BY_KEY, MERGE_RULES, UNIQUE_LISTS, USER_KEYED } from './merge-rules.ts'
 
 /** `over` on top of `base`; both are the root of a file, or both the mapping at `pattern` ("services.*"). */
@@ -67,10 +67,8 @@ function settleItem(node: Node): Node {
   const bare = node.tag === undefined ? node : withoutTag(node)
   if (bare.kind === 'map') return mapEntries(bare, settle)
   if (bare.kind !== 'seq') return bare
-  const items = bare.items.map(settle)
-  return items.every((item, index) => item === bare.items[index])
-    ? bare
-    : { ...bare, items: items.filter((item) => item !== undefined) }
+  const items = mapItems(bare.items, settle)
+  return items === bare.items ? bare : { ...bare, items }
 }
 
 function withoutTag(node: Node): Node {

@@ -93,27 +93,41 @@ export function withoutEntry(node: MapNode, key: string): MapNode {
 
 /** `change` on every value; undefined drops the entry. The node itself when nothing changes. */
 export function mapEntries(node: MapNode, change: (value: Node, key: string) => Node | undefined): MapNode {
-  const entries = new Map<string, Entry>()
-  let isSame = true
+  let entries: Map<string, Entry> | undefined // most mappings stay as they are: no copy of those
   for (const [key, entry] of node.entries) {
     const value = change(entry.value, key)
-    if (value !== entry.value) isSame = false
-    if (value !== undefined) entries.set(key, value === entry.value ? entry : { key: entry.key, value })
+    if (value === entry.value) continue
+    entries ??= new Map(node.entries)
+    if (value === undefined) entries.delete(key)
+    else entries.set(key, { key: entry.key, value })
   }
-  return isSame ? node : { ...node, entries }
+  return entries === undefined ? node : { ...node, entries }
 }
 
-/** As JSON data. What `!reset` marks is left out. */
-export function toPlain(node: Node): unknown {
+/** `change` on every item; undefined drops it. The same array when nothing changes. */
+export function mapItems(items: readonly Node[], change: (item: Node) => Node | undefined): readonly Node[] {
+  let changed: Node[] | undefined
+  for (const [index, item] of items.entries()) {
+    const value = change(item)
+    if (value !== item) changed ??= items.slice(0, index)
+    if (value !== undefined) changed?.push(value)
+  }
+  return changed ?? items
+}
+
+/** As JSON data. What `!reset` marks is left out, and without `nulls` the keys that are null. */
+export function toPlain(node: Node, nulls = true): unknown {
   switch (node.kind) {
     case 'scalar':
       return node.value
     case 'seq':
-      return node.items.map(toPlain)
+      return node.items.map((item) => toPlain(item, nulls))
     case 'map': {
       // The parser refuses the key "__proto__".
       const plain: Record<string, unknown> = {}
-      for (const [key, { value }] of node.entries) if (value.tag !== 'reset') plain[key] = toPlain(value)
+      for (const [key, { value }] of node.entries) {
+        if (value.tag !== 'reset' && (nulls || !isNull(value))) plain[key] = toPlain(value, nulls)
+      }
       return plain
     }
     default:

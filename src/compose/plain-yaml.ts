@@ -29,7 +29,7 @@ export function parsePlainYaml(source: SourceFile): Node | undefined {
   }
 }
 
-/** Values that aliases repeat; any-yaml.ts reports a document that has more. */
+/** Values that aliases repeat, beside as many as are written; any-yaml.ts reports a document that has more. */
 const MAX_REPEATED = 100_000
 const MAX_DEPTH = 64
 
@@ -85,7 +85,7 @@ function aliased(reader: Reader, name: string): Node {
   const { node, size } = reader.anchors.get(name) ?? giveUp()
   reader.nodes += size
   reader.repeated = (reader.repeated ?? 0) + size
-  return reader.repeated > MAX_REPEATED ? giveUp() : node
+  return 2 * reader.repeated > MAX_REPEATED + reader.nodes ? giveUp() : node
 }
 
 function origin({ source }: Reader, offset: number): Origin {

@@ -4,7 +4,7 @@
  * in the rest.
  */
 import { validate, type SchemaError } from '../../schemas/compose.validate.js'
-import { mapEntries, originAt, scalarOf, toPlain, type MapNode, type Node } from './node.ts'
+import { mapEntries, originAt, toPlain, type MapNode, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import { explainSchemaError } from './schema-errors.ts'
 
@@ -15,7 +15,8 @@ export interface Checked {
 }
 
 export async function checkSchema(tree: MapNode, problems: Problems): Promise<Checked> {
-  const plain = toPlain(withoutNulls(tree))
+  // A null means "not set", whatever the attribute; in a list it is an error, so it stays there.
+  const plain = toPlain(tree, false)
   if (validate(plain)) return { tree, removed: [] }
   // Only wanted for the words of an error: the good path does not pay for reading it.
   const { default: schema } = await import('../../schemas/compose.schema.json', { with: { type: 'json' } })
@@ -45,19 +46,6 @@ function pathOf({ instancePath, params }: SchemaError): string[] {
     if (typeof key === 'string') path.push(key)
   }
   return path
-}
-
-/** A null means "not set", whatever the attribute; in a list it is an error, so it stays there. */
-function withoutNulls(node: MapNode): MapNode {
-  return mapEntries(node, (value) => {
-    if (scalarOf(value) === null) return undefined
-    return value.kind === 'map' ? withoutNulls(value) : value.kind === 'seq' ? withoutNullsInside(value) : value
-  })
-}
-
-function withoutNullsInside(node: Node): Node {
-  if (node.kind === 'map') return withoutNulls(node)
-  return node.kind === 'seq' ? { ...node, items: node.items.map(withoutNullsInside) } : node
 }
 
 /** The tree without the values at these paths; of a list, without the whole item that holds one. */

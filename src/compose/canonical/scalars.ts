@@ -22,7 +22,12 @@ export const boolean: Canonicalize = (node, context) => {
   return scalarNode(value, node.origin)
 }
 
-export const text: Canonicalize = (node) => scalarNode(textOf(node) ?? '', node.origin)
+export const text: Canonicalize = (node) => asText(node)
+
+/** A scalar as a text; the node itself where it is one already, as most are. */
+export function asText(node: Node): Node {
+  return node.kind === 'scalar' && typeof node.value === 'string' ? node : scalarNode(textOf(node) ?? '', node.origin)
+}
 
 export const integer: Canonicalize = (node, context) => {
   const written = textOf(node) ?? ''

@@ -133,10 +133,11 @@ export const service: Canonicalize = (node, context) => {
   const canonical = fields(node, context)
   if (node.kind !== 'map' || canonical?.kind !== 'map') return canonical
   // `command: null` in an override takes the command of the base away: null is a value here.
-  const entries = new Map(canonical.entries)
+  let kept = canonical
   for (const key of KEEP_NULL) {
     const entry = node.entries.get(key)
-    if (entry !== undefined && !entries.has(key)) entries.set(key, entry)
+    if (entry !== undefined && !kept.entries.has(key))
+      kept = { ...kept, entries: new Map(kept.entries).set(key, entry) }
   }
-  return { ...canonical, entries }
+  return kept
 }

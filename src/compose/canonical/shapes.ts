@@ -2,8 +2,9 @@
  * Shapes that many attributes share: structs, lists, KEY=VALUE lists, one-or-many. Each keeps the `!reset` and
  * `!override` tag of what it changes: merging comes later.
  */
-import { isNull, mapEntries, mapNode, scalarNode, seqNode, textOf, type Entry, type Node } from '../node.ts'
+import { isNull, mapEntries, mapItems, mapNode, scalarNode, seqNode, textOf, type Entry, type Node } from '../node.ts'
 import { isKept, type CanonicalContext, type Canonicalize } from './context.ts'
+import { asText } from './scalars.ts'
 
 /** Applies `canonicalize` unless the value is only a marker, and keeps its tag. */
 export function apply(canonicalize: Canonicalize, node: Node, context: CanonicalContext): Node | undefined {
@@ -30,8 +31,8 @@ export function struct(fields: Readonly<Record<string, Canonicalize>>): Canonica
 export function list(item: Canonicalize): Canonicalize {
   return (node, context) => {
     if (node.kind !== 'seq') return node
-    const items = node.items.map((value) => apply(item, value, context)).filter((value) => value !== undefined)
-    return seqNode(items, node.origin)
+    const items = mapItems(node.items, (value) => apply(item, value, context))
+    return items === node.items ? node : seqNode(items, node.origin)
   }
 }
 
@@ -76,7 +77,7 @@ function keyValues(separators: RegExp, missing: (origin: Node) => Node): Canonic
     if (node.kind === 'map') {
       return mapEntries(node, (value) => {
         if (value.tag !== undefined) return value
-        return isNull(value) ? missing(value) : scalarNode(textOf(value) ?? '', value.origin)
+        return isNull(value) ? missing(value) : asText(value)
       })
     }
     if (node.kind !== 'seq') return node

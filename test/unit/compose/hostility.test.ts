@@ -39,7 +39,7 @@ test('one host port for two services is a warning', async () => {
   const { warnings } = await load(
     'services: { a: { image: x, ports: ["80:80"] }, b: { image: x, ports: ["127.0.0.1:80:1", "80:80/udp"] } }',
   )
-  assert.deepEqual(places(warnings), ['PORT_CLASH 1:74'])
+  assert.deepEqual(places(warnings), ['PORT_CLASH 1:71'])
 })
 
 test('--no-interpolate keeps texts with variables, and tells the variables', async () => {
