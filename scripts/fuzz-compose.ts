@@ -163,7 +163,10 @@ const SECTIONS = ['networks', 'volumes', 'secrets', 'configs', 'models'] as cons
 function donorOf(seeds: readonly Seed[]): Donor {
   const trees = seeds.map(({ files, name }) => parsed(files[name] ?? ''))
   const attributes = trees.flatMap((tree) => services(tree).flatMap((service) => Object.entries(service)))
-  const resources = SECTIONS.map((section) => [section, Object.assign({}, ...trees.map((tree) => mapIn(tree, section)))])
+  const resources = SECTIONS.map((section) => [
+    section,
+    Object.assign({}, ...trees.map((tree) => mapIn(tree, section))),
+  ])
   return { attributes, resources: Object.fromEntries(resources) as Donor['resources'] }
 }
 

@@ -96,7 +96,10 @@ test('places of keys and values, with a byte order mark and Windows line ends', 
 
 test('several documents, empty ones left out', async () => {
   const documents = await parse('---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n')
-  assert.deepEqual(documents.map((node) => toPlain(node)), [{ a: 1 }, { b: 2 }])
+  assert.deepEqual(
+    documents.map((node) => toPlain(node)),
+    [{ a: 1 }, { b: 2 }],
+  )
 })
 
 test('an anchor may be taken again', async () => {

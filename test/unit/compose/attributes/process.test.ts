@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { splitWords } from '../../../../src/compose/canonical/command.ts'
-import { load, webFile } from '../support.ts'
+import { load, places, webFile } from '../support.ts'
 import { testAttribute } from './table.ts'
 
 testAttribute(
@@ -25,23 +25,46 @@ testAttribute(
   [{ name: 'an open quote', input: "command: echo 'a", want: ['INVALID_VALUE 4:14'] }],
 )
 
-const WORDS: readonly (readonly [line: string, want: string[] | undefined])[] = [
+/** As docker compose 2.40.3 splits them. */
+const WORDS: readonly (readonly [line: string, want: string[] | undefined, ignored?: string])[] = [
   ['', []],
   ['  ', []],
   ['a  b\tc\nd', ['a', 'b', 'c', 'd']],
   ['""', ['']],
+  ['echo \'\' x"y"z', ['echo', '', 'xyz']],
   [`a"b c"'d e'f`, ['ab cd ef']],
-  [String.raw`a\ b \"c\" '\d' "\e\"\\"`, ['a b', '"c"', String.raw`\d`, String.raw`\e"` + '\\']],
-  ['a; b && c | d > e', ['a;', 'b', '&&', 'c', '|', 'd', '>', 'e']],
+  [String.raw`a\ b \"c\" '\d' "\e\"\\"`, ['a b', '"c"', String.raw`\d`, String.raw`e"` + '\\']],
+  [String.raw`a\tb "x\ty\n" \;x`, ['atb', 'xtyn', ';x']],
+  ['a # b', ['a', '#', 'b']],
+  ['"a;b" c|d', ['a;b', 'c'], '|d'],
+  ['echo a && b', ['echo', 'a'], '&& b'],
+  ['echo a 2>&1 c', ['echo', 'a'], '>&1 c'],
+  ['echo x>y', ['echo', 'x'], '>y'],
+  ['a < b', ['a'], '< b'],
+  ['; a', [], '; a'],
+  ['echo `date x;y` z', ['echo', '`date x;y`', 'z']],
+  ['echo $(date x) z', ['echo', '$(date x)', 'z']],
+  ['"$(a b)" "`a"', ['$(a b)', '`a']],
   ['"a', undefined],
   ["it's", undefined],
+  ['a `b', undefined],
+  ['a $(b', undefined],
+  ['a(b)', undefined],
+  ['a)b', undefined],
+  ['a\\', undefined],
 ]
 
-for (const [line, want] of WORDS) {
+for (const [line, words, ignored = ''] of WORDS) {
   test(`words of ${JSON.stringify(line)}`, () => {
-    assert.deepEqual(splitWords(line), want)
+    assert.deepEqual(splitWords(line), words === undefined ? undefined : { words, ignored })
   })
 }
+
+test('a command that is cut is warned of', async () => {
+  const { project, warnings } = await load(webFile('command: echo a; b'))
+  assert.deepEqual(project.services['web']?.command, ['echo', 'a'])
+  assert.deepEqual(places(warnings), ['COMMAND_CUT 4:14'])
+})
 
 testAttribute(
   'environment',
