@@ -133,11 +133,6 @@ export const service: Canonicalize = (node, context) => {
   const canonical = fields(node, context)
   if (node.kind !== 'map' || canonical?.kind !== 'map') return canonical
   // `command: null` in an override takes the command of the base away: null is a value here.
-  let kept = canonical
-  for (const key of KEEP_NULL) {
-    const entry = node.entries.get(key)
-    if (entry !== undefined && !kept.entries.has(key))
-      kept = { ...kept, entries: new Map(kept.entries).set(key, entry) }
-  }
-  return kept
+  const nulls = [...node.entries].filter(([key]) => KEEP_NULL.has(key) && !canonical.entries.has(key))
+  return nulls.length === 0 ? canonical : { ...canonical, entries: new Map([...canonical.entries, ...nulls]) }
 }
