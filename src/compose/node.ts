@@ -64,10 +64,6 @@ export function child(node: Node | undefined, key: string): Node | undefined {
   return node?.kind === 'map' ? node.entries.get(key)?.value : undefined
 }
 
-export function scalarOf(node: Node | undefined): ScalarValue | undefined {
-  return node?.kind === 'scalar' ? node.value : undefined
-}
-
 /** The text of a scalar as Compose casts it to a string; "" for null; undefined for other nodes. */
 export function textOf(node: Node | undefined): string | undefined {
   if (node?.kind !== 'scalar') return undefined
