@@ -1,4 +1,4 @@
-/** The store after SIGKILL: twenty rounds; MYCOMPOSE_FAULT_ROUNDS=100 for more. */
+/** The store after SIGKILL: six rounds; MYCOMPOSE_FAULT_ROUNDS=100 for more. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { startRegistry } from '../support/registry.ts'
 import { folder, tarOf, type TestEntry } from '../support/tar-bytes.ts'
 
 const SEED = Number(process.env['MYCOMPOSE_FAULT_SEED'] ?? 11)
-const ROUNDS = Number(process.env['MYCOMPOSE_FAULT_ROUNDS'] ?? 20)
+const ROUNDS = Number(process.env['MYCOMPOSE_FAULT_ROUNDS'] ?? 6)
 const MIB = 2 ** 20
 
 /** Random bytes cannot be compressed: what comes over the wire is as large. */
