@@ -1,10 +1,11 @@
 /** Pulling from Debian's docker-registry into a private store: what arrives, what is shared, what is refused. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ProgressMessage } from '../../src/api/types/index.ts'
 import { openPrivateStore, type PrivateStore } from '../support/private-store.ts'
+import { startFaultProxy, type SeenRequest } from '../support/fault-proxy.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { folder, tarOf } from '../support/tar-bytes.ts'
 
@@ -98,4 +99,61 @@ test('after a removal nothing of the image is left on disk', async (t) => {
   await store.images.remove(`${registry.host}/other:1`, { force: false, noPrune: false })
   for (const place of ['blobs/sha256', 'blobs/partial', 'layers', 'tmp'])
     assert.deepEqual(readdirSync(join(store.root, place)), [], place)
+})
+
+test('a pull that brings nothing asks for the digest alone', async (t) => {
+  const { store, registry } = await setUp(t)
+  const proxy = await startFaultProxy(t, registry.url)
+  const name = `${proxy.host}/web:1`
+  const linux = (architecture: string): { os: string; architecture: string } => ({ os: 'linux', architecture })
+  const add = async (top: Buffer): Promise<void> =>
+    registry.add(
+      { name: 'web:1', layers: [BASE], platform: linux('arm64') },
+      { name: 'web:1', layers: [BASE, top], platform: linux('amd64') },
+    )
+  /** The status and what was asked: "HEAD manifests/1". */
+  const pull = async (text: string, platform = 'linux/amd64'): Promise<[string, string[]]> => {
+    proxy.seen.length = 0
+    const status = await store.images.pull(text, { signal: new AbortController().signal, platform }, () => {})
+    const asked = ({ method, path }: SeenRequest): string => `${method} ${path.replace('/v2/web/', '')}`
+    return [status.replace(/ for .*/, ''), proxy.seen.map(asked)]
+  }
+  const newer = 'Status: Downloaded newer image'
+  const current = 'Status: Image is up to date'
+  await add(TOP)
+  assert.equal((await pull(name))[0], newer)
+  assert.deepEqual(await pull(name), [current, ['HEAD manifests/1']])
+  const [digest = ''] = (await store.images.inspect(name)).RepoDigests
+  const manifest = digest.split('@')[1] ?? ''
+  assert.deepEqual(await pull(digest), [current, [`HEAD manifests/${manifest}`]])
+
+  // the index is here already, what it says for another platform is not
+  const [status, asked] = await pull(name, 'linux/arm64')
+  assert.equal(status, newer)
+  assert.deepEqual(
+    asked.map((line) => line.replace(/sha256:.*/, '')),
+    ['HEAD manifests/1', 'GET manifests/', 'GET blobs/'],
+  )
+  assert.equal((await store.images.inspect(name)).Architecture, 'arm64')
+  assert.deepEqual(await pull(name), [newer, ['HEAD manifests/1']])
+  assert.deepEqual(await pull(name), [current, ['HEAD manifests/1']])
+
+  // registries without HEAD, or with a digest of their own invention, are asked for the bytes
+  proxy.rule = ({ method }) => (method === 'HEAD' ? { kind: 'answer', status: 405 } : undefined)
+  assert.deepEqual(await pull(name), [current, ['HEAD manifests/1', 'GET manifests/1']])
+  const headers = { 'docker-content-digest': 'sha256:../../state.db' }
+  proxy.rule = ({ method }) => (method === 'HEAD' ? { kind: 'answer', status: 200, headers } : undefined)
+  assert.deepEqual(await pull(name), [current, ['HEAD manifests/1', 'GET manifests/1']])
+  proxy.rule = () => undefined
+
+  // what is damaged here is brought again
+  const blob = join(store.root, 'blobs/sha256', manifest.slice('sha256:'.length))
+  const bytes = readFileSync(blob)
+  writeFileSync(blob, 'damaged')
+  assert.deepEqual(await pull(name), [current, ['HEAD manifests/1', 'GET manifests/1']])
+  assert.deepEqual(readFileSync(blob), bytes)
+
+  await add(tarOf({ path: 'etc/name', content: 'newer' }))
+  assert.equal((await pull(name))[0], newer)
+  assert.equal(await contentOf(store, name, 'etc/name'), 'newer')
 })

@@ -5,9 +5,10 @@
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
 import { decodeConfig } from './image-config.ts'
-import type { Reference } from '../../api/reference.ts'
+import { toCanonicalTag, type Reference } from '../../api/reference.ts'
+import { readKnownConfig, readKnownManifest } from './known-documents.ts'
 import type { Document } from './store.ts'
-import { fetchBlob, fetchManifest, type FetchedManifest } from '../registry/client.ts'
+import { fetchBlob, fetchManifest, findManifest, type FetchedManifest } from '../registry/client.ts'
 import type { RegistryCredentials } from '../services.ts'
 import { endpointsOf, readRegistrySettings, settingsPlaces, tlsOf } from '../registry/endpoints.ts'
 import { isEndpointFailure } from '../registry/errors.ts'
@@ -15,6 +16,7 @@ import { manifestError, parseManifest, type Index, type Manifest, type Platform 
 import { choosePlatform, formatPlatform, matchesPlatform } from '../registry/platform.ts'
 import { createTransport, type Transport } from '../registry/transport.ts'
 import { NotFoundError } from '../../errors.ts'
+import { findTag } from '../../state/images.ts'
 
 export interface PullWish {
   readonly reference: Reference
@@ -90,15 +92,49 @@ function checkConfig(config: ImageConfig, manifest: Manifest, wish: PullWish): v
     })
 }
 
-async function planFrom(transport: Transport, fallbacks: readonly Transport[], wish: PullWish): Promise<PullPlan> {
-  const { reference, platform } = wish
-  const named = await fetchManifest(transport, reference.digest ?? reference.tag ?? 'latest')
+/** Undefined as well when the registry does not answer that: asked for the bytes, it says more than a HEAD can. */
+async function findDigest(transport: Transport, name: string): Promise<string | undefined> {
+  try {
+    return await findManifest(transport, name)
+  } catch (error) {
+    if (isEndpointFailure(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * What the name means at the registry now. When it may still be what is here, only its digest is asked for: of a pull
+ * that brings nothing a HEAD is all, which is quick and counts towards no limit of the registry.
+ */
+async function bringNamed(base: EngineBase, transport: Transport, reference: Reference): Promise<FetchedManifest> {
+  const name = reference.digest ?? reference.tag ?? 'latest'
+  const mayBeHere =
+    reference.digest === undefined
+      ? findTag(base.state, toCanonicalTag(reference)) !== undefined
+      : (await readKnownManifest(base, reference.digest)) !== undefined
+  const digest = mayBeHere ? await findDigest(transport, name) : undefined
+  const isBelieved = digest !== undefined && (reference.digest ?? digest) === digest
+  const known = isBelieved ? await readKnownManifest(base, digest) : undefined
+  return known ?? (await fetchManifest(transport, name))
+}
+
+async function planFrom(
+  base: EngineBase,
+  transport: Transport,
+  fallbacks: readonly Transport[],
+  wish: PullWish,
+): Promise<PullPlan> {
+  const named = await bringNamed(base, transport, wish.reference)
   const first = parseManifest(named.bytes, named.servedAs)
-  const chosen = first.kind === 'index' ? choosePlatform(first, platform) : undefined
-  const fetched = chosen === undefined ? named : await fetchManifest(transport, chosen.digest)
+  const chosen = first.kind === 'index' ? choosePlatform(first, wish.platform) : undefined
+  const fetched =
+    chosen === undefined
+      ? named
+      : ((await readKnownManifest(base, chosen.digest)) ?? (await fetchManifest(transport, chosen.digest)))
   const manifest = chosen === undefined ? first : parseManifest(fetched.bytes, chosen.mediaType)
   if (manifest.kind !== 'manifest') throw manifestError('an index lies inside an index')
-  const configBytes = await fetchConfig(transport, manifest.config)
+  const configBytes =
+    (await readKnownConfig(base, manifest.config.digest)) ?? (await fetchConfig(transport, manifest.config))
   const config = decodeConfig(configBytes.toString())
   checkConfig(config, manifest, wish)
   return {
@@ -118,7 +154,7 @@ export async function planPull(base: EngineBase, wish: PullWish): Promise<PullPl
   const transports = await openTransports(base, wish, 'pull')
   for (const [index, transport] of transports.entries()) {
     try {
-      return await planFrom(transport, transports.slice(index + 1), wish)
+      return await planFrom(base, transport, transports.slice(index + 1), wish)
     } catch (error) {
       if (!transport.endpoint.isMirror || !isEndpointFailure(error)) throw error
       base.log('warn', 'a mirror does not help', { mirror: transport.endpoint.host, error: String(error) })

@@ -9,13 +9,13 @@ import type { EngineBase } from '../context.ts'
 import type { BlobKeeper } from './blob-keeper.ts'
 import { planPull, type PullPlan, type PullWish } from './pull-plan.ts'
 import { familiarRepository, toCanonicalTag, toFamiliar, type Reference } from '../../api/reference.ts'
-import { commitPulled, findImageByDigest } from './store.ts'
+import { commitPulled, isNamed } from './store.ts'
 import { chainIdOf } from '../layers/chain.ts'
 import { discardLayer, stageLayer, type StagedLayer } from '../layers/store.ts'
 import { manifestError, type Descriptor } from '../registry/manifest.ts'
 import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
 import { MycomposeError } from '../../errors.ts'
-import { findImage } from '../../state/images.ts'
+import { findImage, findTag } from '../../state/images.ts'
 import { findLayer } from '../../state/layers.ts'
 
 export interface PullContext {
@@ -180,9 +180,11 @@ async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish)
 
 /** True when the name means here what it means at the registry, and nothing of it is missing. */
 function isCurrent(base: EngineBase, plan: PullPlan, reference: Reference): boolean {
-  const found = findImageByDigest(base, reference, plan.digest)
-  const isSame = found?.id === plan.manifest.config.digest && findImage(base.state, found.id) !== undefined
-  return isSame && presentCount(base, layersOfPlan(plan)) === plan.manifest.layers.length
+  const { state } = base
+  const image = findImage(state, plan.manifest.config.digest)
+  if (image === undefined || !isNamed(image, reference, plan.digest)) return false
+  const isTagged = reference.digest !== undefined || findTag(state, toCanonicalTag(reference))?.imageId === image.id
+  return isTagged && presentCount(base, layersOfPlan(plan)) === plan.manifest.layers.length
 }
 
 /** Returns the last line: "Status: Downloaded newer image for web:1". Throws REGISTRY_*, MANIFEST_*, PLATFORM_MISSING, TAR_INVALID. */

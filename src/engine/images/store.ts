@@ -142,14 +142,18 @@ export async function commitPulled(base: EngineBase, request: PulledRequest): Pr
   return id
 }
 
+/** True when the registry's "name@digest" is (or was chosen from) this image. */
+export function isNamed({ distribution }: ImageRecord, reference: Reference, digest: string): boolean {
+  return distribution?.repoDigests.includes(repoDigest(reference, digest)) === true
+}
+
 /** What "name@digest" means here. */
 export function findImageByDigest(
   { state }: Pick<EngineBase, 'state'>,
   reference: Reference,
   digest: string,
 ): ImageRecord | undefined {
-  const wanted = repoDigest(reference, digest)
-  return listImages(state).find(({ distribution }) => distribution?.repoDigests.includes(wanted) === true)
+  return listImages(state).find((image) => isNamed(image, reference, digest))
 }
 
 /** What a user may write for an image, and how it was meant. */

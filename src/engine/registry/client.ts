@@ -65,7 +65,10 @@ export async function fetchBlob(
   return bytes
 }
 
-/** The digest behind a tag, without its bytes (registries do not count it as a pull); undefined when there is none. */
+/**
+ * The digest behind a tag, without its bytes (registries do not count it as a pull); undefined when there is none. Asked
+ * once: who needs an answer asks for the bytes then.
+ */
 export async function findManifest(transport: Transport, reference: string): Promise<string | undefined> {
   const response = await transport.request({
     method: 'HEAD',
@@ -73,6 +76,7 @@ export async function findManifest(transport: Transport, reference: string): Pro
     headers: { accept: MANIFEST_ACCEPT },
     ok: [200, 404],
     what: `the manifest of ${transport.repository}:${reference}`,
+    once: true,
   })
   await discardBody(response.body)
   const digest = response.headers['docker-content-digest']
