@@ -1,6 +1,6 @@
 /**
  * Datagrams to a unix socket, which Node cannot send: journald and most local syslogs listen on one. Non-blocking; a
- * datagram goes whole or not at all. Source: man 7 unix, man 2 send.
+ * datagram goes whole or not at all. Source: man 7 unix ("Address format"), man 2 send, man 3 sd_notify ("@").
  */
 import { closeSync } from 'node:fs'
 import { KernelError } from '../errors.ts'
@@ -13,7 +13,7 @@ export interface DatagramSocket {
 }
 
 export interface UnixDatagrams {
-  /** Throws KernelError: ENOENT, ECONNREFUSED (nobody listens), EPROTOTYPE (a stream socket). sync */
+  /** "@name" is an abstract name, on no disk. Throws KernelError: ENOENT, ECONNREFUSED (nobody listens), EPROTOTYPE (a stream socket). sync */
   connect(path: string): DatagramSocket
 }
 
@@ -35,9 +35,12 @@ export function createUnixDatagrams(libc: Libc): UnixDatagrams {
         errno: 'ENAMETOOLONG',
         path,
       })
-    const address = Buffer.alloc(2 + name.length + 1)
+    const isAbstract = path.startsWith('@')
+    // an abstract name is all the bytes that are given, a path ends with a zero
+    const address = Buffer.alloc(2 + name.length + (isAbstract ? 0 : 1))
     address.writeUInt16LE(AF_UNIX, 0)
     name.copy(address, 2)
+    if (isAbstract) address[2] = 0
     const fd = Number(socketCall(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0))
     if (fd < 0) throw libc.error('cannot open a socket', path)
     if (connectCall(fd, address, address.length) === 0) return fd
