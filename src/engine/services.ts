@@ -411,6 +411,11 @@ export interface ContainerService {
   /** Containers whose process lives, as state and kernel (pid, start time) agree; before recover() too. */
   live(): readonly { readonly containerId: string; readonly pid: number }[]
   recover(): Promise<void>
+  /**
+   * The machine goes down: ends every container as `stop` does, but not as a user's wish, so that restart policies start
+   * them again at the next boot. Nothing can be started after it. Failures are logged.
+   */
+  halt(options: { readonly maxGraceSeconds: number }): Promise<void>
   /** Stops watching; containers go on. */
   shutdown(): Promise<void>
 }

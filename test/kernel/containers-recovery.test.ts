@@ -94,6 +94,56 @@ test('after a reboot always and unless-stopped come up again, others have ended 
   await assert.rejects(engine.containers.inspect(removed), { code: 'NO_SUCH_CONTAINER' })
 })
 
+test('a machine that goes down ends all in their own way, and each policy decides at the next boot', async () => {
+  const onUsr1 = (code: number): ContainerCreateRequest => ({
+    Cmd: ['sh', '-c', `trap 'exit ${code}' USR1; touch /tmp/armed; sleep 1000 & wait`],
+    StopSignal: 'SIGUSR1',
+  })
+  const deaf = { Cmd: ['sh', '-c', 'trap "" TERM; touch /tmp/armed; sleep 1000'] }
+  const cases = [
+    { policy: 'always', request: onUsr1(7), code: 7, comesUp: true },
+    { policy: 'unless-stopped', request: onUsr1(0), code: 0, comesUp: true },
+    { policy: 'on-failure', request: onUsr1(7), code: 7, comesUp: true },
+    { policy: 'on-failure', request: onUsr1(0), code: 0, comesUp: false },
+    { policy: 'no', request: onUsr1(7), code: 7, comesUp: false },
+    { policy: 'unless-stopped', request: { ...deaf, StopTimeout: -1 }, code: 137, comesUp: true },
+    { policy: 'always', request: { ...deaf, StopTimeout: 0 }, code: 137, comesUp: true },
+  ] as const
+  const ids: string[] = []
+  for (const { policy: Name, request } of cases) ids.push(await run({ RestartPolicy: { Name } }, request))
+  const upper = (id: string): string => join(engine.base.config.paths.containers, id, 'upper')
+  for (const id of ids) await until(() => existsSync(join(upper(id), 'tmp/armed')), { what: 'its trap' })
+  const byHand = await run({ RestartPolicy: { Name: 'unless-stopped' } })
+  await engine.containers.stop(byHand, { timeoutSeconds: 0 })
+  const waiting = await run({ RestartPolicy: { Name: 'unless-stopped' } }, { Cmd: ['false'] })
+  const restarts = async (): Promise<number> => (await engine.containers.inspect(waiting)).RestartCount
+  await until(async () => (await restarts()) >= 3 && (await stateOf(waiting)).Restarting, { what: 'a longer pause' })
+
+  const begun = await restarts()
+  await engine.containers.halt({ maxGraceSeconds: 1 })
+  assert.deepEqual([...ids, byHand, waiting].filter(isUp), [], 'none runs')
+  for (const [index, { code, policy }] of cases.entries())
+    assert.equal((await stateOf(ids[index] ?? '')).ExitCode, code, `the end of ${policy} (${code})`)
+  const documents = containerTable(engine.base.state).all()
+  assert.deepEqual(
+    documents.filter(({ manuallyStopped }) => manuallyStopped).map(({ id }) => id),
+    [byHand],
+  )
+  await assert.rejects(engine.containers.start(byHand), { code: 'CONFLICT' }, 'nothing starts any more')
+  await delay(1000) // longer than the pause that was under way
+  assert.equal(await restarts(), begun)
+
+  for (const id of [...ids, byHand, waiting])
+    rewrite(id, (document) => ({ ...document, state: { ...document.state, bootId: 'of the boot before' } }))
+  await engine.restart()
+  assert.deepEqual(
+    ids.map(isUp),
+    cases.map(({ comesUp }) => comesUp),
+  )
+  assert.equal(isUp(byHand), false, 'a user had stopped it')
+  assert.ok((await stateOf(waiting)).Status !== 'exited', 'is tried again')
+})
+
 test('what a user had stopped comes up with the engine only for always', async () => {
   const names = ['always', 'unless-stopped', 'on-failure'] as const
   const ids: string[] = []

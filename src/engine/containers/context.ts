@@ -36,6 +36,8 @@ export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly compiledFilters: Map<string, string | undefined>
   /** Set at shutdown: watchers, timers and monitors end. */
   readonly closing: AbortController
+  /** Set when the machine goes down: what ends now is started by the next engine, and nothing starts any more. */
+  readonly halting: AbortController
 }
 
 /** Publishes a container's event with the attributes that Docker gives it: labels, image, name. */

@@ -53,12 +53,12 @@ function scheduleRestart(context: ContainersContext, container: Container, delay
   const controller = new AbortController()
   container.pendingRestart = controller
   container.lastDelayMs = delayMs
-  const signal = AbortSignal.any([controller.signal, context.closing.signal])
+  const signal = AbortSignal.any([controller.signal, context.closing.signal, context.halting.signal])
   void (async () => {
     try {
       await context.host.clock.sleep(delayMs, signal)
     } catch {
-      return // stopped, removed or started by the user meanwhile
+      return // stopped, removed or started by the user meanwhile; or the next engine starts it
     }
     await context.locks.run(lockKey(container.id), async () => {
       if (signal.aborted || container.run !== undefined || container.isRemoving) return

@@ -27,7 +27,7 @@ import { removeLocked, usesImage, usesVolume } from './remove.ts'
 import { createRubbish } from './rubbish.ts'
 import { userStart } from './start.ts'
 import { sampleContainer } from './stats.ts'
-import { endRun, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
+import { endRun, haltContainers, killContainer, restartContainer, setPaused, stopContainer } from './stop.ts'
 import { checkedName, createStore, type Container } from './store.ts'
 import { processTable } from './top.ts'
 import { updateContainer } from './update.ts'
@@ -58,6 +58,7 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     interrupted,
     compiledFilters: new Map(),
     closing: new AbortController(),
+    halting: new AbortController(),
     platform: () => (platform ??= openPlatform(base)),
   }
 }
@@ -247,6 +248,7 @@ export function createContainerService(base: EngineBase, dependencies: Container
       watch()
       await recoverContainers(context)
     },
+    halt: ({ maxGraceSeconds }) => haltContainers(context, maxGraceSeconds),
     async shutdown() {
       context.closing.abort()
       watchers?.dispose()

@@ -211,7 +211,12 @@ export async function startLocked(context: ContainersContext, container: Contain
 
 /** What a user's start does besides. False: it runs already. Holds the lock. */
 export async function userStart(context: ContainersContext, container: Container): Promise<boolean> {
-  const { status } = container.document.state
+  const {
+    name,
+    state: { status },
+  } = container.document
+  if (context.halting.signal.aborted)
+    throw new ConflictError(`cannot start container ${name}: the machine is shutting down`)
   if (container.isRemoving)
     throw new ConflictError(`container ${container.id} is marked for removal and cannot be started`)
   if (status === 'paused') throw new ConflictError('cannot start a paused container, try unpause instead')

@@ -1,5 +1,5 @@
 /**
- * stop, kill, restart, pause. Signals go to the first process by pid, guarded by its start time; no program is run.
+ * stop, kill, restart, pause, halt. Signals go to the first process by pid, guarded by its start time; no program is run.
  * Waiting happens without the lock: the end of the run needs it.
  */
 import { ConflictError, MycomposeError } from '../../errors.ts'
@@ -15,6 +15,8 @@ const KILL_GRACE_MS = 10_000
 export interface StopOptions {
   readonly timeoutSeconds?: number | undefined
   readonly signal?: string | undefined
+  /** Caps the container's own grace, also one without end. */
+  readonly maxGraceSeconds?: number | undefined
 }
 
 /** False when the process is gone. */
@@ -43,9 +45,9 @@ async function thaw(context: ContainersContext, container: Container, run: Run):
   context.store.updateState(container, { status: 'running' })
 }
 
-function graceMs({ document }: Container, timeoutSeconds: number | undefined): number {
+function graceMs({ document }: Container, { timeoutSeconds, maxGraceSeconds = Infinity }: StopOptions): number {
   const seconds = timeoutSeconds ?? document.config.StopTimeout ?? DEFAULT_GRACE_SECONDS
-  return seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000
+  return Math.min(seconds < 0 ? Infinity : seconds, maxGraceSeconds) * 1000
 }
 
 /** Ends the run, kindly and then not. */
@@ -55,7 +57,7 @@ export async function endRun(context: ContainersContext, container: Container, o
   const wish = options.signal ?? container.document.config.StopSignal ?? ''
   const signal = wish === '' ? SIGTERM : parseSignal(wish)
   await thaw(context, container, run)
-  const grace = graceMs(container, options.timeoutSeconds)
+  const grace = graceMs(container, options)
   if (grace > 0) {
     sendSignal(context, container, signal)
     publish(context, container, 'kill', { signal: String(signal) })
@@ -102,6 +104,23 @@ export async function stopContainer(
   await noteStopping(container, ending)
   publish(context, container, 'stop')
   return true
+}
+
+/**
+ * As the machine goes down. Not a user's stop: an end is recorded as one that the restart policy has judged but not yet
+ * acted upon ("restarting"), as on-failure must see the exit code. Source: moby daemon/kill.go, monitor.go (IsShuttingDown).
+ */
+export async function haltContainers(context: ContainersContext, maxGraceSeconds: number): Promise<void> {
+  context.halting.abort()
+  const ends = context.store.all().map(async (container) => {
+    await context.locks.run(lockKey(container.id), async () => {}) // a start may be under way
+    if (container.run === undefined) return
+    await endRun(context, container, { maxGraceSeconds })
+    publish(context, container, 'stop')
+  })
+  for (const end of await Promise.allSettled(ends))
+    if (end.status === 'rejected')
+      context.log('error', 'cannot stop a container before the machine goes down', { error: end.reason })
 }
 
 /** Who asked may be gone before it is over (a command line that was killed): others must see that it does not stay up. */
