@@ -146,8 +146,10 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
     })
   if (host.files.existsSync(unitPath(config)) && hasSystemd(io)) {
     const { systemctl, unitWatch } = await import('./systemd.ts')
-    await systemctl(io, 'start', unitName(config))
-    if (await servesWithin(START_TIMEOUT_MS, config, io, unitWatch(io, unitName(config)))) return
+    const unit = unitName(config)
+    // returns when the engine listens, or when its first try has failed: Restart= may have a second one under way
+    const failure: unknown = await systemctl(io, 'start', unit).catch((error: unknown) => error)
+    if (await servesWithin(START_TIMEOUT_MS, config, io, unitWatch(io, unit, failure))) return
     throw holdsLock(config)
   }
   const end = host.clock.nowMs() + START_TIMEOUT_MS

@@ -1,10 +1,10 @@
 /**
  * The engine as a systemd unit: it starts with the machine (and with it what has `restart: always`), and belongs to the
  * system and not to the session of whoever started it, so that a logout ends nothing. Text is PURE; the rest asks
- * systemctl. Source: systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.syntax(7), CGROUP_DELEGATION.
+ * systemctl. The other side is engine/service-manager.ts. Source: systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.syntax(7), CGROUP_DELEGATION.
  */
 // oxlint-disable-next-line no-restricted-imports -- pure: only derives names and paths from the root folder
-import { ENGINE_NODE_FLAGS, type EngineConfig } from '../engine/config.ts'
+import { ENGINE_NODE_FLAGS, HALT_GRACE_SECONDS, type EngineConfig } from '../engine/config.ts'
 import { MycomposeError, ToolError } from '../errors.ts'
 import type { CliIo } from './io.ts'
 
@@ -17,6 +17,11 @@ function quote(word: string): string {
     .replaceAll('$', () => '$$')
   return /^[\w@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped}"`
 }
+
+/** Recovery of hundreds of containers under emulation. */
+const START_TIMEOUT_SECONDS = 600
+/** After the last SIGKILL: exits are recorded, networks and mounts removed. */
+const CLEAN_UP_SECONDS = 60
 
 export interface UnitOptions {
   readonly nodePath: string
@@ -37,7 +42,9 @@ After=network-online.target nftables.service firewalld.service ufw.service
 RequiresMountsFor=${quote(config.paths.root)}
 
 [Service]
-Type=exec
+# started when it listens, with all containers that come up with it
+Type=notify
+NotifyAccess=main
 ExecStart=${command.map(quote).join(' ')}
 ${variables.map(([name, value]) => `Environment=${quote(`${name}=${value}`)}`).join('\n')}
 # containers outlive the engine: only its own process is ended with the unit
@@ -48,7 +55,9 @@ Restart=on-failure
 RestartSec=1
 # another engine has this root: trying again does not help
 RestartPreventExitStatus=3
-TimeoutStopSec=60
+TimeoutStartSec=${START_TIMEOUT_SECONDS}
+# when the machine goes down the engine stops the containers first, each within its stop_grace_period (${HALT_GRACE_SECONDS} at most)
+TimeoutStopSec=${HALT_GRACE_SECONDS + CLEAN_UP_SECONDS}
 TasksMax=infinity
 
 [Install]
@@ -75,9 +84,10 @@ export async function systemctl(io: CliIo, ...args: readonly string[]): Promise<
 
 /**
  * Asked while somebody waits for the engine to listen: a unit that has ended, or is started again and again, never will.
+ * `cause`: why the first start of it failed, if it did.
  * @throws MycomposeError ENGINE_START_FAILED
  */
-export function unitWatch(io: CliIo, unit: string): () => Promise<void> {
+export function unitWatch(io: CliIo, unit: string, cause: unknown): () => Promise<void> {
   const argv = ['systemctl', 'show', '--property=ActiveState,NRestarts', unit]
   let before: UnitState | undefined
   return async () => {
@@ -87,6 +97,7 @@ export function unitWatch(io: CliIo, unit: string): () => Promise<void> {
     throw new MycomposeError(`the engine could not start: ${unit} has failed`, {
       code: 'ENGINE_START_FAILED',
       hint: `see: journalctl -u ${unit}, \`mycompose doctor\``,
+      cause,
     })
   }
 }

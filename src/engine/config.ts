@@ -19,6 +19,9 @@ export const ENGINE_NODE_FLAGS: readonly string[] = [
 ]
 export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }
 
+/** When the machine goes down a container gets its own grace, but no longer: the machine is waiting. */
+export const HALT_GRACE_SECONDS = 300
+
 /** Exit code of an engine process that found another one on its root. */
 export const ALREADY_RUNNING_EXIT_CODE = 3
 

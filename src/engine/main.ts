@@ -1,7 +1,7 @@
 /**
  * The engine process: `node src/engine/main.ts --root DIR [--storage-driver overlay|vfs]` (bundle: dist/engine.js). Takes the root's lock, opens the
  * engine, listens, prints "ready", and from then on writes to its log only. It ends with 0 when asked to (SIGTERM,
- * SIGINT, shutdown request) and leaves containers running; with 3 when another engine has the root; with 1 and one line
+ * SIGINT, shutdown request) and leaves containers running, unless the whole machine goes down; with 3 when another engine has the root; with 1 and one line
  * of JSON {code, message, hint} on stderr when it cannot start; with 70 when it met a bug it cannot go on from.
  */
 import { parseArgs } from 'node:util'
@@ -12,7 +12,8 @@ import { openEngine, type Engine } from './engine.ts'
 import { readFacts } from './facts.ts'
 import { clearSocketPath, openSocketToGroup, prepareFolders } from './folders.ts'
 import { formatLogLine } from './log.ts'
-import { endEngine } from './shutdown.ts'
+import { openServiceManager, type ServiceManager } from './service-manager.ts'
+import { endEngine, settleContainers, type ContainersFate } from './shutdown.ts'
 import { createEngineServer } from '../api/server/api.ts'
 import type { HostFacts } from '../api/server/context.ts'
 import type { ApiServer } from '../api/server/server.ts'
@@ -76,17 +77,31 @@ function openLog(
   }
 }
 
+interface Served {
+  readonly engine: Engine
+  readonly server: ApiServer
+  readonly manager: ServiceManager
+}
+
+async function shutDown({ engine, server, manager }: Served, fate: ContainersFate): Promise<void> {
+  engine.context.log('info', 'shutting down', { containers: fate })
+  await server.close(CLOSE_GRACE_MS)
+  if (fate !== 'keep') await manager.notify({ STATUS: 'stopping all containers' })
+  await settleContainers(engine.context, fate)
+  // not before: from then on systemd counts TimeoutStopSec, also when it was not itself that asked
+  await manager.notify({ STOPPING: '1', STATUS: 'ending' })
+  await endEngine(engine)
+}
+
 /** One ending, however often and for whatever reason it is asked for. */
-function createEnding(engine: Engine, server: ApiServer, lock: ProcessLock): (options: { all: boolean }) => void {
+function createEnding(served: Served, lock: ProcessLock): (decide: () => Promise<ContainersFate>) => void {
   let ending = false
-  const { log } = engine.context
-  return ({ all }) => {
+  const { log } = served.engine.context
+  return (decide) => {
     if (ending) return
     ending = true
-    log('info', 'shutting down', { all })
-    server
-      .close(CLOSE_GRACE_MS)
-      .then(() => endEngine(engine, { all }))
+    decide()
+      .then((fate) => shutDown(served, fate))
       .then(
         () => {
           log('info', 'ended')
@@ -125,10 +140,13 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
   const { log, adopt } = openLog(config, host, control)
   watchForBugs(log)
   log('info', 'starting', { version: VERSION, pid: process.pid, root: config.paths.root, node: process.version })
+  const manager = openServiceManager(host, { environment: process.env, log })
+  delete process.env['NOTIFY_SOCKET'] // ours alone: nothing that we start is to speak for us
+  await manager.notify({ STATUS: 'starting: looking after the containers' })
   const engine = await openEngine(config, host, log, { storageDriver })
   const { context } = engine
   let facts: Promise<HostFacts> | undefined
-  let end: (options: { all: boolean }) => void = () => {}
+  let end: (decide: () => Promise<ContainersFate>) => void = () => {}
   const server = createEngineServer({
     engine: context,
     control: {
@@ -136,7 +154,7 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
       facts: () => (facts ??= readFacts(host)),
       doctor: () => diagnose(context),
       // the answer goes out first
-      requestShutdown: (options) => void setImmediate(() => end(options)),
+      requestShutdown: ({ all }) => void setImmediate(() => end(async () => (all ? 'stop' : 'keep'))),
     },
   })
   await clearSocketPath(host.files, config.paths.socket)
@@ -144,13 +162,15 @@ async function start(root: string, storageDriver: string | undefined): Promise<v
   await host.files.writeAtomic(config.paths.pidFile, `${process.pid}\n${VERSION}\n`, { mode: 0o644 })
   await listenPrivately(server, config.paths.socket)
   await openSocketToGroup(host.files, config.paths.socket)
-  end = createEnding(engine, server, lock)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end({ all: false }))
+  end = createEnding({ engine, server, manager }, lock)
+  const fateAtSignal = async (): Promise<ContainersFate> => ((await manager.isMachineStopping()) ? 'halt' : 'keep')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(fateAtSignal))
   process.on('SIGHUP', () => {}) // the terminal that started us closed
   log('info', 'ready', { socket: config.paths.socket })
   control.print(1, 'ready\n')
   control.closeInput()
   adopt()
+  await manager.notify({ READY: '1', STATUS: `listening on ${config.paths.socket}` })
   const releasePages = createFilePageRelease(libc)
   setTimeout(releasePages, 1000).unref()
   setInterval(releasePages, RELEASE_PAGES_MS).unref()

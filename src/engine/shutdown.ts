@@ -2,11 +2,29 @@
  * The end of an engine. Containers go on, unless all are asked to stop; what then belongs to nobody (the nft table, empty
  * cgroup parents, the run folder) is removed, so that a stopped engine without containers leaves only its root.
  */
+import { HALT_GRACE_SECONDS } from './config.ts'
 import type { Engine } from './engine.ts'
 import type { EngineContext } from './context.ts'
 
-/** Stops every running container, all at once, each with its own grace. Failures are logged, not thrown. */
-export async function stopAllContainers({ containers, log }: EngineContext): Promise<void> {
+/** What becomes of the containers: they go on; they end as by a user's stop; they end until the next boot. */
+export type ContainersFate = 'keep' | 'stop' | 'halt'
+
+/** Before the end, after the server has let go of its clients. Failures are logged, not thrown. */
+export async function settleContainers(context: EngineContext, fate: ContainersFate): Promise<void> {
+  switch (fate) {
+    case 'keep':
+      return
+    case 'stop':
+      return stopAllContainers(context)
+    case 'halt':
+      return context.containers.halt({ maxGraceSeconds: HALT_GRACE_SECONDS })
+    default:
+      return fate satisfies never
+  }
+}
+
+/** Every running container, all at once, each with its own grace. */
+async function stopAllContainers({ containers, log }: EngineContext): Promise<void> {
   const running = await containers.list({ all: false, size: false, filters: {} })
   await Promise.all(
     running.map(async ({ Id, Names }) => {
@@ -49,11 +67,10 @@ async function removeRunFolder({ config, host }: EngineContext): Promise<void> {
   await host.files.rmdir(paths.run).catch(() => {})
 }
 
-/** Closes the engine, after the server has let go of its clients. */
-export async function endEngine(engine: Engine, options: { readonly all: boolean }): Promise<void> {
+/** Closes the engine; what still runs goes on. */
+export async function endEngine(engine: Engine): Promise<void> {
   const { context } = engine
   const { config, host } = context
-  if (options.all) await stopAllContainers(context)
   const isIdle = context.containers.live().length === 0
   await engine.close()
   await host.files.rm(config.paths.socket, { force: true })
