@@ -105,9 +105,8 @@ export function createTransport(options: TransportOptions): Transport {
   let isPlain = endpoint.url.protocol === 'http:'
 
   function urlOf(target: string | URL): URL {
-    if (typeof target !== 'string') return target
-    const url = new URL(`v2/${repository}/${target}`, endpoint.url)
-    if (isPlain) url.protocol = 'http:'
+    const url = typeof target === 'string' ? new URL(`v2/${repository}/${target}`, endpoint.url) : new URL(target)
+    if (isPlain && url.host === endpoint.url.host) url.protocol = 'http:'
     return url
   }
 
