@@ -17,9 +17,18 @@ export interface PrintOptions {
 /** Deterministic; `$` doubled so that the output loads again as it is. Ends with a line feed. */
 export function printProject(project: Project, format: 'yaml' | 'json', options: PrintOptions = {}): string {
   const document = projectDocument(project)
-  const write = (value: unknown): string => (format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : toYaml(value))
-  const text = write(document)
-  return options.keepDollars === true || !text.includes('$') ? text : write(doubleDollars(document))
+  const text = write(document, format)
+  return options.keepDollars === true || !text.includes('$') ? text : write(doubleDollars(document), format)
+}
+
+/** An override file of nothing but the images. */
+export function printImages({ services }: Project, format: 'yaml' | 'json'): string {
+  const images = Object.values(services).flatMap(({ name, image }) => (image === undefined ? [] : [[name, { image }]]))
+  return write({ services: sortedKeys(Object.fromEntries(images) as Plain) }, format)
+}
+
+function write(document: unknown, format: 'yaml' | 'json'): string {
+  return format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : toYaml(document)
 }
 
 /** The project as a plain Compose document in snake_case. */

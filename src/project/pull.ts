@@ -5,7 +5,7 @@ import type { ProjectContext } from './context.ts'
 import { imageResource, platformOf } from './names.ts'
 import { observeImages } from './observe.ts'
 import { pullPolicyOf } from './pull-policy.ts'
-import { explainPull, pullImage, pushImage, transferAll, type ImageWish } from './transfer.ts'
+import { explainPull, pullImage, pushImage, throwFirst, transferAll, type ImageWish } from './transfer.ts'
 
 export interface PullOptions {
   readonly ignoreBuildable?: boolean
@@ -76,17 +76,6 @@ function tellFailures(
     else sink.notice({ level: 'warning', text: told.message })
   }
   throwFirst(errors)
-}
-
-function throwFirst(errors: readonly MycomposeError[]): void {
-  const [first] = errors
-  if (first === undefined) return
-  if (errors.length === 1) throw first
-  throw new MycomposeError(errors.map(({ message }) => message).join('\n'), {
-    code: first.code,
-    hint: first.hint,
-    cause: new AggregateError(errors),
-  })
 }
 
 export interface PushOptions {

@@ -109,6 +109,18 @@ export async function transferAll(
   )
 }
 
+/** With the messages of all. */
+export function throwFirst(errors: readonly MycomposeError[]): void {
+  const [first] = errors
+  if (first === undefined) return
+  if (errors.length === 1) throw first
+  throw new MycomposeError(errors.map(({ message }) => message).join('\n'), {
+    code: first.code,
+    hint: first.hint,
+    cause: new AggregateError(errors),
+  })
+}
+
 /** A failed pull in the words of the project, with what can be done. */
 export function explainPull(reference: string, services: readonly string[], error: MycomposeError): MycomposeError {
   const of = services.length === 0 ? '' : ` of service "${services.join('", "')}"`

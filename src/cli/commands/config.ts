@@ -1,9 +1,9 @@
-/** `config`: loads the files as every command does and prints what came out. The engine is not needed. */
+/** `config`: loads the files as every command does and prints what came out. The engine is needed for digests only. */
 import { Option, type Command } from 'commander'
 import type { Project, Service } from '../../compose/model.ts'
-import { printProject } from '../../compose/print.ts'
+import { printImages, printProject } from '../../compose/print.ts'
 import type { TemplateVariable } from '../../compose/template-variables.ts'
-import { NotFoundError, UnsupportedError } from '../../errors.ts'
+import { NotFoundError } from '../../errors.ts'
 import { addExamples } from '../help.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
@@ -39,7 +39,7 @@ export function define(command: Command, invoke: Invoke): void {
     .addOption(new Option('--format <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
     .option('--hash <services>', 'print the config hash of these services: a,b or "*" for all')
     .option('--images', 'print the images')
-    .option('--lock-image-digests', 'print an override file with the digests of images (not yet)')
+    .option('--lock-image-digests', 'print an override file that pins images to their digests')
     .option('--models', 'print the models')
     .option('--networks', 'print the networks')
     .option('--no-consistency', 'do not check that what is referred to exists')
@@ -50,7 +50,7 @@ export function define(command: Command, invoke: Invoke): void {
     .option('-o, --output <file>', 'write to this file instead of standard output')
     .option('--profiles', 'print the profiles')
     .option('-q, --quiet', 'only check, print nothing')
-    .option('--resolve-image-digests', 'pin images to their digests (not yet)')
+    .option('--resolve-image-digests', 'pin images to the digests they have at their registries')
     .option('--services', 'print the names of the services')
     .option('--variables', 'print the variables that the files use, with their defaults')
     .option('--volumes', 'print the volumes')
@@ -60,12 +60,12 @@ export function define(command: Command, invoke: Invoke): void {
     ['config -q', 'only check; the exit code tells'],
     ['config --format json | jq .services.web.ports', 'for scripts'],
     ['config --services', 'one name a line'],
+    ['config --lock-image-digests -o lock.yaml', 'then: -f compose.yaml -f lock.yaml up'],
   ])
 }
 
 async function run(session: Session, services: readonly string[], flags: ConfigFlags): Promise<void> {
-  refuseDigests(flags)
-  const { project, variables } = await session.load({
+  const { project: loaded, variables } = await session.load({
     services,
     allProfiles: flags.profiles === true || flags.variables === true,
     skip: {
@@ -78,6 +78,7 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
       unsupported: true,
     },
   })
+  const project = await withDigests(session, loaded, flags)
   if (flags.quiet === true) return
   const text = flags.variables === true ? await formatVariables(variables(), flags) : await formatConfig(project, flags)
   if (flags.output === undefined) await session.print(text)
@@ -100,17 +101,14 @@ async function formatConfig(project: Project, flags: ConfigFlags): Promise<strin
         .map(([key, value]) => `${key}=${value}`)
         .toSorted(),
     )
+  if (flags.lockImageDigests === true) return printImages(project, flags.format)
   return printProject(project, flags.format, { keepDollars: !flags.interpolate })
 }
 
-/** @throws UnsupportedError */
-function refuseDigests({ resolveImageDigests, lockImageDigests }: ConfigFlags): void {
-  if (resolveImageDigests !== true && lockImageDigests !== true) return
-  const flag = resolveImageDigests === true ? '--resolve-image-digests' : '--lock-image-digests'
-  throw new UnsupportedError(`${flag} has to ask registries, which mycompose cannot yet`, {
-    code: 'REGISTRY_NEEDED',
-    hint: 'write the digest into the file: "image: NAME@sha256:..."',
-  })
+async function withDigests(session: Session, project: Project, flags: ConfigFlags): Promise<Project> {
+  if (flags.resolveImageDigests !== true && flags.lockImageDigests !== true) return project
+  const { pinImages } = await import('../../project/digests.ts')
+  return await session.use((context) => pinImages(context, project))
 }
 
 /** A table, or with `--format json` an object by name, in the shape of docker compose. */
