@@ -6,11 +6,18 @@ import type { Style } from './style.ts'
 
 export function createPlainRenderer(stderr: OutputStream, style: Style, prefix = ''): ProgressRenderer {
   const told = new Set<string>()
+  const counted = new Set<string>()
   let last = ''
   return {
-    progress({ id, text, details = '' }) {
+    progress({ id, parentId, text, details = '', current }) {
       const line = stripControls(` ${prefix}${id} ${text} ${details}`)
-      if (line === last) return // counters of downloads are not shown, so the line would only repeat
+      if (line === last) return
+      // counters are not shown, so what counts is told once: a layer is downloaded and extracted at the same time,
+      // beside others, and the lines would only take turns
+      if (parentId !== undefined || current !== undefined) {
+        if (counted.has(line)) return
+        counted.add(line)
+      }
       last = line
       stderr.write(`${line}\n`)
     },

@@ -35,6 +35,19 @@ async function render(progress: 'tty' | 'plain' | 'json' | 'quiet', dryRun = fal
 describe('progress', () => {
   test('plain', async (t) => matchGolden(t, 'progress-plain.txt', await render('plain')))
   test('plain, dry run', async (t) => matchGolden(t, 'progress-plain-dry-run.txt', await render('plain', true)))
+  test('plain: layers that come side by side do not repeat themselves', async () => {
+    const stderr = new Sink()
+    const renderer = await createRenderer({ stderr }, { progress: 'plain', ansi: 'never', dryRun: false })
+    const layer = (id: string, text: string, current: number): void =>
+      renderer.progress({ id, parentId: 'Image web', status: 'working', text, current, total: 4 })
+    for (const current of [1, 2, 3, 4]) {
+      layer('a', 'Downloading', current)
+      layer('b', 'Downloading', current)
+      layer('a', 'Extracting', current)
+    }
+    renderer.progress({ id: 'a', parentId: 'Image web', status: 'done', text: 'Pull complete' })
+    assert.equal(stderr.text, ' a Downloading \n b Downloading \n a Extracting \n a Pull complete \n')
+  })
   test('json: one object a line', async (t) => {
     const text = await render('json')
     for (const line of text.trimEnd().split('\n')) assert.equal(typeof JSON.parse(line), 'object')
