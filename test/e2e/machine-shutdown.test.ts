@@ -64,6 +64,13 @@ async function endBySignal({ process: child }: Unit): Promise<void> {
   assert.deepEqual(await exited, [0, null])
 }
 
+/** Of the parent of a container's first process; crun would hand a NOTIFY_SOCKET on to the container. */
+function conmonEnvironment(pid: number): string {
+  const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+  assert.match(readFileSync(`/proc/${parent}/comm`, 'utf8'), /conmon/)
+  return readFileSync(`/proc/${parent}/environ`, 'utf8')
+}
+
 const byService = (found: readonly ContainerInspect[]): Map<string, ContainerInspect> =>
   new Map(found.map((each) => [each.Config.Labels?.['com.docker.compose.service'] ?? '', each]))
 
@@ -88,6 +95,7 @@ describe('an engine that systemd started', () => {
     await using project = engine.project(composeFile('unitstop', services))
     await project.ok('up', '-d')
     const before = await look('unitstop')
+    for (const { State } of before.values()) assert.ok(!conmonEnvironment(State.Pid).includes('NOTIFY_SOCKET'))
     await endBySignal(unit)
     await heard(unit, 'STOPPING=1')
     assert.equal(unit.asked(), 'is-system-running\n')
