@@ -16,7 +16,7 @@ export interface ByteQueue extends AsyncIterable<Buffer> {
 export interface ByteQueueSource {
   /** Asked to stop (true) or go on (false). */
   onPressure(stop: boolean): void
-  /** The reader left before the end (break, return, throw). */
+  /** The reader left (break, return, throw) before the last byte had come. */
   onAbandon(): void
 }
 
@@ -60,7 +60,9 @@ export function createByteQueue(source: ByteQueueSource): ByteQueue {
       }
       finished = true
     } finally {
-      if (!finished) source.onAbandon()
+      // what has ended is no longer the source's to give up: its connection may carry the next call already
+      if (!finished && ended && failure === undefined) takeAll()
+      else if (!finished) source.onAbandon()
     }
   }
 

@@ -47,6 +47,18 @@ describe('API client', () => {
     assert.equal(engine.connections(), 1)
   })
 
+  it('keeps its connection when a reader leaves an answer that has come whole', async () => {
+    await using engine = await foreign((request, response) => {
+      const isPull = request.url?.includes('/images/create') === true
+      response.end(isPull ? '{"error":"no"}\n{"status":"never read"}\n' : '{"Version":"1"}')
+    })
+    for (let round = 0; round < 5; round += 1) {
+      await assert.rejects(Array.fromAsync(engine.client.images.pull('web:1')), { message: 'no' })
+      assert.equal((await engine.client.version()).Version, '1')
+    }
+    assert.equal(engine.connections(), 1)
+  })
+
   it('goes down to the version of an older engine', async () => {
     const paths: string[] = []
     await using engine = await foreign((request, response) => {
