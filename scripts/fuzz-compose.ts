@@ -37,6 +37,7 @@ export async function fuzz(
   count: number,
   seed: number,
   progress: (done: number, failures: number, slowestMs: number) => void = () => {},
+  mostMs: number = MOST_MS,
 ): Promise<FuzzResult> {
   const random = randomFrom(seed)
   const seeds = findSeeds()
@@ -59,7 +60,7 @@ export async function fuzz(
     if (index % 1000 === 999) progress(index + 1, failures.length, slowestMs)
     if (failure === undefined) loaded += 1
     else if (failure !== 'refused') failures.push(`mutant ${index} of ${name}: ${failure}\n${text}`)
-    if (tookMs > MOST_MS) failures.push(`mutant ${index} of ${name} took ${Math.round(tookMs)} ms\n${text}`)
+    if (tookMs > mostMs) failures.push(`mutant ${index} of ${name} took ${Math.round(tookMs)} ms\n${text}`)
   }
   return { mutants: count, loaded, refused: count - loaded - failures.length, slowestMs, failures }
 }

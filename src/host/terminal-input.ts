@@ -14,6 +14,8 @@ export interface TerminalInput {
   open(masterFd: number): Writable
   /** To the terminal whose master another process holds; undefined when there is none, or we may not have it. sync */
   openOf(pid: number): Writable | undefined
+  /** Calls `use` with that terminal's master, which is closed afterwards; false when it cannot be had. sync */
+  withMasterOf(pid: number, use: (masterFd: number) => void): boolean
 }
 
 const F_GETFL = 3
@@ -89,6 +91,17 @@ export function createTerminalInput(libc: Libc): TerminalInput {
     }
   }
 
+  function masterOf(pid: number): number | undefined {
+    try {
+      const number = masterNumber(pid)
+      const fd = number === undefined ? -1 : descriptorOf(pid, number)
+      return fd < 0 ? undefined : fd
+    } catch (error) {
+      if (['ENOENT', 'ESRCH', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined
+      throw error
+    }
+  }
+
   return {
     open(masterFd) {
       const own = Number(fcntl(masterFd, F_DUPFD_CLOEXEC, 3))
@@ -96,14 +109,18 @@ export function createTerminalInput(libc: Libc): TerminalInput {
       return adopt(own)
     },
     openOf(pid) {
+      const fd = masterOf(pid)
+      return fd === undefined ? undefined : adopt(fd)
+    },
+    withMasterOf(pid, use) {
+      const fd = masterOf(pid)
+      if (fd === undefined) return false
       try {
-        const number = masterNumber(pid)
-        const fd = number === undefined ? -1 : descriptorOf(pid, number)
-        return fd < 0 ? undefined : adopt(fd)
-      } catch (error) {
-        if (['ENOENT', 'ESRCH', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined
-        throw error
+        use(fd)
+      } finally {
+        closeSync(fd)
       }
+      return true
     },
   }
 }

@@ -28,6 +28,10 @@ const LINES = 60_000
 const WRITER = shell(
   `i=0; while [ $i -lt 60 ]; do awk -v i=$i 'BEGIN { for (j = 0; j < 1000; j++) print i * 1000 + j, "padding padding" }'; i=$((i+1)); sleep 0.02; done`,
 )
+/** The same lines by a writer that leaves any engine the time to look: a file is rotated when it is seen to be too long. */
+const PATIENT_WRITER = shell(
+  `i=0; while [ $i -lt 60 ]; do awk -v i=$i 'BEGIN { for (j = 0; j < 1000; j++) print i * 1000 + j, "padding padding" }'; i=$((i+1)); [ $((i % 12)) -gt 0 ] || sleep 2; done`,
+)
 const ALL = Array.from({ length: LINES }, (_, index) => `${index} padding padding\n`)
 
 const logged = (options: Record<string, string>): HostConfig => ({
@@ -54,7 +58,7 @@ test('rotation loses and doubles no line, over engine restarts, for readers and 
 
 test('no more is kept than asked for; closed files are compressed and still read', async () => {
   const options = { 'max-size': '200k', 'max-file': '3', compress: 'true' }
-  const id = await run({ Cmd: WRITER, HostConfig: logged(options) })
+  const id = await run({ Cmd: PATIENT_WRITER, HostConfig: logged(options) })
   assert.equal(await waitFor(id), 0)
   const text = await logsOf(id)
   assert.ok(text.length < ALL.join('').length && ALL.join('').endsWith(text) && text.length > 0)

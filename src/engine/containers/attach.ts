@@ -214,6 +214,10 @@ export function createAttachments(context: EngineBase): Attachments {
       if (container.run === undefined)
         throw new ConflictError(`container ${container.document.name} is not running`, { code: 'NOT_RUNNING' })
       publish(context, container, 'resize', { height: String(rows), width: String(columns) })
+      const { pty, terminalInput } = context.host
+      const conmon = container.document.state.conmon?.pid ?? 0
+      // done when we answer: what is typed next sees the new size
+      if (terminalInput.withMasterOf(conmon, (master) => pty.resize(master, rows, columns))) return
       const pending = resizes.get(container.id)
       if (pending !== undefined) {
         resizes.set(container.id, { rows, columns, isDue: true })
