@@ -107,6 +107,7 @@ describe('a registry with a password', () => {
     const up = await never.run('up', '-d')
     assert.equal(up.exitCode, 1)
     assert.match(up.stderr, /is not on this machine and may not be pulled/)
+    assert.match(up.stderr, new RegExp(`mycompose image pull ${image}`))
     assert.deepEqual(proxy.seen, [])
   })
 
@@ -151,6 +152,11 @@ describe('a registry with a password', () => {
     const pull = await project.run('pull')
     assert.equal(pull.exitCode, 1)
     assert.match(pull.stderr, new RegExp(`mycompose login ${proxy.host}`))
+    // told once for both services
+    await engine.run(['image', 'rm', '-f', ...(await engine.ok(['image', 'ls', '-q'])).split('\n').filter(Boolean)])
+    const up = await project.run('up', '-d')
+    assert.equal(up.stderr.match(/^error: /gm)?.length, 1, describeResult(up))
+    assert.match(up.stderr, /of service "one", "two"/)
     const curl = await runCommand(['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', `${proxy.url}/v2/`])
     assert.equal(curl.stdout, '401')
   })

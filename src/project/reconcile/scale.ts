@@ -145,9 +145,12 @@ function requireImages(input: UpInput, containers: readonly DesiredContainer[]):
   const services = new Set(
     containers.filter(({ createCause }) => createCause !== undefined).map(({ wanted }) => wanted.service),
   )
+  const told = new Set<string>()
   const problems = [...services].flatMap((service) => {
     const reference = imageReference(project.name, service)
-    return observed.images.has(reference) ? [] : [missingImage(input, service, reference)]
+    if (observed.images.has(reference) || told.has(reference)) return []
+    if (input.pullFailures?.has(reference) === true) told.add(reference) // it names all services of the image
+    return [missingImage(input, service, reference)]
   })
   if (problems.length > 0) throw new ConfigErrors(problems)
 }
@@ -159,13 +162,15 @@ function missingImage({ pullFailures, options }: UpInput, service: Service, refe
   if (failure !== undefined) return { code: failure.code, message: failure.message, hint: failure.hint, path }
   const { kind } = pullPolicyOf(service, options.pull)
   const byHand = `"mycompose image import FILE.tar ${reference}"`
+  // what the file forbids, "mycompose pull" leaves out
+  const byPull = kind === 'never' ? `"mycompose image pull ${reference}"` : `"mycompose pull ${name}"`
   return {
     code: 'NO_SUCH_IMAGE',
     message: `image "${reference}" of service "${name}" is not on this machine${kind === 'never' ? ' and may not be pulled (pull policy "never")' : ''}`,
     hint:
       build === undefined
-        ? `bring it with "mycompose pull ${name}" or ${byHand}`
-        : `"build" is not supported yet: make it with ${byHand}, or pull it with "mycompose pull ${name}"`,
+        ? `bring it with ${byPull} or ${byHand}`
+        : `"build" is not supported yet: make it with ${byHand}, or pull it with ${byPull}`,
     path,
   }
 }
