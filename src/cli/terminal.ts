@@ -17,6 +17,8 @@ export interface TerminalOptions {
   readonly resize: (rows: number, columns: number) => Promise<void>
 }
 
+const LEAVE_MS = 500
+
 /**
  * Resolves when the process's output has ended ("ended") or the user has typed the keys ("detached").
  * Throws what aborted `session.signal`.
@@ -32,7 +34,7 @@ export async function streamSession(
   const onAbort = (): void => stream.close()
   const onDetach = (): void => {
     outcome = 'detached'
-    stream.close()
+    leave(stream)
   }
   session.signal.addEventListener('abort', onAbort, { once: true })
   undo.push(() => session.signal.removeEventListener('abort', onAbort))
@@ -49,6 +51,17 @@ export async function streamSession(
   }
   session.signal.throwIfAborted()
   return outcome
+}
+
+/** What was typed before the keys goes out first, unless nobody takes it. */
+function leave(stream: StreamSession): void {
+  const late = setTimeout(() => stream.close(), LEAVE_MS)
+  setImmediate(() => {
+    stream.input.write('', () => {
+      clearTimeout(late)
+      stream.close()
+    })
+  })
 }
 
 function takeTerminal({ io }: Session, { stdin, resize }: TerminalOptions): () => void {

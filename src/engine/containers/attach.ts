@@ -16,6 +16,7 @@ import type { Container } from './store.ts'
 /** conmon takes one resize at a time: two lines that it reads at once count as the first. */
 const RESIZE_PAUSE_MS = 25
 const RESIZE_EVENT = 1
+const HANG_UP_MS = 1000
 
 export interface Attachments {
   /** Throws ConflictError for a paused container or one that waits to be restarted. */
@@ -92,6 +93,8 @@ export function createAttachments(context: EngineBase): Attachments {
     const listeners: OutputListener[] = []
     const who = {}
     let isOver = false
+    /** The client went away, what it typed is still on its way. */
+    let isGone = false
     let stop = (): void => {}
     const withInput = request.stdin && config.OpenStdin === true
 
@@ -138,6 +141,13 @@ export function createAttachments(context: EngineBase): Attachments {
       hangUp() {
         if (isOver) return
         if (input !== null && isStdinOnce(container)) void linked.then((link) => link?.endInput())
+        else if (input !== null && input.writableLength > 0) {
+          // typed before the client left: it is owed to the process, but not for ever
+          isGone = true
+          input.end()
+          setTimeout(leave, HANG_UP_MS).unref()
+          return
+        }
         leave()
       },
       detach() {
@@ -151,7 +161,7 @@ export function createAttachments(context: EngineBase): Attachments {
       users.set(link, (users.get(link) ?? 0) + 1)
       if (listeners.length === 0) link.hold(who, true)
       const unlisten = link.listen((stream, data) => {
-        if (!(stream === 'stdout' ? request.stdout : request.stderr)) return
+        if (isGone || !(stream === 'stdout' ? request.stdout : request.stderr)) return
         for (const listener of listeners) listener(stream, data)
       })
       stop = () => {
