@@ -38,7 +38,7 @@ export function scaleServices(input: UpInput, selection: Selection, replacedVolu
           observed: input.observed,
           policy: policyOf(input, wanted),
           replacedVolumes,
-          references: presentReferences(input, wanted),
+          references: presentReferences(input, desired, wanted),
           recreatedServices,
         }),
       ]),
@@ -87,11 +87,18 @@ function policyOf({ options }: UpInput, { targeted }: Wanted): RecreatePolicy {
 }
 
 /** Ids of the containers that "service:X" means now. */
-function presentReferences(input: UpInput, { service }: Wanted): Readonly<Record<string, string>> {
+/** Of the container that will be meant: the first one may be about to go, as the service is scaled down. */
+function presentReferences(
+  input: UpInput,
+  desired: Scaled['desired'],
+  { service }: Wanted,
+): Readonly<Record<string, string>> {
   return Object.fromEntries(
     serviceReferences(service).flatMap((reference) => {
-      const [container] = containersOf(input, reference.slice('service:'.length))
-      return container === undefined ? [] : [[reference, container.id]]
+      const target = reference.slice('service:'.length)
+      const known = desired.get(target)
+      const id = known === undefined ? containersOf(input, target)[0]?.id : known[0]?.existing?.id
+      return id === undefined ? [] : [[reference, id]]
     }),
   )
 }
