@@ -53,9 +53,12 @@ before(async () => {
 })
 after(async () => {
   clearInterval(keepAlive)
-  assert.deepEqual(readdirSync(canary), ['secret'], 'nothing was put there')
-  assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), SECRET)
-  await engine[Symbol.asyncDispose]()
+  try {
+    assert.deepEqual(readdirSync(canary), ['secret'], 'nothing was put there')
+    assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), SECRET)
+  } finally {
+    await engine[Symbol.asyncDispose]()
+  }
 })
 
 /** A container whose image has `links` (path -> target); started if the engine lets it. Its output, or the error. */
