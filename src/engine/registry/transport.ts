@@ -125,7 +125,7 @@ export function createTransport(options: TransportOptions): Transport {
       const response = await web.request({ ...common, url, ...(body === undefined ? {} : { body }) })
       return { ...response, url }
     } catch (error) {
-      if (!isOwn || isPlain || !endpoint.mayBePlain || url.protocol !== 'https:' || !isNoTls(error)) throw error
+      if (!isOwn || !endpoint.mayBePlain || url.protocol !== 'https:' || !isNoTls(error)) throw error
       const plain = new URL(url)
       plain.protocol = 'http:'
       const again = request.body?.()
