@@ -1,7 +1,8 @@
 /**
  * A full disk: conmon drops what it cannot write, and the container goes on. That is said once, and once more when
  * there is space again; then logs that end in half a line are closed, so that the next line begins in a new file and
- * does not run into it. Only then: what is asked of conmon on a full disk might end it.
+ * does not run into it (but for what is written between the first free byte and our next look). Only then: what is asked
+ * of conmon on a full disk might end it.
  */
 import { errnoOf } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
@@ -37,9 +38,10 @@ export function watchDisk(base: EngineBase, running: () => readonly string[]): D
       fullSince = host.clock.nowRfc3339()
       log('warn', 'the disk is full: what containers write to their logs is lost until there is space', { path })
     } else if (fullSince !== undefined && freeBytes > FREE_BYTES) {
-      log('warn', 'the disk was full: logs of containers lack what was written meanwhile', { path, since: fullSince })
+      const since = fullSince
       fullSince = undefined
       for (const id of running()) await closeTorn(base, id)
+      log('warn', 'the disk was full: logs of containers lack what was written meanwhile', { path, since })
     }
   }
 
