@@ -4,7 +4,7 @@
  */
 import { InvalidRequestError } from '../errors.ts'
 import { parseDurationNs } from '../units.ts'
-import type { Filters } from '../engine/services.ts'
+import type { Filters } from '../engine/services/index.ts'
 
 export const isTrue = (value: string): boolean => /^(1|true)$/i.test(value)
 

@@ -3,7 +3,7 @@ import type { EventMessage } from '../api/types/index.ts'
 import type { Host } from '../host/host.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { EngineConfig } from './config.ts'
-import type { ContainerService, ImageService, LayerService, NetworkService, VolumeService } from './services.ts'
+import type { ContainerService, ImageService, LayerService, NetworkService, VolumeService } from './services/index.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

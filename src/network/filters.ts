@@ -1,6 +1,6 @@
 /** The filters of `GET /networks`. PURE. Source: Docker Engine API v1.51, NetworkList. */
 import { hasLabel, isTrue, matchesFilters } from '../api/filters.ts'
-import type { Filters } from '../engine/services.ts'
+import type { Filters } from '../engine/services/index.ts'
 import type { NetworkRecord } from '../state/networks.ts'
 
 /** @throws InvalidRequestError */

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import type { EndpointSettings } from '../api/types/index.ts'
 import type { EngineBase } from '../engine/context.ts'
-import type { Sandbox, SandboxRequest } from '../engine/services.ts'
+import type { Sandbox, SandboxRequest } from '../engine/services/index.ts'
 import { InvalidRequestError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
 import { parsePortWishes, toPortMap } from './bindings.ts'

@@ -2,7 +2,7 @@
  * The network service: joins the parts and keeps them in step. What it promises stands in engine/services.ts.
  */
 import type { EngineBase } from '../engine/context.ts'
-import type { ContainerService, NetworkService } from '../engine/services.ts'
+import type { ContainerService, NetworkService } from '../engine/services/index.ts'
 import type { NetworkRecord } from '../state/networks.ts'
 import { connectSandbox, disconnectSandbox } from './attach.ts'
 import { removeBridgeSync } from './bridge.ts'

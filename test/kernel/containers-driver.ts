@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerCreateRequest, ExecCreateRequest } from '../../src/api/types/index.ts'
-import type { LogOptions } from '../../src/engine/services.ts'
+import type { LogOptions } from '../../src/engine/services/index.ts'
 import type { TestEngine } from './containers-support.ts'
 
 export const NO_ABORT: AbortSignal = new AbortController().signal

@@ -17,7 +17,7 @@ import type {
   LayerService,
   NetworkService,
   VolumeService,
-} from '../../src/engine/services.ts'
+} from '../../src/engine/services/index.ts'
 import type { ContainerConfig, EventMessage } from '../../src/api/types/index.ts'
 import type { Host } from '../../src/host/host.ts'
 import { MNT_DETACH } from '../../src/host/mounts.ts'

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import type { EngineContext } from '../../src/engine/context.ts'
 import { checkFirewall } from '../../src/engine/doctor-network.ts'
-import type { Sandbox } from '../../src/engine/services.ts'
+import type { Sandbox } from '../../src/engine/services/index.ts'
 import { createHarness, type Harness } from './network-harness.ts'
 
 let harness: Harness

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
-import type { Sandbox } from '../../src/engine/services.ts'
+import type { Sandbox } from '../../src/engine/services/index.ts'
 import { loadLibc } from '../../src/host/libc.ts'
 import { createHarness, type Harness } from './network-harness.ts'
 

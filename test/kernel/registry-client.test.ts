@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import type { RegistryCredentials } from '../../src/engine/services.ts'
+import type { RegistryCredentials } from '../../src/engine/services/index.ts'
 import {
   fetchManifest,
   findManifest,

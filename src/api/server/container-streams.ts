@@ -8,7 +8,7 @@ import { joinSession } from './join.ts'
 import { parseDetachKeys } from '../detach-keys.ts'
 import { parseTimeMs } from '../filters.ts'
 import { atLeast, type Routes } from './router.ts'
-import type { LogOptions } from '../../engine/services.ts'
+import type { LogOptions } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 const WAIT_CONDITIONS = ['not-running', 'next-exit', 'removed'] as const

@@ -10,7 +10,7 @@ import type {
   ContainerSummary,
   ContainerUpdateRequest,
 } from '../types/index.ts'
-import type { Filters } from '../../engine/services.ts'
+import type { Filters } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 /** "{}\n" and the like are let through, as dockerd does; a HostConfig at start was given up with API 1.24. */

@@ -5,7 +5,7 @@ import type { ApiContext } from './context.ts'
 import type { Routes } from './router.ts'
 import type { EventMessage } from '../types/index.ts'
 import { checkFilterNames, hasLabel, parseTimeMs } from '../filters.ts'
-import type { Filters } from '../../engine/services.ts'
+import type { Filters } from '../../engine/services/index.ts'
 
 /** Filters that name an actor of one type. */
 const ACTOR_TYPES = ['container', 'image', 'network', 'volume', 'daemon'] as const

@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream'
 import type { HijackedConnection } from './answer.ts'
 import { createDetachWatch } from '../detach-keys.ts'
 import { frameHeader } from '../stream.ts'
-import type { StdioSession } from '../../engine/services.ts'
+import type { StdioSession } from '../../engine/services/index.ts'
 
 /** Until the sink takes more, or nothing any more. A long input waits often: no listener may stay behind. */
 function room(sink: Writable): Promise<void> {

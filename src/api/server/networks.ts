@@ -5,7 +5,7 @@ import type { ApiContext } from './context.ts'
 import { pruneLabelsMatch, untilOf } from './prune.ts'
 import type { Routes } from './router.ts'
 import type { EndpointSettings, NetworkCreateRequest } from '../types/index.ts'
-import type { Filters } from '../../engine/services.ts'
+import type { Filters } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 const PREDEFINED = new Set(['bridge', 'host', 'none'])

@@ -1,6 +1,6 @@
 /** The filters that all prune requests share: label, label! and until. PURE. */
 import { checkFilterNames, hasLabel, parseTimeMs } from '../filters.ts'
-import type { Filters } from '../../engine/services.ts'
+import type { Filters } from '../../engine/services/index.ts'
 
 /** All of `label` and none of `label!`. Throws InvalidRequestError for a filter that prune does not know. */
 export function pruneLabelsMatch(filters: Filters, labels: Readonly<Record<string, string>> | null): boolean {

@@ -2,7 +2,7 @@
  * Query parameters as the Docker API reads them. Source: moby daemon/server/httputils (the rules, as documented), API
  * text on `filters`. PURE.
  */
-import type { Filters } from '../../engine/services.ts'
+import type { Filters } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 export interface Query {

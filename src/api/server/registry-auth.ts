@@ -1,6 +1,6 @@
 /** `X-Registry-Auth`: base64url of JSON, the login that a client sends with a pull or push. Source: Docker Engine API v1.51 "Authentication". */
 import type { Headers } from '../http1/head.ts'
-import type { RegistryCredentials } from '../../engine/services.ts'
+import type { RegistryCredentials } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
 const MAX_HEADER = 64 * 1024

@@ -3,7 +3,7 @@ import type { Answer } from './answer.ts'
 import { ok } from './answer.ts'
 import type { ApiContext, HostFacts } from './context.ts'
 import type { Routes } from './router.ts'
-import { DEFAULT_LOG_DRIVER, LOG_DRIVERS } from '../../engine/services.ts'
+import { DEFAULT_LOG_DRIVER, LOG_DRIVERS } from '../../engine/services/index.ts'
 import { API_VERSION, MIN_API_VERSION, type EngineStatus, type VersionResponse } from '../types/index.ts'
 
 const PING_HEADERS = {

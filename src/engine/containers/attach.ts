@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { ConflictError, InvalidRequestError } from '../../errors.ts'
-import type { AttachRequest, StdioSession } from '../services.ts'
+import type { AttachRequest, StdioSession } from '../services/index.ts'
 import { createConmonLink, type ConmonLink, type OutputListener } from './conmon-link.ts'
 import type { EngineBase } from '../context.ts'
 import { publish } from './context.ts'

@@ -1,7 +1,7 @@
 /** What the parts of the container service share. */
 import type { ContainerDocument } from '../../state/containers.ts'
 import type { EngineBase } from '../context.ts'
-import type { ImageService, LayerService, NetworkService, VolumeService } from '../services.ts'
+import type { ImageService, LayerService, NetworkService, VolumeService } from '../services/index.ts'
 import type { Cgroups } from '../cgroups/cgroups.ts'
 import type { Attachments } from './attach.ts'
 import type { Runtimes } from '../runtime/choose.ts'

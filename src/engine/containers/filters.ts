@@ -2,7 +2,7 @@
 import { InvalidRequestError } from '../../errors.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
 import { checkFilterNames, hasLabel, matchesFilters } from '../../api/filters.ts'
-import type { Filters } from '../services.ts'
+import type { Filters } from '../services/index.ts'
 import type { ContainerView } from './inspect.ts'
 
 type Matcher = (view: ContainerView, value: string) => boolean

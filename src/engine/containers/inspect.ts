@@ -8,7 +8,7 @@ import type {
   PublishedPort,
 } from '../../api/types/index.ts'
 import type { ContainerDocument, MountRecord } from '../../state/containers.ts'
-import type { Sandbox } from '../services.ts'
+import type { Sandbox } from '../services/index.ts'
 import type { ContainerFolder } from './folders.ts'
 import { hostnameOf } from './network-mode.ts'
 import { statusText } from './status-text.ts'

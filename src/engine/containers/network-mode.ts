@@ -1,7 +1,7 @@
 /** PURE: HostConfig.NetworkMode, PidMode and IpcMode, and the wish that goes to the network service. */
 import { InvalidRequestError } from '../../errors.ts'
 import type { ContainerConfig, EndpointSettings, HostConfig } from '../../api/types/index.ts'
-import type { SandboxRequest } from '../services.ts'
+import type { SandboxRequest } from '../services/index.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
 
 /** "host", "container:X", or a namespace of its own. */

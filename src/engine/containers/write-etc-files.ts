@@ -1,6 +1,6 @@
 /** Writes a container's /etc files, in place: they are bind-mounted, the inode must stay. */
 import type { ContainerDocument } from '../../state/containers.ts'
-import type { Sandbox } from '../services.ts'
+import type { Sandbox } from '../services/index.ts'
 import type { ContainersContext } from './context.ts'
 import { RESOLVED_PATH, RESOLV_CONF_PATH, parseResolvConf, renderResolvConf } from '../resolv-conf.ts'
 import { formatHosts } from './etc-files.ts'

@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import type { CommitRequest } from '../services.ts'
+import type { CommitRequest } from '../services/index.ts'
 import { ociArchitecture, toImageConfig } from './image-config.ts'
 import { parseReference } from '../../api/reference.ts'
 import { commitImage, readConfig } from './store.ts'

@@ -1,7 +1,7 @@
 /** What images take on the disk: layers once each, what images share, and the blobs kept for push and save. */
 import type { ImageSummary } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import type { ImagesUsage } from '../services.ts'
+import type { ImagesUsage } from '../services/index.ts'
 import type { BlobKeeper } from './blob-keeper.ts'
 import { findImage } from '../../state/images.ts'
 import { listLayers } from '../../state/layers.ts'

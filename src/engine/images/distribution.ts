@@ -13,7 +13,7 @@ import { isEndpointFailure } from '../registry/errors.ts'
 import { parseManifest } from '../registry/manifest.ts'
 import { discardBody } from '../registry/read-body.ts'
 import { createTransport, type Transport } from '../registry/transport.ts'
-import type { RegistryCredentials } from '../services.ts'
+import type { RegistryCredentials } from '../services/index.ts'
 import { ApiError, InvalidRequestError, MycomposeError, NotFoundError } from '../../errors.ts'
 
 async function inspectAt(transport: Transport, reference: Reference): Promise<DistributionInspect> {

@@ -1,6 +1,6 @@
 /** The filters of `GET /images/json`. PURE but for `createdMsOf`. Source: Docker Engine API v1.51, ImageList. */
 import { hasLabel, isTrue, matchesFilters, parseTimeMs } from '../../api/filters.ts'
-import type { Filters } from '../services.ts'
+import type { Filters } from '../services/index.ts'
 import { createdMs, type ListedImage } from './describe.ts'
 import { familiarRepository, toFamiliar } from '../../api/reference.ts'
 import { InvalidRequestError } from '../../errors.ts'

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { ImageHistoryItem, ImageInspect, ImageSummary } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import type { ContainerService, Filters } from '../services.ts'
+import type { ContainerService, Filters } from '../services/index.ts'
 import { createdMs, toInspect, toSummary, type DescribedImage, type ListedImage } from './describe.ts'
 import { matchesImage, shownTags } from './filters.ts'
 import { toHistory } from './history.ts'

@@ -5,7 +5,7 @@
 import type { ImageDeleteResponse, ImageSummary } from '../../api/types/index.ts'
 import { checkFilterNames, hasLabel, isTrue, parseTimeMs } from '../../api/filters.ts'
 import type { EngineBase } from '../context.ts'
-import type { Filters } from '../services.ts'
+import type { Filters } from '../services/index.ts'
 import type { BlobKeeper } from './blob-keeper.ts'
 import { ConflictError, NotFoundError } from '../../errors.ts'
 import { listLayers } from '../../state/layers.ts'

@@ -12,7 +12,7 @@ import { putManifest } from '../registry/client.ts'
 import { blobPath } from '../registry/download.ts'
 import type { Transport } from '../registry/transport.ts'
 import { uploadBlob, type UploadOutcome } from '../registry/upload.ts'
-import type { RegistryCredentials } from '../services.ts'
+import type { RegistryCredentials } from '../services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 import { findImage, listImages, saveImage, type BlobRecord, type Distribution } from '../../state/images.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { ImageDeleteResponse } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import type { ContainerService } from '../services.ts'
+import type { ContainerService } from '../services/index.ts'
 import { familiarRepository, toFamiliar } from '../../api/reference.ts'
 import { blobsOf, type BlobKeeper } from './blob-keeper.ts'
 import { findImageByText, type FoundImage } from './store.ts'

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { EngineBase } from '../context.ts'
-import type { ContainerService, ImageService, LayerService, ResolvedImage } from '../services.ts'
+import type { ContainerService, ImageService, LayerService, ResolvedImage } from '../services/index.ts'
 import { bootstrapImage } from './bootstrap.ts'
 import type { ReadOptions } from './archive/contents.ts'
 import { loadImages } from './archive/load.ts'

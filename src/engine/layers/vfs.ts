@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import type { EngineBase } from '../context.ts'
-import type { LayerService } from '../services.ts'
+import type { LayerService } from '../services/index.ts'
 import { copyLayers } from './copy-tree.ts'
 import { diskUsageBytes } from './disk-usage.ts'
 import { lowerFolders } from './overlay.ts'

@@ -8,7 +8,7 @@ import { parseChallenges, type Challenge } from './challenge.ts'
 import { hostNameOf, type RegistryEndpoint } from './endpoints.ts'
 import { toConnectionError, toStatusError } from './errors.ts'
 import { readLimited } from './read-body.ts'
-import type { RegistryCredentials } from '../services.ts'
+import type { RegistryCredentials } from '../services/index.ts'
 import { MycomposeError } from '../../errors.ts'
 import type { Web, WebResponse, WebTls } from '../../host/web.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream'
 import { createAuthorization, type Authorization } from './authorization.ts'
-import type { RegistryCredentials } from '../services.ts'
+import type { RegistryCredentials } from '../services/index.ts'
 import type { RegistryEndpoint } from './endpoints.ts'
 import { isPassing, toConnectionError, toStatusError } from './errors.ts'
 import { discardBody, readLimited } from './read-body.ts'

@@ -1,7 +1,7 @@
 /** The filters of `GET /volumes` and of prune. PURE. Source: Docker Engine API v1.51, VolumeList, VolumePrune. */
 import type { VolumeRecord } from '../../state/volumes.ts'
 import { hasLabel, isTrue, matchesFilters } from '../../api/filters.ts'
-import type { Filters } from '../services.ts'
+import type { Filters } from '../services/index.ts'
 
 /** @throws InvalidRequestError */
 export function matchesVolume({ name, labels }: VolumeRecord, filters: Filters, isUsed: () => boolean): boolean {

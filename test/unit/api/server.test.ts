@@ -6,7 +6,7 @@ import { PassThrough, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { frameHeader } from '../../../src/api/stream.ts'
 import type { ExecInspect } from '../../../src/api/types/index.ts'
-import type { StdioSession } from '../../../src/engine/services.ts'
+import type { StdioSession } from '../../../src/engine/services/index.ts'
 import { ConflictError, InvalidRequestError, NotFoundError, UnsupportedError } from '../../../src/errors.ts'
 import { serve } from './fake-engine.ts'
 

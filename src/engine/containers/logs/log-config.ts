@@ -6,7 +6,7 @@
 import { InvalidRequestError } from '../../../errors.ts'
 import type { HostConfig } from '../../../api/types/index.ts'
 import { parseBytes } from '../../../units.ts'
-import { DEFAULT_LOG_DRIVER, LOG_DRIVERS, type LogDriver } from '../../services.ts'
+import { DEFAULT_LOG_DRIVER, LOG_DRIVERS, type LogDriver } from '../../services/index.ts'
 import { parseSyslogOptions, type SyslogOptions } from './syslog-config.ts'
 
 /** How much is kept. */

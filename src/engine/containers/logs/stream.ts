@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream'
 import { InvalidRequestError, errnoOf } from '../../../errors.ts'
-import type { LogOptions } from '../../services.ts'
+import type { LogOptions } from '../../services/index.ts'
 import type { ContainersContext } from '../context.ts'
 import { containerFolder } from '../folders.ts'
 import { NEVER } from '../../../state/containers.ts'
