@@ -76,6 +76,7 @@ export interface At {
   /** Undefined when it is not there. */
   xattr(folder: number, name: ByteString, attribute: ByteString): Buffer | undefined
   setXattr(folder: number, name: ByteString, attribute: ByteString, value: Uint8Array): void
+  removeXattr(folder: number, name: ByteString, attribute: ByteString): void
   /** Waits until all of the file system that holds `path` is on the disk; on a worker thread. */
   syncFileSystem(path: string): Promise<void>
 }
@@ -152,6 +153,7 @@ export function createAt(libc: Libc): At {
   const setxattr = libc.func(
     'int lsetxattr(const uint8_t *path, const uint8_t *name, const uint8_t *value, size_t size, int flags)',
   )
+  const removexattr = libc.func('int lremovexattr(const uint8_t *path, const uint8_t *name)')
   const syncfs = libc.func('int syncfs(int fd)')
   const scratch = Buffer.alloc(MAX_XATTR_BYTES)
   const empty = cString('')
@@ -276,6 +278,8 @@ export function createAt(libc: Libc): At {
         `set ${shown(attribute)} of`,
         name,
       ),
+    removeXattr: (folder, name, attribute) =>
+      check(removexattr(xattrPath(folder, name), cString(attribute)), `remove ${shown(attribute)} of`, name),
     async syncFileSystem(path) {
       const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY)
       try {

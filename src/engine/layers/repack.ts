@@ -23,9 +23,17 @@ export async function* repackLayer({ host }: Base, folder: string, newestMtimeNs
   }
 }
 
-/** The diff id that the layer has by its content. */
-export async function repackedDigest(base: Base, folder: string, newestMtimeNs: bigint): Promise<string> {
+/** The diff id that the layer has by its content. `onBytes` is told how many of the tar's bytes there were, in parts. */
+export async function repackedDigest(
+  base: Base,
+  folder: string,
+  newestMtimeNs: bigint,
+  onBytes: (count: number) => void = () => {},
+): Promise<string> {
   const hash = sha256()
-  for await (const chunk of repackLayer(base, folder, newestMtimeNs)) hash.update(chunk)
+  for await (const chunk of repackLayer(base, folder, newestMtimeNs)) {
+    hash.update(chunk)
+    onBytes(chunk.length)
+  }
   return toDigest(hash)
 }

@@ -10,6 +10,7 @@ import type { LayerService } from '../services/index.ts'
 import { diskUsageBytes } from './disk-usage.ts'
 import { ensureFloorLayer } from './floor-layer.ts'
 import { mountPointsBelow, unmount } from './mount-points.ts'
+import { emptyFolder, lowerOf } from './lower.ts'
 import { lowerFolders, mountOverlay } from './overlay.ts'
 import { recoverLayers } from './recovery.ts'
 import { STORE_LOCK, layersOf } from './store.ts'
@@ -35,19 +36,6 @@ function writeLayerOf({ config }: EngineBase, containerId: string): WriteLayer {
     merged: inside('merged'),
     stack: inside('layers.json'),
   }
-}
-
-async function emptyFolder({ host, config }: EngineBase): Promise<string> {
-  const empty = join(config.paths.root, 'empty')
-  await host.files.mkdir(empty, { recursive: true, mode: 0o755 })
-  return empty
-}
-
-/** An image without layers stands on an empty folder: overlay wants at least one below. */
-async function lowerOf(base: EngineBase, chainIds: readonly string[]): Promise<string[]> {
-  const { config } = base
-  const folders = lowerFolders(config.paths.layerLinks, layersOf(base, chainIds))
-  return folders.length > 0 ? folders : [await emptyFolder(base)]
 }
 
 async function prepare(base: EngineBase, containerId: string, chainIds: readonly string[]): Promise<void> {
