@@ -25,7 +25,7 @@ const CHECKS = [
 const CHECK_ENVIRONMENT = { KNIP_DISABLE_RAW_TRANSFER: '1' }
 
 /** No test takes this long; one that does hangs. Images are made within one (see test/support/images.ts). */
-const TEST_TIMEOUT_MS = 600_000
+const TEST_TIMEOUT_MS = 1_200_000
 
 /** Runs all checks, prints the output of those that fail, and returns their names. */
 function runChecks(env) {
