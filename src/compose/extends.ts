@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path'
 import { resolvePath, isRemote } from './paths.ts'
-import { nearestName } from './edit-distance.ts'
+import { nearestName } from '../edit-distance.ts'
 import { prepareDocument, readDocuments, type FileContext } from './file-pipeline.ts'
 import { mergeTrees } from './merge.ts'
 import { child, textOf, withEntry, withoutEntry, type MapNode, type Node } from './node.ts'

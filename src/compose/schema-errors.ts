@@ -2,7 +2,7 @@
  * Words for what the schema check found: what was expected, what stands there, the nearest known key.
  */
 import type { SchemaError } from '../../schemas/compose.validate.js'
-import { nearestName } from './edit-distance.ts'
+import { nearestName } from '../edit-distance.ts'
 import type { ProblemText } from './source-file.ts'
 
 /** The parts of JSON Schema that our schema uses. */

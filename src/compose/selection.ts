@@ -3,7 +3,7 @@
  * they depend on. Source: Compose Specification, "profiles".
  */
 import type { ServiceDraft } from './draft.ts'
-import { nearestName } from './edit-distance.ts'
+import { nearestName } from '../edit-distance.ts'
 import { completeService } from './defaults.ts'
 import type { Problems } from './problems.ts'
 import type { LoadRequest } from './request.ts'

@@ -1,7 +1,7 @@
 /**
  * healthcheck, restart, logging, hooks and ulimits. Source: Compose Specification, the attributes of the same names.
  */
-import { nearestName } from '../edit-distance.ts'
+import { nearestName } from '../../edit-distance.ts'
 import { isNull, mapOf, seqNode, scalarNode, textOf, withEntry } from '../node.ts'
 import { command } from './command.ts'
 import { reject, type Canonicalize } from './context.ts'

@@ -2,7 +2,7 @@
  * Names that services refer to must exist: dependencies, networks, volumes, secrets, configs, models.
  */
 import { namespaceReferences } from '../defaults.ts'
-import { nearestName } from '../edit-distance.ts'
+import { nearestName } from '../../edit-distance.ts'
 import type { Service } from '../model.ts'
 import type { RuleContext, ServiceRule } from './context.ts'
 

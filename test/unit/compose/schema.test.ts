@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { compileSchema } from '../../../scripts/compile-schema.ts'
 import { SERVICE_FIELDS } from '../../../src/compose/canonical/service.ts'
-import { editDistance, nearestName } from '../../../src/compose/edit-distance.ts'
+import { editDistance, nearestName } from '../../../src/edit-distance.ts'
 import schema from '../../../schemas/compose.schema.json' with { type: 'json' }
 
 test('the compiled schema is up to date', async () => {

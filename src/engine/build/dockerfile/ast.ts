@@ -15,6 +15,8 @@ export interface Heredoc {
   readonly name: string
   /** Tabs taken off already when it was `<<-`. Ends with a line end unless empty. */
   readonly content: string
+  /** As it stands in the file: what a shell gets that reads the heredoc itself. */
+  readonly raw: string
   /** False when the delimiter was quoted. */
   readonly expands: boolean
   readonly range: SourceRange
@@ -43,7 +45,10 @@ interface Common {
   readonly range: SourceRange
   /** The keyword as written: "from". */
   readonly keyword: Word
-  /** As history and step names show it: keyword in capitals, continuation lines joined by single blanks. */
+  /**
+   * As step names show it: keyword in capitals, continuation lines joined as BuildKit joins them (what indents them stays),
+   * heredocs left out.
+   */
   readonly text: string
   /** Comment lines right above it, without "#". */
   readonly comments: readonly string[]
@@ -128,7 +133,7 @@ export interface TextInstruction extends Common {
   readonly value: Word
 }
 
-/** Words that are expanded: EXPOSE, VOLUME (its JSON form too). */
+/** Words that are expanded: EXPOSE (sorted by their text, as BuildKit does), VOLUME (its JSON form too). */
 export interface WordsInstruction extends Common {
   readonly kind: 'expose' | 'volume'
   readonly words: readonly Word[]
@@ -179,8 +184,10 @@ export interface Directives {
   /** `# syntax=`: kept and told, never run. */
   readonly syntax: Word | undefined
   readonly escape: '\\' | '`'
-  /** `# check=skip=A,B;error=true` */
-  readonly check: { readonly skip: readonly string[]; readonly error: boolean } | undefined
+  /** `# check=skip=A,B;error=true`; "all" may stand for all rules. */
+  readonly check:
+    | { readonly skip: readonly string[]; readonly error: boolean; readonly experimental: readonly string[] }
+    | undefined
 }
 
 export interface Dockerfile {

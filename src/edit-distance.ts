@@ -1,5 +1,5 @@
 /**
- * The nearest of some names to a misspelt one, for "did you mean".
+ * The nearest of some names to a misspelt one, for "did you mean". Imports nothing.
  */
 
 /** undefined when none is near: more than a third of the letters differ. */

@@ -1,0 +1,40 @@
+/**
+ * Comma-separated fields of `--mount=` and `--device=`: a field may be quoted as a whole, `""` in it is a quote (RFC 4180).
+ */
+
+export interface CsvField {
+  readonly text: string
+  /** Offsets in the value. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Undefined: a quote within a field that is not quoted, or one that does not end. */
+export function csvFields(value: string): readonly CsvField[] | undefined {
+  const fields: CsvField[] = []
+  let at = 0
+  for (;;) {
+    const field = value[at] === '"' ? quotedField(value, at) : bareField(value, at)
+    if (field === undefined) return undefined
+    fields.push(field)
+    if (field.end === value.length) return fields
+    at = field.end + 1
+  }
+}
+
+function bareField(value: string, start: number): CsvField | undefined {
+  const comma = value.indexOf(',', start)
+  const end = comma === -1 ? value.length : comma
+  const text = value.slice(start, end)
+  return text.includes('"') ? undefined : { text, start, end }
+}
+
+function quotedField(value: string, start: number): CsvField | undefined {
+  const token = /"(?:[^"]|"")*"/y
+  token.lastIndex = start
+  const text = token.exec(value)?.[0]
+  if (text === undefined) return undefined
+  const end = start + text.length
+  if (end < value.length && value[end] !== ',') return undefined
+  return { text: text.slice(1, -1).replaceAll('""', '"'), start, end }
+}
