@@ -54,6 +54,8 @@ export interface EnginePaths {
   readonly exits: string
   /** State folder of the OCI runtime (crun --root). */
   readonly runtime: string
+  /** One folder for each RUN step of a build that runs just now: a tmpfs with all that it needs. */
+  readonly buildSteps: string
 }
 
 export interface EngineConfig {
@@ -104,6 +106,7 @@ export function engineConfig(root: string, version: string): EngineConfig {
       netns: join(run, 'netns'),
       exits: join(run, 'exits'),
       runtime: join(run, 'runtime'),
+      buildSteps: join(run, 'build'),
     },
   }
 }

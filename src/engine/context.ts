@@ -3,6 +3,7 @@ import type { EventMessage } from '../api/types/index.ts'
 import type { Host } from '../host/host.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { EngineConfig } from './config.ts'
+import type { Platform } from './platform.ts'
 import type { ContainerService, ImageService, LayerService, NetworkService, VolumeService } from './services/index.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -37,6 +38,7 @@ export interface EngineBase {
 }
 
 export interface EngineContext extends EngineBase {
+  platform(): Promise<Platform>
   readonly images: ImageService
   readonly layers: LayerService
   readonly volumes: VolumeService

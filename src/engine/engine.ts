@@ -11,6 +11,7 @@ import { createImageService } from './images/service.ts'
 import { chooseDriver } from './layers/driver.ts'
 import { createLayerService } from './layers/service.ts'
 import { createKeyedMutex } from './locks.ts'
+import { createPlatform } from './platform.ts'
 import type { ContainerService } from './services/index.ts'
 import { createVolumeService } from './volumes/service.ts'
 import type { Host } from '../host/host.ts'
@@ -31,8 +32,9 @@ function createServices(base: EngineBase): EngineContext {
   const images = createImageService(base, { layers, usersOf })
   const volumes = createVolumeService(base, { usersOf })
   const networks = createNetworkService(base, { usersOf })
-  containers = createContainerService(base, { images, layers, volumes, networks })
-  return { ...base, layers, images, volumes, networks, containers }
+  const platform = createPlatform(base)
+  containers = createContainerService(base, { images, layers, volumes, networks, platform })
+  return { ...base, platform, layers, images, volumes, networks, containers }
 }
 
 /** In the order of the layers; what lives must be known before the networks let go of what nobody uses. */

@@ -41,7 +41,8 @@ export async function prepareFolders(files: Files, { paths }: EngineConfig): Pro
   await ensureFolder(files, paths.root, 0o700)
   await ensureFolder(files, paths.run, 0o711)
   const inside = [paths.layers, paths.layerLinks, paths.blobs, paths.temporary, paths.containers, paths.volumes]
-  for (const path of [...inside, paths.netns, paths.exits, paths.runtime]) await ensureFolder(files, path, 0o700)
+  for (const path of [...inside, paths.netns, paths.exits, paths.runtime, paths.buildSteps])
+    await ensureFolder(files, path, 0o700)
 }
 
 /** Group id of `name` in /etc/group's text. */

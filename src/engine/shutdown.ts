@@ -59,7 +59,8 @@ async function removeNetworkTraces({ config, host, log }: EngineContext): Promis
 /** Only what is empty, and the lock file last: the lock itself is on the inode, see ProcessControl.lock. */
 async function removeRunFolder({ config, host }: EngineContext): Promise<void> {
   const { paths } = config
-  for (const path of [paths.netns, paths.exits, paths.runtime]) await host.files.rmdir(path).catch(() => {})
+  for (const path of [paths.netns, paths.exits, paths.runtime, paths.buildSteps])
+    await host.files.rmdir(path).catch(() => {})
   await host.files.rm(`${paths.run}/empty`, { force: true }) // of the hybrid view
   const left = host.files.readdirSync(paths.run).map((name) => `${paths.run}/${name}`)
   if (left.some((path) => path !== paths.lock)) return

@@ -11,6 +11,7 @@ import { engineConfig } from '../../src/engine/config.ts'
 import { createEvents } from '../../src/engine/events.ts'
 import { prepareFolders } from '../../src/engine/folders.ts'
 import { createKeyedMutex } from '../../src/engine/locks.ts'
+import { createPlatform } from '../../src/engine/platform.ts'
 import type {
   ContainerService,
   ImageService,
@@ -201,7 +202,9 @@ export async function openTestEngine(image: ContainerConfig = {}): Promise<TestE
     volumes: fakeVolumes(config.paths.volumes),
     networks: fakeNetworks(host, config.paths.netns),
   }
-  let containers = createContainerService(base, dependencies)
+  // each engine finds the machine anew
+  const open = (): ContainerService => createContainerService(base, { ...dependencies, platform: createPlatform(base) })
+  let containers = open()
   await containers.recover()
   return {
     base,
@@ -212,7 +215,7 @@ export async function openTestEngine(image: ContainerConfig = {}): Promise<TestE
     log,
     async restart() {
       await containers.shutdown()
-      containers = createContainerService(base, dependencies)
+      containers = open()
       await containers.recover()
       return containers
     },

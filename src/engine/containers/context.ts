@@ -2,11 +2,9 @@
 import type { ContainerDocument } from '../../state/containers.ts'
 import type { EngineBase } from '../context.ts'
 import type { ImageService, LayerService, NetworkService, VolumeService } from '../services/index.ts'
-import type { Cgroups } from '../cgroups/cgroups.ts'
 import type { Attachments } from './attach.ts'
-import type { Runtimes } from '../runtime/choose.ts'
 import type { LogKeeper } from './logs/keeper.ts'
-import type { Machine } from './machine.ts'
+import type { Platform } from '../platform.ts'
 import type { Rubbish } from './rubbish.ts'
 import type { Container, ContainerStore } from './store.ts'
 
@@ -15,13 +13,7 @@ export interface ContainerDependencies {
   readonly layers: LayerService
   readonly volumes: VolumeService
   readonly networks: NetworkService
-}
-
-/** What had to be found on the machine; opened at the first need. */
-export interface Platform {
-  readonly cgroups: Cgroups
-  readonly runtimes: Runtimes
-  readonly machine: Machine
+  platform(): Promise<Platform>
 }
 
 export interface ContainersContext extends EngineBase, ContainerDependencies {
@@ -31,9 +23,6 @@ export interface ContainersContext extends EngineBase, ContainerDependencies {
   readonly attachments: Attachments
   /** Creates and removals that the last engine did not live to end: recovery's work. */
   readonly interrupted: readonly ContainerDocument[]
-  platform(): Promise<Platform>
-  /** Compiled filters by the hash of their list. */
-  readonly compiledFilters: Map<string, string | undefined>
   /** Set at shutdown: watchers, timers and monitors end. */
   readonly closing: AbortController
   /** Set when the machine goes down: what ends now is started by the next engine, and nothing starts any more. */

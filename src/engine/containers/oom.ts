@@ -2,7 +2,8 @@
  * Out-of-memory kills of a run: the kernel counts them in the cgroup; of a process beside the first nobody else tells.
  * Source: kernel Documentation/admin-guide/cgroup-v2.rst (memory.events), moby daemon/monitor.go (EventOOM).
  */
-import { publish, type ContainersContext, type Platform } from './context.ts'
+import type { Platform } from '../platform.ts'
+import { publish, type ContainersContext } from './context.ts'
 import type { Container } from './store.ts'
 
 /** Tells of kills since the last look. sync */

@@ -1,14 +1,13 @@
 /** From a container's document, its mounted root and its sandbox to the OCI spec: gathers what toOciSpec needs. */
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { ConflictError, InvalidRequestError, UnsupportedError, errnoOf } from '../../errors.ts'
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../host/mounts.ts'
-import type { SeccompFilter } from '../../host/seccomp.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
 import { toOciResources } from '../cgroups/limits.ts'
 import { findProgram } from '../runtime/programs.ts'
 import type { OciRuntime } from '../runtime/runtime.ts'
 import type { Sandbox } from '../services/index.ts'
+import type { EngineBase } from '../context.ts'
 import type { ContainersContext } from './context.ts'
 import type { SourcedMount } from './mount-sources.ts'
 import { containerFolder } from './folders.ts'
@@ -24,7 +23,7 @@ import type { SharedMemory } from './spec/mounts.ts'
 import type { OciSpec } from './spec/oci.ts'
 import { toRlimits } from './spec/rlimits.ts'
 import { flattenProfile } from './spec/seccomp.ts'
-import { toOciSpec, type NamespaceSource, type ResolvedUser, type SeccompChoice, type SpecInput } from './spec/spec.ts'
+import { toOciSpec, type NamespaceSource, type ResolvedUser, type SpecInput } from './spec/spec.ts'
 import { canBindReadOnly, readOnlyFolders } from './read-only.ts'
 import type { Container } from './store.ts'
 import { resolveUser } from './user.ts'
@@ -35,7 +34,7 @@ const INIT_PROGRAMS = ['docker-init', 'tini-static', 'tini', 'catatonit']
 
 /** Ids of the container's user, from files inside its root. Throws InvalidRequestError. */
 export function containerUser(
-  { host }: ContainersContext,
+  { host }: Pick<EngineBase, 'host'>,
   rootfs: string,
   spec: string,
   groupAdd: readonly string[],
@@ -45,7 +44,7 @@ export function containerUser(
 }
 
 /** An image whose /dev or /proc is a link would lead the runtime's mounts elsewhere (CVE-2026-47766, CVE-2023-27561). */
-async function refuseSystemLinks({ host }: ContainersContext, rootfs: string): Promise<void> {
+export async function refuseSystemLinks({ host }: Pick<EngineBase, 'host'>, rootfs: string): Promise<void> {
   for (const name of ['dev', 'proc', 'sys']) {
     const isLink = await host.files.lstat(join(rootfs, name)).then(
       (found) => found.isSymbolicLink(),
@@ -59,7 +58,8 @@ async function refuseSystemLinks({ host }: ContainersContext, rootfs: string): P
   }
 }
 
-function ensureWorkingDir({ host }: ContainersContext, rootfs: string, directory: string): void {
+/** Made by root where it is missing. Throws InvalidRequestError when something else is there. */
+export function ensureWorkingDir({ host }: Pick<EngineBase, 'host'>, rootfs: string, directory: string): void {
   try {
     host.rooted.makeFolders(rootfs, directory, 0o755)
   } catch (error) {
@@ -135,16 +135,6 @@ async function sharedMemory(context: ContainersContext, document: ContainerDocum
   return { kind: 'bind', source: shm }
 }
 
-/** Compiled once for each distinct list; where that is not possible the runtime gets the list. */
-function chooseSeccomp(context: ContainersContext, runtime: OciRuntime, filter: SeccompFilter): SeccompChoice {
-  if (!runtime.acceptsBpf) return { kind: 'list', filter }
-  const key = createHash('sha256').update(JSON.stringify(filter)).digest('hex')
-  if (!context.compiledFilters.has(key))
-    context.compiledFilters.set(key, context.host.seccomp.compile(filter)?.toString('base64'))
-  const base64 = context.compiledFilters.get(key)
-  return base64 === undefined ? { kind: 'list', filter } : { kind: 'program', base64 }
-}
-
 async function grantedDevices(
   context: ContainersContext,
   document: ContainerDocument,
@@ -210,7 +200,7 @@ export async function prepareSpec(
   { rootfs, sandbox, runtime, hasEtcFiles, expose }: SpecSources,
 ): Promise<OciSpec> {
   const { config, hostConfig } = document
-  const { machine, cgroups } = await context.platform()
+  const { machine, cgroups, seccompFor } = await context.platform()
   const warn = (text: string): void => context.log('warn', text, { container: document.name })
   const security = securityOf(document, machine, warn)
   const capabilities = await capabilitiesOf(context, document)
@@ -263,8 +253,7 @@ export async function prepareSpec(
     seccomp:
       security.seccomp === undefined
         ? { kind: 'unconfined' }
-        : chooseSeccomp(
-            context,
+        : seccompFor(
             runtime,
             flattenProfile(security.seccomp, {
               capabilities,

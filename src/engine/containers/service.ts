@@ -2,16 +2,13 @@
 import { join } from 'node:path'
 import { ConflictError } from '../../errors.ts'
 import type { WaitResponse } from '../../api/types/index.ts'
-import { openCgroups } from '../cgroups/cgroups.ts'
-import { detectCgroupLayout } from '../cgroups/layout.ts'
-import { findRuntimes } from '../runtime/choose.ts'
 import type { EngineBase } from '../context.ts'
 import type { ContainerService } from '../services/index.ts'
 import { getArchive, putArchive } from './archive.ts'
 import { createAttachments } from './attach.ts'
 import { commitContainer, exportContainer } from './commit.ts'
 import { connectNetwork, disconnectNetwork } from './connect.ts'
-import { lockKey, publish, type ContainerDependencies, type ContainersContext, type Platform } from './context.ts'
+import { lockKey, publish, type ContainerDependencies, type ContainersContext } from './context.ts'
 import { createContainer } from './create.ts'
 import { createExecs } from './exec.ts'
 import { handleExit, watchExits } from './exit.ts'
@@ -32,18 +29,7 @@ import { checkedName, createStore, type Container } from './store.ts'
 import { processTable } from './top.ts'
 import { updateContainer } from './update.ts'
 
-async function openPlatform(base: EngineBase): Promise<Platform> {
-  const { host, config } = base
-  const layout = detectCgroupLayout(host)
-  return {
-    cgroups: await openCgroups(host, layout, config.cgroupParent),
-    runtimes: findRuntimes(host, config, layout),
-    machine: readMachine(host),
-  }
-}
-
 function createContext(base: EngineBase, dependencies: ContainerDependencies): ContainersContext {
-  let platform: Promise<Platform> | undefined
   const store = createStore(base.state, (error) =>
     base.log('error', 'cannot write state.db, what happened is kept in memory until it can', { error }),
   )
@@ -56,10 +42,8 @@ function createContext(base: EngineBase, dependencies: ContainerDependencies): C
     logKeeper: createLogKeeper(base),
     attachments: createAttachments(base),
     interrupted,
-    compiledFilters: new Map(),
     closing: new AbortController(),
     halting: new AbortController(),
-    platform: () => (platform ??= openPlatform(base)),
   }
 }
 

@@ -3,11 +3,11 @@
  * cgroup.controllers: in a private mount namespace an empty one is bound over it, and conmon and crun are started from
  * inside. The namespace is a descriptor of the engine, entered for the moment of a spawn: no process, no nsenter.
  *
- * - Layers are mounted later, by the engine, outside. So that they appear inside (and vanish from it), the folder of
- *   all containers becomes a shared mount of its own and the namespace's copy follows it (slave).
+ * - Layers are mounted later, by the engine, outside. So that they appear inside (and vanish from it), the folders of
+ *   all containers and of build steps become shared mounts of their own and the namespace's copy follows them (slave).
  * - Other mounts made since (a disk that a bind mount wants) are found by comparing mountinfo: a new copy is taken.
- * - Mounts of namespaces (nsfs) are dropped from the copy, or it would keep networks alive. Files of that kind are
- *   opened by the engine and reached as /proc/<engine>/fd/N.
+ * - Mounts of namespaces (nsfs) and those in tmp/ (snapshots) are dropped from the copy, or it would keep them alive. Files
+ *   of that kind are opened by the engine and reached as /proc/<engine>/fd/N.
  * Source: kernel Documentation/filesystems/sharedsubtree.rst, crun src/libcrun/cgroup-utils.c.
  */
 import { join } from 'node:path'
@@ -60,22 +60,31 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
   let seen = ''
   let isPrepared = false
 
+  /** Each a shared mount of its own. */
+  const sharedFolders = [paths.containers, paths.buildSteps]
   const readMounts = (): MountLine[] => parseMountinfo(files.readTextSync(MOUNTINFO) ?? '')
-  const isOurs = ({ target, type }: MountLine): boolean =>
-    type === 'nsfs' || target.startsWith(`${paths.containers}/`) || target.startsWith(`${paths.run}/`)
+  const isPassing = ({ target, type }: MountLine): boolean =>
+    type === 'nsfs' || target.startsWith(`${paths.temporary}/`)
+  const isOurs = (line: MountLine): boolean =>
+    isPassing(line) || line.target.startsWith(`${paths.containers}/`) || line.target.startsWith(`${paths.run}/`)
+
+  function share(folder: string, present: readonly MountLine[]): void {
+    const mount = present.findLast(({ target }) => target === folder)
+    if (mount === undefined) mounts.mount({ source: folder, target: folder, flags: MS_BIND })
+    if (mount?.shared !== true) mounts.mount({ source: 'none', target: folder, flags: MS_SHARED })
+  }
 
   function prepare(): void {
     if (isPrepared) return
-    const present = readMounts().findLast(({ target }) => target === paths.containers)
-    if (present === undefined) mounts.mount({ source: paths.containers, target: paths.containers, flags: MS_BIND })
-    if (present?.shared !== true) mounts.mount({ source: 'none', target: paths.containers, flags: MS_SHARED })
+    const present = readMounts()
+    for (const folder of sharedFolders) share(folder, present)
     if (!files.existsSync(emptyFile)) files.writeTextSync(emptyFile, '')
     isPrepared = true
   }
 
   function hideControllers(): void {
     mounts.mount({ source: emptyFile, target: join(v2Tree, 'cgroup.controllers'), flags: MS_BIND })
-    for (const { target, type } of readMounts()) if (type === 'nsfs') mounts.umount(target, MNT_DETACH)
+    for (const line of readMounts().toReversed()) if (isPassing(line)) mounts.umount(line.target, MNT_DETACH)
   }
 
   /** The namespace, made anew when mounts of others have changed since. */
@@ -104,9 +113,11 @@ export function createHybridView(host: Host, config: EngineConfig, v2Tree: strin
       namespaceFd = undefined
       isPrepared = false
       // also what an earlier engine of this root made
-      if (!readMounts().some(({ target }) => target === paths.containers)) return
+      const present = new Set(readMounts().map(({ target }) => target))
+      const made = sharedFolders.filter((folder) => present.has(folder))
+      if (made.length === 0) return
       try {
-        mounts.umount(paths.containers)
+        for (const folder of made.toReversed()) mounts.umount(folder)
         await files.rm(emptyFile, { force: true })
       } catch (error) {
         if (errnoOf(error) !== 'EBUSY') throw error // containers live on in it: the next engine finds it there

@@ -46,6 +46,7 @@ describe('parts of the engine process', () => {
       netns: join(folder, 'run/netns'),
       exits: join(folder, 'run/exits'),
       runtime: join(folder, 'run/runtime'),
+      buildSteps: join(folder, 'run/build'),
     }
     mkdirSync(paths.root, { mode: 0o777 })
     await prepareFolders(createFiles(), { ...config, paths })

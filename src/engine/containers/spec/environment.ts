@@ -15,7 +15,8 @@ export function mergeEnv(base: readonly string[], changes: readonly string[]): s
 
 export interface EnvInput {
   readonly env: readonly string[]
-  readonly hostname: string
+  /** Undefined: no HOSTNAME. */
+  readonly hostname: string | undefined
   readonly tty: boolean
   /** From the container's /etc/passwd. */
   readonly home: string
@@ -23,7 +24,8 @@ export interface EnvInput {
 
 /** HOME is set here, not by the runtime: it would read the container's files once more. */
 export function toEnv({ env, hostname, tty, home }: EnvInput): string[] {
-  const base = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, ...(tty ? ['TERM=xterm'] : [])]
+  const named = hostname === undefined ? [] : [`HOSTNAME=${hostname}`]
+  const base = [`PATH=${DEFAULT_PATH}`, ...named, ...(tty ? ['TERM=xterm'] : [])]
   const merged = mergeEnv(base, env)
   return merged.some((entry) => entry.startsWith('HOME=')) ? merged : [...merged, `HOME=${home}`]
 }

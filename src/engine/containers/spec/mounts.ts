@@ -13,7 +13,16 @@ export type SharedMemory =
 
 export interface MountInput {
   readonly mounts: readonly SourcedMount[]
-  readonly etcFiles: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined
+  readonly etcFiles:
+    | {
+        readonly hosts: string
+        /** Undefined: the image's own. */
+        readonly hostname: string | undefined
+        readonly resolvConf: string
+        /** Also where the root file system can be written. */
+        readonly readOnly?: boolean
+      }
+    | undefined
   readonly sharedMemory: SharedMemory
   /** Destinations that get the mount option "rro": folders, where the runtime and the kernel know it. */
   readonly recursiveReadOnly: ReadonlySet<string>
@@ -101,7 +110,7 @@ function userMount(mount: SourcedMount, recursiveReadOnly: ReadonlySet<string>):
 
 function ownFiles({ etcFiles, readonlyRootfs, initPath, mounts }: MountInput): OciMount[] {
   const taken = new Set(mounts.map(({ destination }) => destination))
-  const options = ['rbind', readonlyRootfs ? 'ro' : 'rw', 'rprivate']
+  const options = ['rbind', readonlyRootfs || etcFiles?.readOnly === true ? 'ro' : 'rw', 'rprivate']
   const files: [string, string | undefined, string[]][] = [
     ['/etc/resolv.conf', etcFiles?.resolvConf, options],
     ['/etc/hostname', etcFiles?.hostname, options],

@@ -39,6 +39,8 @@ export type SeccompChoice =
 export interface SpecInput extends Omit<MountInput, 'readonlyRootfs' | 'privileged'> {
   readonly rootfs: string
   readonly hostname: string
+  /** The process gets it as HOSTNAME; default true. */
+  readonly exportsHostname?: boolean
   readonly domainname: string
   /** Entrypoint and command. */
   readonly args: readonly string[]
@@ -93,7 +95,12 @@ function toProcess(input: SpecInput): OciProcess {
     ...(tty ? toConsoleSize(hostConfig.ConsoleSize) : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: input.initPath === undefined ? input.args : [INIT_TARGET, '--', ...input.args],
-    env: toEnv({ env: input.env, hostname: input.hostname, tty, home: user.home }),
+    env: toEnv({
+      env: input.env,
+      hostname: input.exportsHostname === false ? undefined : input.hostname,
+      tty,
+      home: user.home,
+    }),
     cwd: input.workingDir,
     capabilities: toOciCapabilities(input.capabilities),
     ...(rlimits.length === 0 ? {} : { rlimits }),
