@@ -103,13 +103,13 @@ export function describeTraces(traces: Partial<Traces>): string[] {
 
 /**
  * Of a running engine without containers: its own process may be there, its table, the empty parent and conmon cgroups, and
- * `containers` mounted on itself (the hybrid view of runtime/). A bridge may not: `down` removes the networks.
+ * `containers` and run/build mounted on themselves (the hybrid view of runtime/). A bridge may not: `down` removes the networks.
  */
 export function idleLeaks(config: EngineConfig, traces: Traces, enginePid: number | undefined): string[] {
   const { tables: _tables, ...rest } = traces
   return describeTraces({
     ...rest,
-    mounts: traces.mounts.filter((point) => point !== config.paths.containers),
+    mounts: traces.mounts.filter((point) => ![config.paths.containers, config.paths.buildSteps].includes(point)),
     cgroups: traces.cgroups.filter((path) => !/^$|\/conmon$/.test(path.split(`/${config.cgroupParent}`)[1] ?? '')),
     processes: traces.processes.filter((line) => !line.startsWith(`${enginePid} `)),
   })
