@@ -5,6 +5,7 @@
  */
 import type { SourceRange } from '../../../api/types/build.ts'
 import type { Directives, Word } from './ast.ts'
+import { parseBoolean } from './boolean.ts'
 import { trimSpace } from './characters.ts'
 import { DockerfileError, type Place, type SourceText } from './errors.ts'
 
@@ -86,12 +87,4 @@ export function parseCheckOptions(text: string, place: Place | undefined): Check
 function cut(part: string): [key: string, value: string | undefined] {
   const at = part.indexOf('=')
   return at === -1 ? [trimSpace(part), undefined] : [trimSpace(part.slice(0, at)), trimSpace(part.slice(at + 1))]
-}
-
-/** The words of Go's strconv.ParseBool; undefined for any other. */
-export function parseBoolean(text: string | undefined): boolean | undefined {
-  if (text === undefined) return undefined
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false
-  return undefined
 }
