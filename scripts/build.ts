@@ -1,7 +1,7 @@
 /**
- * Bundles the two programs into dist/: mycompose.js with cli.js (the command line) and engine.js (the background process).
- * Node refuses to strip types under node_modules, and a bundle starts twice as fast. koffi stays outside: it is native,
- * and only the engine loads it.
+ * Bundles the two programs into dist/: mycompose.js with cli.js (the command line), engine.js (the background process) and
+ * unpack-worker.js (the script of its threads). Node refuses to strip types under node_modules, and a bundle starts twice
+ * as fast. koffi stays outside: it is native, and only the engine loads it.
  */
 import { builtinModules } from 'node:module'
 import { createHash } from 'node:crypto'
@@ -47,7 +47,12 @@ async function bundle(source: string, output: string, define: Record<string, str
     platform: 'node',
     target: 'node24',
     external: ['koffi'],
-    define: { 'import.meta.url': '__url', 'import.meta.dirname': '__dirname', ...define },
+    define: {
+      'import.meta.url': '__url',
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      ...define,
+    },
     plugins: [lazyBuiltIns],
     minifySyntax: true,
     minifyWhitespace: true,
@@ -64,6 +69,7 @@ const digest = createHash('sha256')
   .digest('hex')
 await bundle('src/cli/bundled.ts', 'mycompose.js', { CLI_DIGEST: JSON.stringify(digest.slice(0, 32)) })
 await bundle('src/engine/main.ts', 'engine.js')
+await bundle('src/engine/layers/unpack-worker.ts', 'unpack-worker.js')
 // CommonJS starts 4 ms faster, and its compiled code can be kept (host/code-cache.ts); the sources are ES modules
 await writeFile(join(next, 'package.json'), '{ "type": "commonjs" }\n')
 await chmod(join(next, 'mycompose.js'), 0o755)

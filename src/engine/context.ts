@@ -3,6 +3,7 @@ import type { EventMessage } from '../api/types/index.ts'
 import type { Host } from '../host/host.ts'
 import type { StateDatabase } from '../state/database.ts'
 import type { EngineConfig } from './config.ts'
+import type { Unpacker } from './layers/unpack-pool.ts'
 import type { Platform } from './platform.ts'
 import type { ContainerService, ImageService, LayerService, NetworkService, VolumeService } from './services/index.ts'
 
@@ -34,6 +35,7 @@ export interface EngineBase {
   readonly events: EngineEvents
   readonly locks: KeyedMutex
   readonly storageDriver: StorageDriver
+  readonly unpacker: Unpacker
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 

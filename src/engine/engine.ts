@@ -10,6 +10,7 @@ import { prepareFolders } from './folders.ts'
 import { createImageService } from './images/service.ts'
 import { chooseDriver } from './layers/driver.ts'
 import { createLayerService } from './layers/service.ts'
+import { createUnpacker } from './layers/unpack-pool.ts'
 import { createKeyedMutex } from './locks.ts'
 import { createPlatform } from './platform.ts'
 import type { ContainerService } from './services/index.ts'
@@ -61,7 +62,10 @@ export async function openEngine(
   undo.defer(() => state.close())
   const events = createEvents(host.clock, (error) => log('error', 'an event listener failed', { error }))
   const storageDriver = await chooseDriver({ config, host, log }, options.storageDriver)
-  const context = createServices({ config, host, state, events, locks: createKeyedMutex(), log, storageDriver })
+  const unpacker = createUnpacker(host.threads)
+  undo.defer(() => unpacker.close())
+  const locks = createKeyedMutex()
+  const context = createServices({ config, host, state, events, locks, log, storageDriver, unpacker })
   undo.defer(() => context.networks.shutdown())
   undo.defer(() => context.containers.shutdown())
   await recover(context)

@@ -18,6 +18,7 @@ import type { Nft } from './nft.ts'
 import type { PacketSockets } from './packet-socket.ts'
 import type { Pty } from './pty.ts'
 import type { TerminalInput } from './terminal-input.ts'
+import type { Threads } from './threads.ts'
 import type { Web } from './web.ts'
 
 /** So that nobody above has to import node:fs for a type. */
@@ -160,6 +161,7 @@ export interface Host {
   readonly packetSockets: PacketSockets
   readonly unixDatagrams: UnixDatagrams
   readonly web: Web
+  readonly threads: Threads
   /** `bytes` random bytes as hex. */
   randomHex(bytes: number): string
 }

@@ -16,6 +16,7 @@ import { createPosixSpawn } from './posix-spawn.ts'
 import { createProcesses } from './processes.ts'
 import { createPty } from './pty.ts'
 import { createTerminalInput } from './terminal-input.ts'
+import { createThreads } from './threads.ts'
 import { createUnixDatagrams } from './unix-datagrams.ts'
 import { createRooted } from './rooted.ts'
 import { createSeccomp } from './seccomp.ts'
@@ -46,6 +47,7 @@ export function createNodeHost(environment: ProxyEnvironment = {}): Host {
     packetSockets: createPacketSockets(libc),
     unixDatagrams: createUnixDatagrams(libc),
     web: createWeb(environment),
+    threads: createThreads(),
     randomHex: (bytes) => randomBytes(bytes).toString('hex'),
   }
 }

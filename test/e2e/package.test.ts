@@ -1,6 +1,6 @@
 /** The package as `npm install -g` gives it: packed, installed into a prefix of its own, run from there. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -8,6 +8,7 @@ import { findNpmCli } from '../../scripts/setup-node.mjs'
 import { engineConfig } from '../../src/engine/config.ts'
 import { describeResult, runCommand } from '../support/command.ts'
 import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
+import { tarOf } from '../support/tar-bytes.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
 
@@ -32,6 +33,9 @@ describe('package', () => {
       assert.match(await run(['mycompose', 'version']), new RegExp(version.replaceAll('.', String.raw`\.`)))
       await run(['mycompose', 'engine', 'start'])
       assert.match(await run(['mycompose', 'engine', 'status']), /running/i)
+      // unpacked by the engine's threads, which have a script of their own in the package
+      writeFileSync(join(folder, 'image.tar'), tarOf({ path: 'file', content: 'x' }))
+      await run(['mycompose', 'image', 'import', join(folder, 'image.tar'), 'packed:1'])
       await run(['mycompose', 'engine', 'stop'])
       assert.deepEqual(describeTraces(await findTraces(config)), [])
     } finally {

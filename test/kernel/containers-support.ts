@@ -10,6 +10,7 @@ import type { EngineBase } from '../../src/engine/context.ts'
 import { engineConfig } from '../../src/engine/config.ts'
 import { createEvents } from '../../src/engine/events.ts'
 import { prepareFolders } from '../../src/engine/folders.ts'
+import { createUnpacker } from '../../src/engine/layers/unpack-pool.ts'
 import { createKeyedMutex } from '../../src/engine/locks.ts'
 import { createPlatform } from '../../src/engine/platform.ts'
 import type {
@@ -190,6 +191,7 @@ export async function openTestEngine(image: ContainerConfig = {}): Promise<TestE
     events: createEvents(host.clock, (error) => log.push(String(error))),
     locks: createKeyedMutex(),
     storageDriver: 'overlay',
+    unpacker: createUnpacker(host.threads),
     log: (level, message, fields) => {
       if (level === 'error' || level === 'warn') log.push(`${message} ${JSON.stringify(fields)}`)
     },

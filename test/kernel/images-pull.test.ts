@@ -1,9 +1,11 @@
 /** Pulling from Debian's docker-registry into a private store: what arrives, what is shared, what is refused. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ProgressMessage } from '../../src/api/types/index.ts'
+import { sha256Of } from '../support/oci-layout.ts'
 import { openPrivateStore, type PrivateStore } from '../support/private-store.ts'
 import { startFaultProxy, type SeenRequest } from '../support/fault-proxy.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
@@ -156,4 +158,26 @@ test('a pull that brings nothing asks for the digest alone', async (t) => {
   await add(tarOf({ path: 'etc/name', content: 'newer' }))
   assert.equal((await pull(name))[0], newer)
   assert.equal(await contentOf(store, name, 'etc/name'), 'newer')
+})
+
+test('a layer that comes slowly holds up none above it', async (t) => {
+  const { store, registry } = await setUp(t)
+  const slow = tarOf({ path: 'slow', content: randomBytes(200_000) })
+  const quick = tarOf(folder('opt'), { path: 'opt/quick', content: randomBytes(100_000) })
+  await registry.add({ name: 'web:1', layers: [slow, quick, TOP], compression: 'none' })
+  const proxy = await startFaultProxy(t, registry.url)
+  const slowDigest = sha256Of(slow)
+  proxy.rule = ({ path }) => (path.endsWith(slowDigest) ? { kind: 'slow', chunkBytes: 8192, pauseMs: 20 } : undefined)
+  const messages: ProgressMessage[] = []
+  const { signal } = new AbortController()
+  await store.images.pull(`${proxy.host}/web:1`, { signal }, (message) => messages.push(message))
+  const at = (wanted: string, digest: string): number =>
+    messages.findLastIndex(({ id, status }) => id === digest.slice(7, 19) && status === wanted)
+  assert.deepEqual(messages[at('Extracting', sha256Of(quick))]?.progressDetail, {
+    current: quick.length,
+    total: quick.length,
+  })
+  assert.ok(at('Extracting', sha256Of(quick)) < at('Download complete', slowDigest), 'unpacked meanwhile')
+  assert.ok(at('Pull complete', slowDigest) < at('Pull complete', sha256Of(quick)), 'complete after the one below')
+  assert.notEqual(await contentOf(store, `${proxy.host}/web:1`, 'opt/quick'), undefined)
 })

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { createGzip, createZstdCompress, gzipSync } from 'node:zlib'
+import { parseLayerLimits } from '../../src/engine/layers/limits.ts'
 import { discardLayer, stageLayer } from '../../src/engine/layers/store.ts'
+import { unpackLayer } from '../../src/engine/layers/unpack.ts'
 import { sha256Of } from '../support/oci-layout.ts'
 import { openPrivateStore, type PrivateStore } from '../support/private-store.ts'
 import { folder, patchHeader, streamOf, symlink, tarEntry, tarOf, type TestEntry } from '../support/tar-bytes.ts'
@@ -70,22 +72,16 @@ test('entries, sizes and the free disk have limits', async (t) => {
 })
 
 test('a disk that is nearly full is left as it is', async (t) => {
-  const store = await openPrivateStore(t, 'overlay', (host) => ({
-    ...host,
-    files: {
-      ...host.files,
-      statfs: (async () =>
-        Promise.resolve({
-          bavail: 10,
-          bfree: 10,
-          blocks: 1_000_000,
-          bsize: 4096,
-        })) as unknown as typeof host.files.statfs,
-    },
-  }))
-  const staged = stageLayer(store.base, streamOf(tarOf({ path: 'a' })), { lower: [] })
-  await assert.rejects(staged, { code: 'DISK_FULL', message: /nearly full/ })
-  assert.deepEqual(fs.readdirSync(store.base.config.paths.temporary), [])
+  const { base } = await openPrivateStore(t)
+  const { at, files } = base.host
+  const statfs = (async () => Promise.resolve({ bavail: 10, blocks: 1_000_000, bsize: 4096 })) as unknown
+  const folder = join(base.config.paths.temporary, 'layer')
+  fs.mkdirSync(join(folder, 'diff'), { recursive: true })
+  const task = { folder, whiteouts: 'device', limits: parseLayerLimits('{}', ''), isOurs: false } as const
+  const full = { at, files: { ...files, statfs: statfs as typeof files.statfs } }
+  const unpacked = unpackLayer(full, task, streamOf(tarOf({ path: 'a' })), { below: () => [] })
+  await assert.rejects(unpacked, { code: 'DISK_FULL', message: /nearly full/ })
+  assert.deepEqual(fs.readdirSync(join(folder, 'diff')), [])
 })
 
 const NAME = 'n'.repeat(250)

@@ -70,7 +70,7 @@ function fillTree(root: string): void {
 
 async function unpackLayer(root: string, ...entries: readonly (TestEntry | Buffer)[]): Promise<void> {
   const fd = host.at.openRoot(root)
-  const layer = openLayerSink(host.at, fd, { below: [], whiteouts: 'device' })
+  const layer = openLayerSink(host.at, fd, { below: () => [], whiteouts: 'device' })
   try {
     await feedTar(streamOf(tarOf(...entries), 1000), layer.sink)
     layer.finish()

@@ -12,6 +12,7 @@ import { createEvents } from '../../src/engine/events.ts'
 import { prepareFolders } from '../../src/engine/folders.ts'
 import { createImageService } from '../../src/engine/images/service.ts'
 import { createLayerService } from '../../src/engine/layers/service.ts'
+import { createUnpacker } from '../../src/engine/layers/unpack-pool.ts'
 import { createKeyedMutex } from '../../src/engine/locks.ts'
 import type { ContainerService, ImageService, LayerService, VolumeService } from '../../src/engine/services/index.ts'
 import { createVolumeService } from '../../src/engine/volumes/service.ts'
@@ -59,13 +60,15 @@ export async function openPrivateStore(
     events: createEvents(host.clock, () => {}),
     locks: createKeyedMutex(),
     storageDriver,
+    unpacker: createUnpacker(host.threads),
     log: (_, message) => void logged.push(message),
   }
   let users: Users = []
   const layers = createLayerService(base)
   const images = createImageService(base, { layers, usersOf: () => users })
   const volumes = createVolumeService(base, { usersOf: () => users })
-  t.after(() => {
+  t.after(async () => {
+    await base.unpacker.close()
     const left = mountsBelow(root)
     for (const point of left.toReversed()) host.mounts.umount(point)
     state.close()

@@ -1,7 +1,6 @@
 /**
- * Pulling an image: layers that are missing are downloaded side by side and unpacked in order, each while it still
- * arrives; then layers, documents and names become visible at once. Killed in between, the engine keeps what was
- * downloaded. Messages are docker's. Source: Docker Engine API v1.51 ImageCreate, OCI image-spec.
+ * Pulling an image: layers that are missing are downloaded and unpacked side by side, each while it still arrives; then
+ * layers, documents and names become visible at once. Killed in between, the engine keeps what was downloaded. Messages are docker's. Source: Docker Engine API v1.51 ImageCreate, OCI image-spec.
  */
 import { Readable } from 'node:stream'
 import type { ProgressMessage } from '../../api/types/index.ts'
@@ -11,7 +10,7 @@ import { planPull, type PullPlan, type PullWish } from './pull-plan.ts'
 import { familiarRepository, toCanonicalTag, toFamiliar, type Reference } from '../../api/reference.ts'
 import { commitPulled, isNamed } from './store.ts'
 import { chainIdOf } from '../layers/chain.ts'
-import { discardLayer, stageLayer, type StagedLayer } from '../layers/store.ts'
+import { discardLayer, stageLayer, type StageOptions, type StagedLayer } from '../layers/store.ts'
 import { manifestError, type Descriptor } from '../registry/manifest.ts'
 import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
 import { MycomposeError } from '../../errors.ts'
@@ -106,8 +105,7 @@ async function unpack(
   context: PullContext,
   layer: LayerWish,
   download: SharedDownload,
-  lower: readonly (StagedLayer | string)[],
-  signal: AbortSignal,
+  options: Pick<StageOptions, 'lower' | 'onStart' | 'signal'>,
 ): Promise<StagedLayer> {
   const { base, progress } = context
   const tell = throttled(context, layer, 'Extracting')
@@ -121,7 +119,7 @@ async function unpack(
   }
   let staged: StagedLayer | undefined
   try {
-    staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), { lower, signal })
+    staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), options)
     await download.finished
     if (staged.diffId !== layer.diffId)
       throw manifestError(`layer ${layer.shortId} unpacks to ${staged.diffId}, its configuration says ${layer.diffId}`)
@@ -158,6 +156,40 @@ async function causeOf(
   return verdict ?? error
 }
 
+/** All at once, as far as there are downloads and threads; each begins after those below it. Rejects with the first failure. */
+async function unpackAll(
+  context: PullContext,
+  layers: readonly LayerWish[],
+  downloads: ReturnType<typeof startDownloads>,
+  { parents, signal }: { readonly parents: readonly string[]; readonly signal: AbortSignal },
+): Promise<StagedLayer[]> {
+  const { base } = context
+  const abort = new AbortController()
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => {}) // also when nobody waits any more
+  const jobs: Promise<StagedLayer>[] = []
+  try {
+    for (const [index, layer] of layers.entries()) {
+      const download = await Promise.race([downloads.at(index), failure.promise])
+      const started = Promise.withResolvers<void>()
+      const job = unpack(context, layer, download, {
+        lower: [...parents, ...jobs],
+        signal: AbortSignal.any([signal, abort.signal]),
+        onStart: () => started.resolve(),
+      })
+      job.catch(failure.reject)
+      jobs.push(job)
+      await Promise.race([started.promise, failure.promise])
+    }
+    return await Promise.race([Promise.all(jobs), failure.promise])
+  } catch (error) {
+    abort.abort()
+    for (const outcome of await Promise.allSettled(jobs))
+      if (outcome.status === 'fulfilled') await discardLayer(base, outcome.value)
+    throw error
+  }
+}
+
 async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish): Promise<void> {
   const { base, progress } = context
   const layers = layersOfPlan(plan)
@@ -167,10 +199,9 @@ async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish)
   const missing = layers.slice(present)
   const parents = layers.slice(0, present).map(({ chainId }) => chainId)
   const downloads = startDownloads(context, plan, missing)
-  const staged: StagedLayer[] = []
+  let staged: StagedLayer[] = []
   try {
-    for (const [index, layer] of missing.entries())
-      staged.push(await unpack(context, layer, await downloads.at(index), [...parents, ...staged], wish.signal))
+    staged = await unpackAll(context, missing, downloads, { parents, signal: wish.signal })
     await commitPulled(base, { ...plan, parents, staged, reference: wish.reference })
   } finally {
     await downloads.releaseAll()

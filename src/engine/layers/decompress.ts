@@ -30,7 +30,8 @@ function decompressor(compression: 'gzip' | 'zstd'): Transform {
   })
 }
 
-function toStreamError(cause: unknown): unknown {
+/** What is wrong with a stream of bytes, said plainly: damaged data, a transfer that broke off; all else as it is. */
+export function toStreamError(cause: unknown): unknown {
   const code = errnoOf(cause) ?? ''
   if (/^Z_|^ZSTD_/.test(code)) {
     const message = cause instanceof Error ? cause.message : code

@@ -12,7 +12,7 @@ export const MAX_TURN_MS = 8
 const MAX_PUSH_BYTES = 256 * 1024
 
 export interface FeedOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: Pick<AbortSignal, 'aborted'>
   readonly limits?: Partial<TarLimits>
   /** Sees all bytes first, those after the end mark too (hashes, progress). */
   readonly onBytes?: (chunk: Buffer) => void

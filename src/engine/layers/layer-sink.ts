@@ -6,7 +6,7 @@
  */
 import type { At, ByteString } from '../../host/at.ts'
 import { parseEntryPath } from './entry-path.ts'
-import { openFolders, type FolderFacts } from './folders.ts'
+import { openFolders, type FolderFacts, type Folders } from './folders.ts'
 import { createLayeredTree } from './layered-tree.ts'
 import { printable, tarError, type TarEntry } from './tar-entry.ts'
 import type { TarSink } from './tar-reader.ts'
@@ -20,6 +20,10 @@ export interface LayerSink extends Pick<Target, 'finish' | 'close'> {
   readonly sink: TarSink
   /** The layer hides everything below it: overlayfs knows no opaque root, so the layers below are left out. */
   readonly isRootOpaque: () => boolean
+  /** No entry described the root: it is to look like that of the layers below. */
+  readonly inheritsRoot: () => boolean
+  /** Has it look so, when it is to. */
+  inheritRoot(): void
   /** The newest time in the layer, 0 when it is empty. */
   readonly newestMtimeNs: () => bigint
 }
@@ -47,21 +51,57 @@ export function whiteoutMeaning(path: ByteString): Meaning {
 }
 
 export interface LayerSinkOptions {
-  /** Folders of the layers below, uppermost first. */
-  readonly below: readonly string[]
+  /**
+   * Folders of the layers below, uppermost first. Asked for when the first entry cannot be placed without them, which of
+   * most layers is none: so a layer can be unpacked before those below it are there.
+   */
+  readonly below: () => readonly string[]
   readonly whiteouts: WhiteoutForm
+}
+
+interface LowerLayers extends Iterable<Folders> {
+  close(): void
+}
+
+/** Opened when they are first walked through. */
+function openLowerLayers(at: At, below: () => readonly string[]): LowerLayers {
+  const descriptors: number[] = []
+  let opened: Folders[] | undefined
+  function open(path: string): Folders {
+    const fd = at.openRoot(path)
+    descriptors.push(fd)
+    return openFolders(at, fd, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
+  }
+  return {
+    [Symbol.iterator]: () => (opened ??= below().map((path) => open(path)))[Symbol.iterator](),
+    close() {
+      for (const folders of opened?.splice(0) ?? []) folders.close()
+      for (const fd of descriptors.splice(0)) at.close(fd)
+    },
+  }
+}
+
+/** Those below are asked for when this layer itself does not have the answer. */
+function withBelow(own: Folders, lower: Iterable<Folders>): Iterable<Folders> {
+  return {
+    *[Symbol.iterator]() {
+      yield own
+      yield* lower
+    },
+  }
+}
+
+/** `facts`: of the layer below; undefined where there is none. */
+export function setRoot(at: At, root: number, facts: FolderFacts = { mode: 0o755, uid: 0, gid: 0 }): void {
+  at.chown(root, '.', facts.uid, facts.gid)
+  at.chmod(root, '.', facts.mode)
 }
 
 /** Writes into the folder `root` (a descriptor, which stays the caller's). Close it, whatever happens. */
 export function openLayerSink(at: At, root: number, { below, whiteouts: form }: LayerSinkOptions): LayerSink {
   const whiteouts = createWhiteouts(at, form)
-  const lower = below.map((path) => {
-    const fd = at.openRoot(path)
-    const folders = openFolders(at, fd, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
-    return { fd, folders }
-  })
-  const lowerFolders = lower.map(({ folders }) => folders)
-  const lowerTree = createLayeredTree(at, lowerFolders, whiteouts)
+  const lower = openLowerLayers(at, below)
+  const lowerTree = createLayeredTree(at, lower, whiteouts)
   const implied = (path: ByteString): FolderFacts | undefined => {
     const facts = lowerTree.find(path)?.facts
     return facts?.kind === 'folder' ? facts : undefined
@@ -74,16 +114,11 @@ export function openLayerSink(at: At, root: number, { below, whiteouts: form }: 
     below: { find: (path) => tree.find(path), resolve: (path) => tree.resolve(path) },
   })
   const { sink, folders } = target
-  const tree = createLayeredTree(at, [folders, ...lowerFolders], whiteouts)
+  const tree = createLayeredTree(at, withBelow(folders, lower), whiteouts)
+  let saysRoot = false
   let rootOpaque = false
   let newest = 0n
   let passing = true
-
-  function inheritRoot(): void {
-    const { mode, uid, gid } = implied('') ?? { mode: 0o755, uid: 0, gid: 0 }
-    at.chown(root, '.', uid, gid)
-    at.chmod(root, '.', mode)
-  }
 
   function markOpaque(folder: ByteString): void {
     if (folder === '') rootOpaque = true
@@ -103,6 +138,7 @@ export function openLayerSink(at: At, root: number, { below, whiteouts: form }: 
         if (entry.kind === 'hardlink' && entry.target.split('/').some((part) => part.startsWith(WHITEOUT)))
           throw tarError(`${printable(entry.path)} is a hard link to a whiteout`)
         if (entry.mtimeNs > newest) newest = entry.mtimeNs
+        if (entry.kind === 'folder' && parseEntryPath(entry.path).name === '') saysRoot = true
         sink.entry(entry)
         break
       case 'opaque':
@@ -118,17 +154,17 @@ export function openLayerSink(at: At, root: number, { below, whiteouts: form }: 
     }
   }
 
-  inheritRoot()
   return {
     finish: () => target.finish(),
     close() {
       target.close()
-      for (const { fd, folders: inside } of lower.splice(0)) {
-        inside.close()
-        at.close(fd)
-      }
+      lower.close()
     },
     isRootOpaque: () => rootOpaque,
+    inheritsRoot: () => !saysRoot,
+    inheritRoot() {
+      if (!saysRoot) setRoot(at, root, implied(''))
+    },
     newestMtimeNs: () => newest,
     sink: {
       entry,

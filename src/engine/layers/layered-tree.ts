@@ -53,7 +53,7 @@ export function resolvePath(path: ByteString, targetOf: (path: ByteString) => By
 }
 
 /** `layers`: folders of each, uppermost first; they stay the caller's. */
-export function createLayeredTree(at: At, layers: readonly Folders[], whiteouts: Whiteouts): LayeredTree {
+export function createLayeredTree(at: At, layers: Iterable<Folders>, whiteouts: Whiteouts): LayeredTree {
   /** Of what lies below a layer nothing shows in `path`: something else is in its place, or a folder on it is opaque. */
   function cuts(folders: Folders, path: ByteString): boolean {
     let parent = ''

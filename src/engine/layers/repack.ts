@@ -2,11 +2,13 @@
  * A layer's folder as a tar again, always in the same bytes. Layers that are made here take their diff id from it, so they
  * can be pushed and saved later without a second copy on the disk; what came from others is kept as it came.
  */
-import type { EngineBase } from '../context.ts'
 import { sha256, toDigest } from './chain.ts'
 import { createPacker } from './pack.ts'
+import type { Host } from '../../host/host.ts'
 
-type Base = Pick<EngineBase, 'host'>
+interface Base {
+  readonly host: Pick<Host, 'at'>
+}
 
 /**
  * The plain tar of `folder` (a layer's diff/). `newestMtimeNs` is that of the entries it was made of: folders that none of

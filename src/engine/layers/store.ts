@@ -6,12 +6,9 @@
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { EngineBase } from '../context.ts'
-import { chainIdOf, hexOf, sha256, toDigest } from './chain.ts'
-import { decompress } from './decompress.ts'
-import { feedTar } from './feed.ts'
-import { openLayerSink } from './layer-sink.ts'
-import { readLayerLimits, roomOn, withinLimits } from './limits.ts'
-import { repackedDigest } from './repack.ts'
+import { chainIdOf, hexOf } from './chain.ts'
+import { setRoot } from './layer-sink.ts'
+import { readLayerLimits } from './limits.ts'
 import { ConflictError } from '../../errors.ts'
 import { listImages, type BlobRecord } from '../../state/images.ts'
 import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
@@ -32,9 +29,14 @@ export interface StagedLayer {
 }
 
 export interface StageOptions {
-  /** The stack that it will stand on, lowest first: chain ids, or layers that are staged and not committed yet. */
-  readonly lower: readonly (string | StagedLayer)[]
+  /**
+   * The stack that it will stand on, lowest first: chain ids, or layers that are staged and not committed yet; those that
+   * are being staged must have been begun (`onStart`) before.
+   */
+  readonly lower: readonly (string | StagedLayer | Promise<StagedLayer>)[]
   readonly signal?: AbortSignal
+  /** Unpacking has begun. */
+  readonly onStart?: () => void
   /** The diff id is that of the folder packed by ourselves, not of this tar: for layers that are made here. */
   readonly isOurs?: boolean
   /** Bytes of the uncompressed tar so far. */
@@ -60,9 +62,9 @@ export async function discardLayer({ host }: EngineBase, staged: StagedLayer): P
 }
 
 /** Folders of what a layer will stand on, uppermost first; what one with an opaque root hides is left out. */
-function stagedOn(base: EngineBase, lower: StageOptions['lower']): string[] {
+async function stagedOn(base: EngineBase, lower: StageOptions['lower']): Promise<string[]> {
   const { layerLinks } = base.config.paths
-  const layers = lower.flatMap((layer) =>
+  const layers = (await Promise.all(lower.map((layer) => Promise.resolve(layer)))).flatMap((layer) =>
     typeof layer === 'string'
       ? layersOf(base, [layer]).map(({ shortName, rootOpaque }) => ({ path: join(layerLinks, shortName), rootOpaque }))
       : [{ path: join(layer.folder, 'diff'), rootOpaque: layer.rootOpaque }],
@@ -74,47 +76,34 @@ function stagedOn(base: EngineBase, lower: StageOptions['lower']): string[] {
     .toReversed()
 }
 
-/** Unpacks a tar (plain, gzip, zstd) into tmp/. Throws TAR_INVALID, CanceledError, KernelError (ENOSPC). */
+/** The root of a layer that says nothing of it looks like that of the uppermost layer below. */
+function inheritRoot({ host: { at } }: EngineBase, diff: string, [uppermost]: readonly string[]): void {
+  using cleanup = new DisposableStack()
+  const open = (path: string): number => cleanup.adopt(at.openRoot(path), (fd) => at.close(fd))
+  setRoot(at, open(diff), uppermost === undefined ? undefined : at.stat(open(uppermost), '.'))
+}
+
+/**
+ * Unpacks a tar (plain, gzip, zstd) into tmp/, on a thread. It may begin while the layers below are still on their way,
+ * and is complete after them. Throws TAR_INVALID, DISK_FULL, CanceledError, system errors (ENOSPC).
+ */
 export async function stageLayer(base: EngineBase, tar: Readable, options: StageOptions): Promise<StagedLayer> {
   const { host, config } = base
-  const { lower, signal, onProgress, isOurs = false } = options
+  const { lower, isOurs = false, signal, onStart, onProgress } = options
   const below = stagedOn(base, lower)
+  below.catch(() => {}) // until somebody waits for it
   const limits = await readLayerLimits(host, config.paths.root)
   await using undo = new AsyncDisposableStack()
   const folder = await host.files.mkdtemp(join(config.paths.temporary, 'layer-'))
   undo.defer(() => host.files.rm(folder, { recursive: true, force: true }))
   await host.files.mkdir(join(folder, 'diff'), { mode: 0o755 })
-  const root = host.at.openRoot(join(folder, 'diff'))
-  const hash = sha256()
-  let sizeBytes = 0
-  try {
-    using cleanup = new DisposableStack()
-    const layer = openLayerSink(host.at, root, {
-      below,
-      whiteouts: base.storageDriver === 'vfs' ? 'marker' : 'device',
-    })
-    cleanup.defer(() => layer.close())
-    let packedBytes = 0
-    const plain = await decompress(tar, (count) => (packedBytes += count))
-    const room = (): Promise<number> => roomOn(host, folder, limits.keptFreeBytes)
-    const checked = withinLimits(plain, limits, { packedBytes: () => packedBytes, room })
-    const entries = await feedTar(checked, layer.sink, {
-      limits,
-      ...(signal === undefined ? {} : { signal }),
-      onBytes(chunk) {
-        hash.update(chunk)
-        sizeBytes += chunk.length
-        onProgress?.(sizeBytes)
-      },
-    })
-    layer.finish()
-    const [rootOpaque, newestMtimeNs] = [layer.isRootOpaque(), layer.newestMtimeNs()]
-    const diffId = isOurs ? await repackedDigest(base, join(folder, 'diff'), newestMtimeNs) : toDigest(hash)
-    undo.move()
-    return { folder, diffId, sizeBytes, rootOpaque, entries, newestMtimeNs }
-  } finally {
-    host.at.close(root)
-  }
+  const whiteouts = base.storageDriver === 'vfs' ? 'marker' : 'device'
+  const task = { folder, whiteouts, limits, isOurs } as const
+  const { inheritsRoot, ...unpacked } = await base.unpacker.unpack(task, tar, { below, signal, onStart, onProgress })
+  if (inheritsRoot && !isOurs) inheritRoot(base, join(folder, 'diff'), await below)
+  else await below
+  undo.move()
+  return { folder, ...unpacked }
 }
 
 function freeShortName(taken: ReadonlySet<string>): string {
