@@ -6,7 +6,7 @@
  */
 import * as fs from 'node:fs'
 import { KernelError } from '../errors.ts'
-import { createCopyContent, type CopyContent } from './copy-content.ts'
+import { createCopyContent, type CopyContent, type CopyLongContent } from './copy-content.ts'
 import type { Libc } from './libc.ts'
 import { createOpenAt2, type Resolution } from './openat2.ts'
 
@@ -49,6 +49,8 @@ export interface At {
   truncate(fd: number, sizeBytes: number): void
   /** All of the file `from` into the empty file `to`. Throws KernelError. */
   copyContent: CopyContent
+  /** The same without keeping others waiting. */
+  copyLongContent: CopyLongContent
   chownOpen(fd: number, uid: number, gid: number): void
   chmodOpen(fd: number, mode: number): void
   setTimesOpen(fd: number, mtimeNs: bigint): void
@@ -225,7 +227,7 @@ export function createAt(libc: Libc): At {
         done += fs.writeSync(fd, bytes, done, bytes.length - done, position === undefined ? null : position + done)
     },
     truncate: (fd, sizeBytes) => fs.ftruncateSync(fd, sizeBytes),
-    copyContent: createCopyContent(libc),
+    ...createCopyContent(libc),
     chownOpen: (fd, uid, gid) => fs.fchownSync(fd, uid, gid),
     chmodOpen: (fd, mode) => fs.fchmodSync(fd, mode),
     setTimesOpen: (fd, mtimeNs) => check(utimensat(fd, empty, timesOf(mtimeNs), AT_EMPTY_PATH), 'set the times of', ''),

@@ -14,6 +14,13 @@ const SEEK_HOLE = 4
 const CANNOT = new Set(['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EBADF'])
 const BUFFER_BYTES = 256 * 1024
 
+const LONG_PIECE_BYTES = 16 * 2 ** 20
+
+interface Piece {
+  readonly start: number
+  readonly end: number
+}
+
 /** Throws KernelError (ENOSPC, EIO). */
 export type CopyContent = (from: number, to: number, sizeBytes: number) => void
 
@@ -27,7 +34,15 @@ function copyByHand(from: number, to: number, start: number, end: number): void 
   }
 }
 
-export function createCopyContent(libc: Libc): CopyContent {
+/** The same on worker threads, for files that take longer than others may wait. */
+export type CopyLongContent = (from: number, to: number, sizeBytes: number, signal?: AbortSignal) => Promise<void>
+
+export interface ContentCopier {
+  readonly copyContent: CopyContent
+  readonly copyLongContent: CopyLongContent
+}
+
+export function createCopyContent(libc: Libc): ContentCopier {
   const ioctl = libc.func('int ioctl(int fd, unsigned long request, int argument)')
   const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)')
   const copyRange = libc.func(
@@ -46,17 +61,53 @@ export function createCopyContent(libc: Libc): CopyContent {
     }
   }
 
-  return (from, to, sizeBytes) => {
-    if (ioctl(to, FICLONE, from) === 0) return
-    for (let at = 0; at < sizeBytes;) {
-      const data = Number(lseek(from, at, SEEK_DATA))
-      if (data < 0 && libc.errno() === 'ENXIO') break // nothing but a hole until the end
-      const start = data < 0 ? at : data
-      const hole = data < 0 ? -1 : Number(lseek(from, start, SEEK_HOLE))
-      const end = hole < 0 ? sizeBytes : Math.min(hole, sizeBytes)
-      copyPiece(from, to, start, end)
-      at = end
-    }
-    fs.ftruncateSync(to, sizeBytes)
+  /** The next piece that is no hole; undefined: nothing but a hole until the end. */
+  function nextPiece(from: number, at: number, sizeBytes: number): Piece | undefined {
+    const data = Number(lseek(from, at, SEEK_DATA))
+    if (data < 0 && libc.errno() === 'ENXIO') return undefined
+    const start = data < 0 ? at : data
+    const hole = data < 0 ? -1 : Number(lseek(from, start, SEEK_HOLE))
+    return { start, end: hole < 0 ? sizeBytes : Math.min(hole, sizeBytes) }
+  }
+
+  /** How many bytes were copied; 0 where the kernel cannot, whose errno stays with the other thread. */
+  function copyRangeAside(from: number, to: number, start: number, length: number): Promise<number> {
+    lseek(from, start, SEEK_SET)
+    lseek(to, start, SEEK_SET)
+    return new Promise((resolve, reject) => {
+      copyRange.async(from, null, to, null, length, 0, (error: Error | null, count: number | bigint) => {
+        if (error === null) resolve(Math.max(0, Number(count)))
+        else reject(error)
+      })
+    })
+  }
+
+  return {
+    copyContent(from, to, sizeBytes) {
+      if (ioctl(to, FICLONE, from) === 0) return
+      for (let at = 0; at < sizeBytes;) {
+        const piece = nextPiece(from, at, sizeBytes)
+        if (piece === undefined) break
+        copyPiece(from, to, piece.start, piece.end)
+        at = piece.end
+      }
+      fs.ftruncateSync(to, sizeBytes)
+    },
+    async copyLongContent(from, to, sizeBytes, signal) {
+      if (ioctl(to, FICLONE, from) === 0) return
+      for (let at = 0; at < sizeBytes;) {
+        const piece = nextPiece(from, at, sizeBytes)
+        if (piece === undefined) break
+        for (at = piece.start; at < piece.end;) {
+          signal?.throwIfAborted()
+          const length = Math.min(LONG_PIECE_BYTES, piece.end - at)
+          const count = await copyRangeAside(from, to, at, length)
+          // by hand it either works, or says what is wrong
+          if (count === 0) copyByHand(from, to, at, at + length)
+          at += count === 0 ? length : count
+        }
+      }
+      fs.ftruncateSync(to, sizeBytes)
+    },
   }
 }

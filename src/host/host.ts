@@ -10,6 +10,7 @@ import type { Mounts } from './mounts.ts'
 import type { MountNamespaces } from './mount-namespaces.ts'
 import type { Rooted } from './rooted.ts'
 import type { Seccomp } from './seccomp.ts'
+import type { Statx } from './statx.ts'
 import type { Xattrs } from './xattrs.ts'
 import type { Netns } from './netns.ts'
 import type { UnixDatagrams } from './unix-datagrams.ts'
@@ -151,6 +152,7 @@ export interface Host {
   readonly mountNamespaces: MountNamespaces
   readonly rooted: Rooted
   readonly at: At
+  readonly statx: Statx
   readonly seccomp: Seccomp
   readonly xattrs: Xattrs
   readonly netns: Netns

@@ -20,6 +20,7 @@ import { createThreads } from './threads.ts'
 import { createUnixDatagrams } from './unix-datagrams.ts'
 import { createRooted } from './rooted.ts'
 import { createSeccomp } from './seccomp.ts'
+import { createStatx } from './statx.ts'
 import { createWeb, type ProxyEnvironment } from './web.ts'
 import { createXattrs } from './xattrs.ts'
 
@@ -37,6 +38,7 @@ export function createNodeHost(environment: ProxyEnvironment = {}): Host {
     mountNamespaces: createMountNamespaces(libc),
     rooted: createRooted(libc),
     at: createAt(libc),
+    statx: createStatx(libc),
     seccomp: createSeccomp(libc),
     xattrs: createXattrs(libc),
     netns,

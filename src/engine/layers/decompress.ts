@@ -67,10 +67,17 @@ async function* rejoin(
   }
 }
 
-/** Leaving the loop over the result early destroys `source`. `onPacked` hears of the bytes as they come. Throws UnsupportedError for bzip2 and xz. */
+/** The plain bytes of what Node cannot decompress: see decompress-tool.ts. */
+export type ToolDecompressor = (program: 'bzip2' | 'xz', packed: Readable) => AsyncIterable<Buffer>
+
+/**
+ * Leaving the loop over the result early destroys `source`. `onPacked` hears of the bytes as they come. Throws
+ * UnsupportedError for bzip2 and xz when there is no `byTool`.
+ */
 export async function decompress(
   source: Readable,
   onPacked: (count: number) => void = () => {},
+  byTool?: ToolDecompressor,
 ): Promise<AsyncIterable<Buffer>> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   let head: Buffer = Buffer.alloc(0)
@@ -87,6 +94,7 @@ export async function decompress(
   const joined = rejoin(head, chunks, onPacked)
   if (compression === 'none') return withClearErrors(joined)
   if (compression === 'bzip2' || compression === 'xz') {
+    if (byTool !== undefined) return byTool(compression, Readable.from(joined, { objectMode: false }))
     source.destroy()
     throw new UnsupportedError(`the tar is compressed with ${compression}, which is not supported`, {
       hint: `decompress it first: ${compression} -dc FILE | mycompose image import -`,

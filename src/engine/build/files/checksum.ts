@@ -1,0 +1,53 @@
+/**
+ * The checksum of all that a COPY or ADD reads: names below the source, kind, mode, owner, target of links, attributes that
+ * travel, bytes; no times. Two sources of the same checksum make the same layer on the same state.
+ * Source: BuildKit's contenthash, by what takes part in it.
+ */
+import { createHash } from 'node:crypto'
+import { createTurns, type Selected } from './selection.ts'
+import type { Tree, TreeEntry } from './tree.ts'
+
+/** Looking at the clock costs, too. */
+const FILES_A_LOOK = 32
+
+/** What of a file is in the checksum besides its path. */
+function describe(tree: Tree, { file }: TreeEntry, detail: string): string {
+  const { uid, gid } = tree.owner ?? file
+  // the kernel gives links whatever mode
+  const mode = file.kind === 'symlink' ? 0o777 : file.mode
+  // a socket is copied as an empty file
+  const kind = file.kind === 'socket' ? 'file' : file.kind
+  const device = kind === 'character' || kind === 'block' ? `${file.major}:${file.minor}` : ''
+  return `${kind} ${mode} ${uid}:${gid} ${device} ${detail}`
+}
+
+/** Undefined: it has to be read first, and that takes a while. */
+function detailAtOnce(tree: Tree, entry: TreeEntry): string | undefined {
+  return entry.file.kind === 'symlink' ? tree.readlink(entry) : tree.digest(entry)
+}
+
+/** Hex of sha256. Throws CONTEXT_CHANGED, CanceledError, KernelError. */
+export async function checksumOfFiles(
+  tree: Tree,
+  selected: readonly Selected[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const sha256 = createHash('sha256')
+  const takeTurn = createTurns(signal)
+  let count = 0
+  for (const { name, files } of selected) {
+    const [root] = files
+    if (root === undefined) continue
+    // the contents of a folder are copied, not the folder: it is of no account what it is like itself
+    const isFolder = root.entry.file.kind === 'folder'
+    sha256.update(isFolder ? `folder\0` : `file ${name}\0`, 'latin1')
+    for (const file of isFolder ? files.slice(1) : files) {
+      // most files answer at once, and a promise each would cost more than all the rest
+      const detail = detailAtOnce(tree, file.entry) ?? (await tree.longDigest(file.entry, signal))
+      sha256.update(`${file.path}\0${describe(tree, file.entry, detail)}\0`, 'latin1')
+      count += 1
+      if (count % FILES_A_LOOK === 0) await takeTurn()
+    }
+  }
+  return sha256.digest('hex')
+}
