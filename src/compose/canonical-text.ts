@@ -1,49 +1,39 @@
 /**
  * Canonical values back to the text of a Compose file: durations, sizes, modes, restart policies, links. The reverse
- * of src/compose/canonical, by path pattern.
+ * of src/compose/canonical, one line per attribute. print.ts walks the model with this table.
  */
 import { formatDurationNs } from '../units.ts'
-import { isRecord, toSnake } from './draft.ts'
+import { isRecord } from './draft.ts'
 
-type Plain = Readonly<Record<string, unknown>>
+/** The value as a file says it; what it does not know stays. Its keys may still be in camelCase. */
 type Format = (value: unknown) => unknown
+
+/** How a value is written, or those of a mapping or of the mappings in a list, by their keys in a file. */
+export type TextRule = Format | TextRules
+
+export interface TextRules {
+  readonly [key: string]: TextRule
+}
 
 const duration: Format = (value) => (typeof value === 'number' ? formatDurationNs(value) : value)
 /** A string, as docker compose prints sizes. */
-const size: Format = (value) => String(value)
+const size: Format = (value) => (typeof value === 'number' ? String(value) : value)
 const mode: Format = (value) => (typeof value === 'number' ? `0${value.toString(8).padStart(3, '0')}` : value)
 
 const hosts: Format = (value) => many(value, ({ host, ip }) => `${String(host)}=${String(ip)}`)
 
-function many(value: unknown, format: (item: Plain) => unknown): unknown {
+function many(value: unknown, format: (item: Readonly<Record<string, unknown>>) => unknown): unknown {
   return Array.isArray(value) ? value.map((item) => (isRecord(item) ? format(item) : item)) : value
-}
-
-function within(formats: Readonly<Record<string, Format>>): Format {
-  return (value) => (isRecord(value) ? formatFields(value, formats) : value)
-}
-
-function each(formats: Readonly<Record<string, Format>>): Format {
-  return (value) => many(value, (item) => formatFields(item, formats))
-}
-
-function formatFields(record: Plain, formats: Readonly<Record<string, Format>>): Plain {
-  const result: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(record)) {
-    const format = Object.hasOwn(formats, key) ? formats[key] : undefined
-    result[key] = format === undefined ? value : format(value)
-  }
-  return result
 }
 
 const restart: Format = (value) => {
   if (!isRecord(value)) return value
-  const retries = value['max_retries']
+  const retries = value['maxRetries']
   return typeof retries === 'number' ? `${String(value['name'])}:${retries}` : value['name']
 }
 
 const volumesFrom: Format = (value) =>
-  many(value, ({ kind, name, read_only: readOnly }) => {
+  many(value, ({ kind, name, readOnly }) => {
     const source = kind === 'container' ? `container:${String(name)}` : String(name)
     return readOnly === true ? `${source}:ro` : source
   })
@@ -51,38 +41,34 @@ const volumesFrom: Format = (value) =>
 const links: Format = (value) =>
   many(value, ({ service, alias }) => (service === alias ? service : `${String(service)}:${String(alias)}`))
 
-/** One number where both limits are the same. */
-const ulimits: Format = (value) => {
+function eachValue(value: unknown, format: (item: Readonly<Record<string, unknown>>) => unknown): unknown {
   if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, limit]) => [
-      name,
-      isRecord(limit) && limit['soft'] === limit['hard'] && Object.keys(limit).length === 2 ? limit['soft'] : limit,
-    ]),
-  )
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, isRecord(item) ? format(item) : item]))
 }
 
-/** What is not said, so that no file has to say it. */
-const dependencies: Format = (value) => {
-  if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, dependency]) => {
-      if (!isRecord(dependency) || dependency['restart'] !== false) return [name, dependency]
-      const { restart: _restart, ...others } = dependency
-      return [name, others]
-    }),
+/** One number where both limits are the same. */
+const ulimits: Format = (value) =>
+  eachValue(value, (limit) =>
+    limit['soft'] === limit['hard'] && Object.keys(limit).length === 2 ? limit['soft'] : limit,
   )
-}
+
+/** What is not said, so that no file has to say it. */
+const dependencies: Format = (value) =>
+  eachValue(value, (dependency) => {
+    if (dependency['restart'] !== false) return dependency
+    const { restart: _restart, ...others } = dependency
+    return others
+  })
 
 /** "id" or "id=path". */
 const ssh: Format = (value) =>
   isRecord(value) ? Object.entries(value).map(([id, path]) => (path === '' ? id : `${id}=${String(path)}`)) : value
 
-const updates = within({ delay: duration, monitor: duration })
-const rates = each({ rate: size })
-const files = each({ mode })
+const updates: TextRules = { delay: duration, monitor: duration }
+const rates: TextRules = { rate: size }
+const files: TextRules = { mode }
 
-const SERVICE_FORMATS: Readonly<Record<string, Format>> = {
+export const SERVICE_TEXT: TextRules = {
   restart,
   links,
   volumes_from: volumesFrom,
@@ -97,28 +83,19 @@ const SERVICE_FORMATS: Readonly<Record<string, Format>> = {
   depends_on: dependencies,
   ulimits,
   mem_swappiness: size,
-  volumes: each({ tmpfs: within({ size }) }),
-  healthcheck: within({ interval: duration, timeout: duration, start_period: duration, start_interval: duration }),
-  build: within({ extra_hosts: hosts, shm_size: size, secrets: files, ssh, ulimits }),
-  deploy: within({
-    resources: within({
-      limits: within({ memory: size }),
-      reservations: within({ memory: size }),
-    }),
-    restart_policy: within({ delay: duration, window: duration }),
+  volumes: { tmpfs: { size } },
+  healthcheck: { interval: duration, timeout: duration, start_period: duration, start_interval: duration },
+  build: { extra_hosts: hosts, shm_size: size, secrets: files, ssh, ulimits },
+  deploy: {
+    resources: { limits: { memory: size }, reservations: { memory: size } },
+    restart_policy: { delay: duration, window: duration },
     update_config: updates,
     rollback_config: updates,
-  }),
-  blkio_config: within({
+  },
+  blkio_config: {
     device_read_bps: rates,
     device_write_bps: rates,
     device_read_iops: rates,
     device_write_iops: rates,
-  }),
-}
-
-/** A service, or a part of one, in snake_case and in the syntax of a file. */
-export function serviceText(service: object): Plain {
-  const snake = toSnake(service)
-  return isRecord(snake) ? formatFields(snake, SERVICE_FORMATS) : {}
+  },
 }

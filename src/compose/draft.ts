@@ -1,6 +1,6 @@
 /**
  * The merged tree as typed data: snake_case keys become camelCase, except where keys are the user's. What is not
- * filled in yet (defaults, names, environment) makes it a draft. The same table turns a project back for printing.
+ * filled in yet (defaults, names, environment) makes it a draft. document-text.ts goes the way back.
  */
 import type { Dependency, Extensions, FileObject, Model, Network, Service, Volume } from './model.ts'
 import { toPlain, type MapNode, type Node } from './node.ts'
@@ -22,7 +22,7 @@ export interface ProjectDraft {
 }
 
 /** Mappings of the user's data: keys and values stay. */
-const RAW_MAPS: ReadonlySet<string> = new Set([
+export const RAW_MAPS: ReadonlySet<string> = new Set([
   'environment',
   'labels',
   'annotations',
@@ -38,7 +38,7 @@ const RAW_MAPS: ReadonlySet<string> = new Set([
 ])
 
 /** Mappings whose keys are the user's, and whose values are not. */
-const KEYED_MAPS: ReadonlySet<string> = new Set([
+export const KEYED_MAPS: ReadonlySet<string> = new Set([
   'services',
   'networks',
   'volumes',
@@ -58,11 +58,11 @@ function toCamel(node: Node): unknown {
   if (node.kind === 'seq') return node.items.map(toCamel)
   const result: Record<string, unknown> = {}
   let extensions: Record<string, unknown> | undefined
-  for (const [key, { value }] of node.entries) {
-    if (value.tag === 'reset') continue
+  node.entries.forEach(({ value }, key) => {
+    if (value.tag === 'reset') return
     if (key.startsWith('x-')) (extensions ??= {})[key] = toPlain(value)
-    else result[camelCase(key)] = camelInner(key, value)
-  }
+    else result[camelCase(key)] = value.kind === 'scalar' ? value.value : camelInner(key, value)
+  })
   if (extensions !== undefined) result['extensions'] = extensions
   return result
 }
@@ -72,29 +72,10 @@ function camelInner(key: string, node: Node): unknown {
   if (RAW_MAPS.has(key)) return toPlain(node)
   if (!KEYED_MAPS.has(key)) return toCamel(node)
   const result: Record<string, unknown> = {}
-  for (const [name, { value }] of node.entries) if (value.tag !== 'reset') result[name] = toCamel(value)
+  node.entries.forEach(({ value }, name) => {
+    if (value.tag !== 'reset') result[name] = toCamel(value)
+  })
   return result
-}
-
-/** The reverse of `toDraft` for any part of a project: extensions are spread, keys sorted later. */
-export function toSnake(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toSnake)
-  if (!isRecord(value)) return value
-  const result: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === 'extensions' && isRecord(inner)) Object.assign(result, inner)
-    else {
-      const name = snakeCase(key)
-      result[name] = snakeInner(name, inner)
-    }
-  }
-  return result
-}
-
-function snakeInner(key: string, value: unknown): unknown {
-  if (!isRecord(value) || !(RAW_MAPS.has(key) || KEYED_MAPS.has(key))) return toSnake(value)
-  if (RAW_MAPS.has(key)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toSnake(inner)]))
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -106,7 +87,8 @@ function camelCase(key: string): string {
   return !key.includes('_') ? key : key.replaceAll(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function snakeCase(key: string): string {
+/** The reverse of `camelCase`. */
+export function snakeCase(key: string): string {
   // Most keys are one word.
   return /[A-Z]/.test(key) ? key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key
 }

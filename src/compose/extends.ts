@@ -6,7 +6,7 @@ import { posix } from 'node:path'
 import { resolvePath, isRemote } from './paths.ts'
 import { nearestName } from '../edit-distance.ts'
 import { prepareDocument, readDocuments, type FileContext } from './file-pipeline.ts'
-import { mergeTrees } from './merge.ts'
+import { mergeServices, mergeTrees } from './merge.ts'
 import { child, textOf, withEntry, withoutEntry, type MapNode, type Node } from './node.ts'
 import { locationOf, type Origin } from './source-file.ts'
 
@@ -62,7 +62,7 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
     return own
   }
   const base = await baseService(reference, file, { ...walk, chain: [...walk.chain, step] })
-  return base === undefined ? own : mergeTrees(base, own, 'services.*')
+  return base === undefined ? own : mergeServices(base, own)
 }
 
 async function baseService(reference: Node, file: LoadedFile, walk: Walk): Promise<MapNode | undefined> {

@@ -59,9 +59,20 @@ function valueOf(variable: Variable, lookup: Lookup, note: (note: InterpolationN
   }
 }
 
-/** The tree with every text filled. Values marked `!reset` are left alone. */
+/** The tree with every text filled. Values marked `!reset` are left alone. What aliases share stays shared. */
 export function interpolateTree(root: Node, lookup: Lookup, problems: Problems): Node {
+  // "\x24" is a dollar sign too
+  if (!/[$\\]/.test(root.origin.source.text)) return root
+  const filled = new Map<Node, Node>()
   const visit = (node: Node): Node => {
+    if (node.kind === 'scalar') return visitNew(node)
+    const before = filled.get(node)
+    if (before !== undefined) return before
+    const result = visitNew(node)
+    filled.set(node, result)
+    return result
+  }
+  const visitNew = (node: Node): Node => {
     if (node.tag === 'reset') return node
     switch (node.kind) {
       case 'map':

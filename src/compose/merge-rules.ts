@@ -53,7 +53,7 @@ function entriesOf(node: Node | undefined): Iterable<[string, { key: Node['origi
   return node?.kind === 'map' ? node.entries : []
 }
 
-const SERVICE_RULES: Readonly<Record<string, MergeRule>> = {
+const SERVICE_TABLE: Readonly<Record<string, MergeRule>> = {
   command: replace,
   entrypoint: replace,
   'healthcheck.test': replace,
@@ -85,25 +85,63 @@ const SERVICE_RULES: Readonly<Record<string, MergeRule>> = {
   logging,
 }
 
-/** Of `ipam.config` the pools of the override count, each with what the base says of the same subnet; see merge.ts. */
-export const MERGED_BY_KEY: Readonly<Record<string, (item: Node) => string>> = {
-  'networks.*.ipam.config': fieldsKey('subnet'),
+/** What holds at one place of the tree. */
+export interface PathRules {
+  readonly merge?: MergeRule
+  /** Of a list of mappings: its items are the override's, each over the base's item of the same key. */
+  readonly itemKey?: (item: Node) => string
+  /** Of a list: a later item takes the place of one with the same key. */
+  readonly isUnique: boolean
+  /** Whether such a list can stand here or below. */
+  readonly hasUnique: boolean
+  readonly below: ReadonlyMap<string, PathRules>
+  /** Where keys are the user's: the rules below any of them. */
+  readonly anyKey?: PathRules
 }
 
-export const MERGE_RULES: ReadonlyMap<string, MergeRule> = new Map(
-  Object.entries(SERVICE_RULES).map(([pattern, rule]) => [`services.*.${pattern}`, rule]),
-)
+/** Lists of pairs that may say one thing twice within a file. */
+const REPEATABLE: ReadonlySet<string> = new Set(['extra_hosts', 'build.extra_hosts'])
+const NO_LISTS: ReadonlySet<string> = new Set(['command', 'entrypoint', 'healthcheck.test', 'restart', 'logging'])
 
-/** Lists in which a later item takes the place of one with the same key. */
-export const UNIQUE_LISTS: ReadonlySet<string> = new Set(
-  Object.keys(SERVICE_RULES)
-    .filter((key) => !['extra_hosts', 'build.extra_hosts'].includes(key) && !key.endsWith('.*'))
-    .filter((key) => !['command', 'entrypoint', 'healthcheck.test', 'restart', 'logging'].includes(key))
-    .map((key) => `services.*.${key}`),
-)
+interface RuleDraft {
+  merge?: MergeRule
+  itemKey?: (item: Node) => string
+  isUnique: boolean
+  hasUnique: boolean
+  readonly below: Map<string, RuleDraft>
+  anyKey?: RuleDraft
+}
 
-/** Below these, keys are the user's: a pattern has "*" there. */
-export const USER_KEYED: ReadonlySet<string> = new Set([
+/** The table as a tree, so that merging walks it along: a text for every path would cost more than the merge. */
+function buildRules(): RuleDraft {
+  const noRules = (): RuleDraft => ({ isUnique: false, hasUnique: false, below: new Map() })
+  const root = noRules()
+  const wayTo = (pattern: string): RuleDraft[] => {
+    const way = [root]
+    for (const step of pattern.split('.')) {
+      const last = way.at(-1) ?? root
+      const next = (step === '*' ? last.anyKey : last.below.get(step)) ?? noRules()
+      if (step === '*') last.anyKey = next
+      else last.below.set(step, next)
+      way.push(next)
+    }
+    return way
+  }
+  const at = (pattern: string): RuleDraft => wayTo(pattern).at(-1) ?? root
+  for (const pattern of USER_KEYED) at(`${pattern}.*`)
+  for (const [key, merge] of Object.entries(SERVICE_TABLE)) {
+    const rules = at(`services.*.${key}`)
+    rules.merge = merge
+    rules.isUnique = !key.endsWith('.*') && !REPEATABLE.has(key) && !NO_LISTS.has(key)
+    if (rules.isUnique) for (const step of wayTo(`services.*.${key}`)) step.hasUnique = true
+  }
+  // of the pools those of the override count, each with what the base says of the same subnet
+  at('networks.*.ipam.config').itemKey = fieldsKey('subnet')
+  return root
+}
+
+/** Below these, keys are the user's. */
+const USER_KEYED: readonly string[] = [
   'services',
   'networks',
   'volumes',
@@ -122,4 +160,15 @@ export const USER_KEYED: ReadonlySet<string> = new Set([
     'annotations',
     'sysctls',
   ].map((key) => `services.*.${key}`),
-])
+]
+
+/** The rules of a whole file. */
+export const FILE_RULES: PathRules = buildRules()
+
+/** Those of one service. */
+export const SERVICE_RULES: PathRules | undefined = rulesBelow(FILE_RULES.below.get('services'), '*')
+
+/** The rules of the value at `key`; undefined where none are. */
+export function rulesBelow(rules: PathRules | undefined, key: string): PathRules | undefined {
+  return rules?.anyKey ?? rules?.below.get(key)
+}

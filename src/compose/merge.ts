@@ -2,18 +2,27 @@
  * Merges canonical trees: files of one project, included files, extended services. Source: Compose Specification,
  * "Merge" with `!reset` and `!override`.
  */
-import { isNull, mapEntries, mapItems, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
-import { MERGED_BY_KEY, MERGE_RULES, UNIQUE_LISTS, USER_KEYED } from './merge-rules.ts'
+import { isNull, mapEntries, mapItems, withEntry, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
+import { FILE_RULES, rulesBelow, SERVICE_RULES, type PathRules } from './merge-rules.ts'
 
-/** `over` on top of `base`; both are the root of a file, or both the mapping at `pattern` ("services.*"). */
-export function mergeTrees(base: MapNode, over: MapNode, pattern = ''): MapNode {
+/** `over` on top of `base`, both the root of a file. */
+export function mergeTrees(base: MapNode, over: MapNode): MapNode {
+  return mergeMaps(base, over, FILE_RULES)
+}
+
+/** The same for two definitions of a service. */
+export function mergeServices(base: MapNode, over: MapNode): MapNode {
+  return mergeMaps(base, over, SERVICE_RULES)
+}
+
+function mergeMaps(base: MapNode, over: MapNode, rules: PathRules | undefined): MapNode {
   const merged = new Map<string, Entry>(base.entries)
-  for (const [key, entry] of over.entries) {
-    const before = merged.get(key)
-    const value = mergeValue(before?.value, entry.value, patternOf(pattern, key))
+  over.entries.forEach((entry, key) => {
+    const before = merged.get(key)?.value
+    const value = mergeValue(before, entry.value, rulesBelow(rules, key))
     if (value === undefined) merged.delete(key)
-    else if (value !== before?.value) merged.set(key, { key: entry.key, value })
-  }
+    else if (value !== before) merged.set(key, value === entry.value ? entry : { key: entry.key, value })
+  })
   return { kind: 'map', origin: over.origin, entries: merged }
 }
 
@@ -22,40 +31,38 @@ export function mergeTrees(base: MapNode, over: MapNode, pattern = ''): MapNode 
  * within one (and for a file alone).
  */
 export function dropReplacedItems(tree: MapNode): MapNode {
-  const visit = (node: Node, pattern: string): Node => {
-    if (node.kind === 'map')
-      return mapEntries(node, (value, key) => (value.kind === 'scalar' ? value : visit(value, patternOf(pattern, key))))
-    const isUnique = node.kind === 'seq' && node.items.length > 1 && UNIQUE_LISTS.has(pattern)
-    return isUnique ? (MERGE_RULES.get(pattern)?.({ ...node, items: [] }, node) ?? node) : node
+  const visit = (node: Node, rules: PathRules): Node => {
+    if (node.kind === 'scalar' || !rules.hasUnique) return node
+    if (node.kind === 'seq')
+      return rules.isUnique && node.items.length > 1 ? (rules.merge?.({ ...node, items: [] }, node) ?? node) : node
+    const { anyKey, below } = rules
+    if (anyKey !== undefined) return mapEntries(node, (value) => visit(value, anyKey))
+    return mapEntries(node, (value, key) => {
+      const inner = value.kind === 'scalar' ? undefined : below.get(key)
+      return inner === undefined ? value : visit(value, inner)
+    })
   }
-  const services = tree.entries.get('services')
-  if (services === undefined) return tree
-  const entries = new Map(tree.entries)
-  return { ...tree, entries: entries.set('services', { ...services, value: visit(services.value, 'services') }) }
+  const services = tree.entries.get('services')?.value
+  const rules = FILE_RULES.below.get('services')
+  return services === undefined || rules === undefined ? tree : withEntry(tree, 'services', visit(services, rules))
 }
 
-function patternOf(parent: string, key: string): string {
-  const step = USER_KEYED.has(parent) ? '*' : key
-  return parent === '' ? step : `${parent}.${step}`
-}
-
-function mergeValue(base: Node | undefined, over: Node, pattern: string): Node | undefined {
+function mergeValue(base: Node | undefined, over: Node, rules: PathRules | undefined): Node | undefined {
   if (over.tag === 'reset') return undefined
   if (base === undefined || over.tag === 'override') return settle(over)
-  const rule = MERGE_RULES.get(pattern)
-  if (rule !== undefined) return settle(rule(base, over))
+  if (rules?.merge !== undefined) return settle(rules.merge(base, over))
   // An explicit null says nothing, so the base stands.
   if (isNull(over)) return base
-  if (base.kind === 'map' && over.kind === 'map') return mergeTrees(base, over, pattern)
-  if (base.kind === 'seq' && over.kind === 'seq') return mergeLists(base, over, pattern)
+  if (base.kind === 'map' && over.kind === 'map') return mergeMaps(base, over, rules)
+  if (base.kind === 'seq' && over.kind === 'seq') return mergeLists(base, over, rules)
   return settle(over)
 }
 
-function mergeLists(base: SeqNode, over: SeqNode, pattern: string): Node {
-  const keyOf = MERGED_BY_KEY[pattern]
+function mergeLists(base: SeqNode, over: SeqNode, rules: PathRules | undefined): Node {
+  const keyOf = rules?.itemKey
   if (keyOf === undefined) return { ...over, items: [...base.items, ...over.items.map(settleItem)] }
   const before = new Map(base.items.map((item) => [keyOf(item), item]))
-  const items = over.items.map((item) => mergeValue(before.get(keyOf(item)), item, '') ?? item)
+  const items = over.items.map((item) => mergeValue(before.get(keyOf(item)), item, undefined) ?? item)
   return { ...over, items }
 }
 
@@ -64,6 +71,7 @@ function settle(node: Node): Node | undefined {
 }
 
 function settleItem(node: Node): Node {
+  if (node.kind === 'scalar' && node.tag === undefined) return node
   const bare = node.tag === undefined ? node : withoutTag(node)
   if (bare.kind === 'map') return mapEntries(bare, settle)
   if (bare.kind !== 'seq') return bare

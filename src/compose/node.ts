@@ -74,36 +74,43 @@ export function isNull(node: Node | undefined): boolean {
   return node?.kind === 'scalar' && node.value === null
 }
 
+/** The mapping with other entries: its place and its tag stay. */
+export function withEntries(node: MapNode, entries: ReadonlyMap<string, Entry>): MapNode {
+  const { origin, tag } = node
+  return tag === undefined ? { kind: 'map', entries, origin } : { kind: 'map', entries, origin, tag }
+}
+
 export function withEntry(node: MapNode, key: string, value: Node): MapNode {
   const entries = new Map(node.entries)
   entries.set(key, { key: node.entries.get(key)?.key ?? value.origin, value })
-  return { ...node, entries }
+  return withEntries(node, entries)
 }
 
 export function withoutEntry(node: MapNode, key: string): MapNode {
   if (!node.entries.has(key)) return node
   const entries = new Map(node.entries)
   entries.delete(key)
-  return { ...node, entries }
+  return withEntries(node, entries)
 }
 
 /** `change` on every value; undefined drops the entry. The node itself when nothing changes. */
 export function mapEntries(node: MapNode, change: (value: Node, key: string) => Node | undefined): MapNode {
   let entries: Map<string, Entry> | undefined // most mappings stay as they are: no copy of those
-  for (const [key, entry] of node.entries) {
+  node.entries.forEach((entry, key) => {
     const value = change(entry.value, key)
-    if (value === entry.value) continue
+    if (value === entry.value) return
     entries ??= new Map(node.entries)
     if (value === undefined) entries.delete(key)
     else entries.set(key, { key: entry.key, value })
-  }
-  return entries === undefined ? node : { ...node, entries }
+  })
+  return entries === undefined ? node : withEntries(node, entries)
 }
 
 /** `change` on every item; undefined drops it. The same array when nothing changes. */
 export function mapItems(items: readonly Node[], change: (item: Node) => Node | undefined): readonly Node[] {
   let changed: Node[] | undefined
-  for (const [index, item] of items.entries()) {
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index] as Node
     const value = change(item)
     if (value !== item) changed ??= items.slice(0, index)
     if (value !== undefined) changed?.push(value)
@@ -121,9 +128,9 @@ export function toPlain(node: Node, nulls = true): unknown {
     case 'map': {
       // The parser refuses the key "__proto__".
       const plain: Record<string, unknown> = {}
-      for (const [key, { value }] of node.entries) {
+      node.entries.forEach(({ value }, key) => {
         if (value.tag !== 'reset' && (nulls || !isNull(value))) plain[key] = toPlain(value, nulls)
-      }
+      })
       return plain
     }
     default:

@@ -3,7 +3,7 @@
  * YAML's rules go beyond that. Source: YAML 1.2.2, chapter 7.
  */
 import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
-import type { Origin } from './source-file.ts'
+import type { Origin, SourceFile } from './source-file.ts'
 import { isOtherType, resolvePlain } from './yaml-scalar.ts'
 
 /** Thrown to give up; no Error, so that it costs no stack trace. */
@@ -14,35 +14,77 @@ export function giveUp(): never {
   throw NOT_PLAIN
 }
 
-/** A key without quotes, as the source of a pattern. */
-export const KEY_WORD: string = String.raw`[A-Za-z\d_][\w./-]*`
+const KEY_WORD = /^[A-Za-z\d_][\w./-]*$/
 
-/** What the reader of blocks lends: the count of values, and what an alias stands for. */
-export interface InlineContext {
-  readonly count: <T extends Node>(node: T) => T
-  readonly alias: (name: string) => Node
+/** A key without quotes that is a text, or `<<`. */
+export function isKeyWord(word: string): boolean {
+  return word === '<<' || (KEY_WORD.test(word) && word !== '__proto__' && !isOtherType(word))
 }
 
-interface Inline extends InlineContext {
+/** What the reader of blocks lends. */
+export interface Reader {
+  readonly source: SourceFile
+  /** Finished ones, with how many values they are written out. */
+  readonly anchors: Map<string, Anchored>
+  /** Written so far, aliases written out. */
+  nodes: number
+  /** Those of `nodes` that aliases repeat. */
+  repeated: number
+  depth: number
+}
+
+interface Anchored {
+  readonly node: Node
+  readonly size: number
+}
+
+/** Values that aliases repeat, beside as many as are written; any-yaml.ts reports a document that has more. */
+const MAX_REPEATED = 100_000
+
+function aliased(reader: Reader, name: string): Node {
+  const { node, size } = reader.anchors.get(name) ?? giveUp()
+  reader.nodes += size
+  reader.repeated += size
+  return 2 * reader.repeated > MAX_REPEATED + reader.nodes ? giveUp() : node
+}
+
+interface Inline {
   readonly text: string
   readonly origin: Origin
+  readonly reader: Reader
   at: number
   depth: number
 }
 
-/** The value that `text` consists of, but for a comment behind it. */
-export function readInline(text: string, origin: Origin, context: InlineContext): Node {
-  const { count } = context
-  const inline: Inline = { text, origin, ...context, at: 0, depth: 0 }
-  const alias = /^\*([\w-]+)(?: +#.*)?$/.exec(text)
-  if (alias !== null) return context.alias(alias[1] ?? '')
+/** A word without blanks, of which no reader could think anything else. */
+const SIMPLE = /^[a-zA-Z/$_.][\w./${}=@+,~-]*(?::[\w./${}=@+,~-]+)*$/
+
+/** The value that `text` consists of, but for a comment behind it. `text` is not empty. */
+export function readInline(text: string, origin: Origin, reader: Reader): Node {
+  if (text.length < 200 && SIMPLE.test(text)) {
+    reader.nodes += 1
+    return scalarNode(resolvePlain(text), origin)
+  }
+  const first = text.charAt(0)
+  const last = text.length - 1
+  if ((first === '"' || first === "'") && text.indexOf(first, 1) === last && !text.includes('\\')) {
+    reader.nodes += 1
+    return scalarNode(text.slice(1, last), origin)
+  }
+  if (first === '*') return aliased(reader, /^\*([\w-]+)(?: +#.*)?$/.exec(text)?.[1] ?? giveUp())
   if (/^[[{"']/.test(text)) {
+    const inline: Inline = { text, origin, reader, at: 0, depth: 0 }
     const node = readItem(inline)
-    return /^( +#.*)?$/.test(text.slice(inline.at)) ? node : giveUp()
+    return inline.at === text.length || /^( +#.*)?$/.test(text.slice(inline.at)) ? node : giveUp()
   }
   const comment = text.search(/ +#/)
   const plain = comment === -1 ? text : text.slice(0, comment)
-  return isPlainText(plain) ? count(scalarNode(resolvePlain(plain), origin)) : giveUp()
+  return isPlainText(plain) ? counted(reader, scalarNode(resolvePlain(plain), origin)) : giveUp()
+}
+
+function counted<T extends Node>(reader: Reader, node: T): T {
+  reader.nodes += 1
+  return node
 }
 
 /** No indicator at the start, nothing inside that looks like a key. */
@@ -70,19 +112,19 @@ function readItem(inline: Inline): Node {
     case "'": {
       const value = readQuoted(inline)
       // A key without a mapping around it.
-      return inline.text[inline.at] === ':' ? giveUp() : inline.count(scalarNode(value, place(inline, start)))
+      return inline.text[inline.at] === ':' ? giveUp() : counted(inline.reader, scalarNode(value, place(inline, start)))
     }
     default: {
       const word = /^[^,[\]{}]*/.exec(inline.text.slice(start))?.[0] ?? ''
-      const plain = word.trimEnd()
+      const plain = word.replace(/ +$/, '')
       const alias = /^\*([\w-]+)$/.exec(plain)
       if (alias !== null) {
         inline.at += word.length
-        return inline.alias(alias[1] ?? '')
+        return aliased(inline.reader, alias[1] ?? '')
       }
       if (!isPlainText(plain) || plain.includes(' #')) giveUp()
       inline.at += word.length
-      return inline.count(scalarNode(resolvePlain(plain), place(inline, start)))
+      return counted(inline.reader, scalarNode(resolvePlain(plain), place(inline, start)))
     }
   }
 }
@@ -107,7 +149,7 @@ function readList(inline: Inline): Node {
   const start = inline.at
   const items: Node[] = []
   readParts(inline, ']', () => items.push(readItem(inline)))
-  return inline.count(seqNode(items, place(inline, start)))
+  return counted(inline.reader, seqNode(items, place(inline, start)))
 }
 
 /** Keys of `<<` fill what the mapping does not say itself; of a list, earlier mappings win. */
@@ -118,7 +160,7 @@ export function mergeInto(entries: Map<string, Entry>, merged: Node): void {
   }
 }
 
-const INLINE_KEY = new RegExp(`^(<<|${KEY_WORD}):(?= |[,}])`)
+const INLINE_KEY = /^(<<|[A-Za-z\d_][\w./-]*):(?= |[,}])/
 
 function readMap(inline: Inline): Node {
   const start = inline.at
@@ -131,12 +173,12 @@ function readMap(inline: Inline): Node {
     inline.at += name.length + 1
     skipBlanks(inline)
     const isEmpty = /[,}]/.test(inline.text[inline.at] ?? '')
-    const value = isEmpty ? inline.count(scalarNode(null, key)) : readItem(inline)
+    const value = isEmpty ? counted(inline.reader, scalarNode(null, key)) : readItem(inline)
     if (name === '<<') merged.push(value)
     else entries.set(name, { key, value })
   })
   for (const node of merged) mergeInto(entries, node)
-  return inline.count(mapNode(entries, place(inline, start)))
+  return counted(inline.reader, mapNode(entries, place(inline, start)))
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', n: '\n', t: '\t' }

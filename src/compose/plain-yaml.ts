@@ -2,198 +2,235 @@
  * The YAML that most Compose files are written in: block mappings and lists, plain and quoted texts on one line, lists
  * and mappings in brackets on one line, anchors, aliases, merge keys, comments. Everything else, every doubt and every
  * error is left to any-yaml.ts: this reader answers exactly as that one or not at all (a test compares them). It exists because the `yaml` package takes 35 ms to open
- * and, cold, 100 ms for a hundred services. Source: YAML 1.2.2, chapters 7 and 8.
+ * and, cold, 100 ms for a hundred services. It steps through the text once, line by line, and leaves the search to the
+ * methods of strings: they are quick from the first call on. Source: YAML 1.2.2, chapters 7 and 8.
  */
 import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
-import { giveUp, KEY_WORD, mergeInto, NOT_PLAIN, readInline } from './plain-yaml-inline.ts'
+import { giveUp, mergeInto, NOT_PLAIN, readInline, isKeyWord, type Reader } from './plain-yaml-inline.ts'
 import type { Origin, SourceFile } from './source-file.ts'
-import { isOtherType } from './yaml-scalar.ts'
 
 /** The document of a file, or undefined when the file needs the whole of YAML. */
 export function parsePlainYaml(source: SourceFile): Node | undefined {
-  const { text } = source
-  // Tabs, other control characters, anchors of line ends: not here.
-  if (
-    /[^\n\r\u0020-\u007E\u00A0-\u2027\u2030-\uD7FF\uE000-\uFEFE\uFF00-\uFFFD\u{10000}-\u{10FFFF}]|\r(?!\n)/u.test(text)
-  )
-    return undefined
-  const lines = significantLines(text)
-  if (lines === undefined || lines[0]?.indent !== 0) return undefined
-  const reader: Reader = { source, lines, anchors: new Map(), at: 0, nodes: 0, depth: 0 }
+  if (hasOddCharacters(source.text)) return undefined
+  const reader: LineReader = {
+    source,
+    at: 0,
+    end: 0,
+    next: 0,
+    indent: 0,
+    valueAt: 0,
+    words: new Map(),
+    anchors: new Map(),
+    nodes: 0,
+    depth: 0,
+    repeated: 0,
+  }
   try {
+    nextLine(reader)
+    if (reader.indent !== 0) return undefined
     const root = readMapping(reader, 0)
-    return reader.at === lines.length ? root : undefined
+    return isAtEnd(reader) ? root : undefined
   } catch (error) {
     if (error === NOT_PLAIN) return undefined
     throw error
   }
 }
 
-/** Values that aliases repeat, beside as many as are written; any-yaml.ts reports a document that has more. */
-const MAX_REPEATED = 100_000
 const MAX_DEPTH = 64
+const NO_LINE = -1
 
-interface Line {
-  /** Column of the first character, from 0. */
-  readonly indent: number
-  /** Offset of the first character. */
-  readonly start: number
-  /** From the first character to the end of the line, comment included, blanks at the end not. */
-  readonly text: string
-}
-
-interface Reader {
-  readonly source: SourceFile
-  readonly lines: Line[]
-  /** Finished ones, with how many values they are written out. */
-  readonly anchors: Map<string, Anchored>
+interface LineReader extends Reader {
+  /** Offset of the first character of the present line. */
   at: number
-  /** Written so far, aliases written out. */
-  nodes: number
-  depth: number
-  repeated?: number
+  /** Where it ends, comment included, blanks at the end not. */
+  end: number
+  /** Offset of the line after it. */
+  next: number
+  /** Column of its first character, from 0; NO_LINE behind the last line. */
+  indent: number
+  /** Where the value begins, after `readKey` has found a key. */
+  valueAt: number
+  /** Keys that were checked: most come again and again. */
+  readonly words: Map<string, string>
 }
 
-interface Anchored {
-  readonly node: Node
-  readonly size: number
+/** Tabs, other control characters, line ends of other systems and Unicode, half characters. */
+const ODD_CHARACTERS: readonly string[] = [
+  [0x00, 0x09],
+  [0x0b, 0x0c],
+  [0x0e, 0x1f],
+  [0x7f, 0x9f],
+  [0x2028, 0x202f],
+  [0xfeff, 0xfeff],
+  [0xfffe, 0xffff],
+].flatMap(([first = 0, last = 0]) =>
+  Array.from({ length: last - first + 1 }, (_, index) => String.fromCharCode(first + index)),
+)
+
+function hasOddCharacters(text: string): boolean {
+  // seventy searches of this kind take less than one pattern
+  for (const character of ODD_CHARACTERS) if (text.includes(character)) return true
+  return !text.isWellFormed() || (text.includes('\r') && /\r(?!\n)/.test(text))
 }
 
-/** The lines that are neither blank nor a comment; undefined when there are directives or several documents. */
-function significantLines(text: string): Line[] | undefined {
-  const lines: Line[] = []
-  for (let start = 0; start < text.length;) {
-    const end = text.indexOf('\n', start)
-    const line = text.slice(start, end === -1 ? text.length : end).trimEnd()
-    let indent = 0
-    while (line.charCodeAt(indent) === 32) indent += 1
-    if (indent < line.length && line[indent] !== '#') {
-      if (indent === 0 && /^(---|\.\.\.|%)/.test(line)) return undefined
-      lines.push({ indent, start: start + indent, text: line.slice(indent) })
+const [CARRIAGE_RETURN, BLANK, QUOTE, COMMENT, PERCENT, AND, APOSTROPHE, DASH, DOT] = [
+  13, 32, 34, 35, 37, 38, 39, 45, 46,
+]
+
+/** Moves to the next line that is neither blank nor a comment. Directives and further documents are not for here. */
+function nextLine(reader: LineReader): void {
+  const { text } = reader.source
+  let start = reader.next
+  while (start < text.length) {
+    const newline = text.indexOf('\n', start)
+    let end = newline === -1 ? text.length : newline
+    const next = end + 1
+    let at = start
+    while (text.charCodeAt(at) === BLANK) at += 1
+    const first = text.charCodeAt(at)
+    while (end > at && isBlank(text.charCodeAt(end - 1))) end -= 1
+    if (at < end && first !== COMMENT) {
+      const isMarker = first === PERCENT || text.startsWith('---', at) || text.startsWith('...', at)
+      if (at === start && (first === PERCENT || first === DASH || first === DOT) && isMarker) giveUp()
+      reader.at = at
+      reader.end = end
+      reader.next = next
+      reader.indent = at - start
+      return
     }
-    start = end === -1 ? text.length : end + 1
+    start = next
   }
-  return lines
+  reader.indent = NO_LINE
 }
 
-function counted<T extends Node>(reader: Reader, node: T): T {
-  reader.nodes += 1
-  return node
+function isAtEnd({ indent }: LineReader): boolean {
+  return indent === NO_LINE
 }
 
-function aliased(reader: Reader, name: string): Node {
-  const { node, size } = reader.anchors.get(name) ?? giveUp()
-  reader.nodes += size
-  reader.repeated = (reader.repeated ?? 0) + size
-  return 2 * reader.repeated > MAX_REPEATED + reader.nodes ? giveUp() : node
+function isBlank(code: number): boolean {
+  return code === BLANK || code === CARRIAGE_RETURN
 }
 
-function origin({ source }: Reader, offset: number): Origin {
+function originOf({ source }: LineReader, offset: number): Origin {
   return { source, offset }
 }
 
-/** A key without quotes is a word; with them it has no escapes. */
-const KEY = new RegExp(`^(?:(<<|${KEY_WORD})|"([^"\\\\]*)"|'([^']*)'):(?: +|$)`)
+/** A key in quotes has no escapes. */
+const QUOTED_KEY = /^(?:"([^"\\]*)"|'([^']*)'):(?: +|$)/
 
-function readMapping(reader: Reader, indent: number): Node {
+/** The key that the present line has at `start`; undefined when there is none. */
+function readKey(reader: LineReader, start: number): string | undefined {
+  const { source, end, words } = reader
+  const line = source.text.slice(start, end)
+  const first = line.charCodeAt(0)
+  if (first === QUOTE || first === APOSTROPHE) {
+    const quoted = QUOTED_KEY.exec(line)
+    if (quoted === null) return undefined
+    const name = quoted[1] ?? quoted[2] ?? ''
+    reader.valueAt = start + quoted[0].length
+    return name === '<<' || name === '__proto__' ? giveUp() : name
+  }
+  const colon = line.indexOf(':')
+  if (colon === -1) return undefined
+  let at = colon + 1
+  if (at < line.length && line.charCodeAt(at) !== BLANK) return undefined
+  const word = line.slice(0, colon)
+  let name = words.get(word)
+  if (name === undefined) {
+    if (!isKeyWord(word)) return undefined
+    words.set(word, word)
+    name = word
+  }
+  while (line.charCodeAt(at) === BLANK) at += 1
+  reader.valueAt = start + at
+  return name
+}
+
+function readMapping(reader: LineReader, indent: number): Node {
   const entries = new Map<string, Entry>()
-  const merged: Node[] = []
-  const first = reader.lines[reader.at]?.start ?? 0
+  let merged: Node[] | undefined
+  const first = reader.at
   if (++reader.depth > MAX_DEPTH) giveUp()
-  for (let line = reader.lines[reader.at]; line?.indent === indent; line = reader.lines[reader.at]) {
-    const match = KEY.exec(line.text) ?? giveUp()
-    const name = match[1] ?? match[2] ?? match[3] ?? ''
-    const isMerge = match[1] === '<<'
-    if (entries.has(name) || (name === '<<' && !isMerge) || name === '__proto__') giveUp()
-    if (match[1] !== undefined && isOtherType(name)) giveUp()
-    const key = origin(reader, line.start)
-    const value = readValue(reader, { line, indent, offset: match[0].length, key })
-    if (isMerge) merged.push(value)
+  while (reader.indent === indent) {
+    const key = originOf(reader, reader.at)
+    const name = readKey(reader, reader.at) ?? giveUp()
+    if (entries.has(name)) giveUp()
+    const value = readValue(reader, indent, false, key)
+    if (name === '<<') (merged ??= []).push(value)
     else entries.set(name, { key, value })
   }
-  for (const node of merged) mergeInto(entries, node)
+  if (merged !== undefined) for (const node of merged) mergeInto(entries, node)
   reader.depth -= 1
-  endBlock(reader, indent)
-  return counted(reader, mapNode(entries, origin(reader, first)))
+  // A line further right than the block that ended belongs to nothing known here.
+  if (reader.indent > indent) giveUp()
+  reader.nodes += 1
+  return mapNode(entries, originOf(reader, first))
 }
 
-function readSequence(reader: Reader, indent: number): Node {
+function readSequence(reader: LineReader, indent: number): Node {
   const items: Node[] = []
-  const first = reader.lines[reader.at]?.start ?? 0
+  const { text } = reader.source
+  const first = reader.at
   if (++reader.depth > MAX_DEPTH) giveUp()
-  for (
-    let line = reader.lines[reader.at];
-    line?.indent === indent && isItem(line.text);
-    line = reader.lines[reader.at]
-  ) {
-    const offset = /^- */.exec(line.text)?.[0].length ?? 1
-    const rest = line.text.slice(offset)
-    if (isItem(rest)) giveUp()
-    if (KEY.test(rest)) {
+  while (reader.indent === indent && isItem(reader)) {
+    const { at, end } = reader
+    let start = at + 1
+    while (start < end && text.charCodeAt(start) === BLANK) start += 1
+    const firstOfItem = text.charCodeAt(start)
+    if (firstOfItem === DASH && start < end && (start + 1 === end || text.charCodeAt(start + 1) === BLANK)) giveUp()
+    if (start < end && readKey(reader, start) !== undefined) {
       // A mapping that begins behind the dash: its other keys stand below its first one.
-      const inner = indent + offset
-      reader.lines[reader.at] = { indent: inner, start: line.start + offset, text: rest }
-      items.push(readMapping(reader, inner))
-    } else items.push(readValue(reader, { line, indent, offset, key: origin(reader, line.start + 1) }))
+      reader.indent = indent + start - at
+      reader.at = start
+      items.push(readMapping(reader, reader.indent))
+    } else {
+      reader.valueAt = start
+      items.push(readValue(reader, indent, true, originOf(reader, at + 1)))
+    }
   }
   reader.depth -= 1
-  return counted(reader, seqNode(items, origin(reader, first)))
+  reader.nodes += 1
+  return seqNode(items, originOf(reader, first))
 }
 
-function isItem(text: string): boolean {
-  return text === '-' || text.startsWith('- ')
+/** Whether the present line begins with a dash. */
+function isItem({ source: { text }, at, end }: LineReader): boolean {
+  return text.charCodeAt(at) === DASH && (at + 1 === end || text.charCodeAt(at + 1) === BLANK)
 }
 
-/** A line further right than the block that ended belongs to nothing known here. */
-function endBlock({ lines, at }: Reader, indent: number): void {
-  const next = lines[at]
-  if (next !== undefined && next.indent > indent) giveUp()
-}
-
-interface Place {
-  readonly line: Line
-  readonly indent: number
-  /** Where in the line the value begins. */
-  readonly offset: number
-  /** Where the value of a key that has none is shown. */
-  readonly key: Origin
-}
-
-/** What stands behind "key:" or "-". */
-function readValue(reader: Reader, { line, indent, offset, key }: Place): Node {
-  const text = line.text.slice(offset)
-  if (text.startsWith('&')) return readAnchored(reader, { line, indent, offset, key }, text)
-  reader.at += 1
-  const next = reader.lines[reader.at]
-  if (text === '' || text.startsWith('#')) return readBelow(reader, { indent, isItem: isItem(line.text), key })
+/** What stands behind "key:" or "-". `key` is where the value of a key that has none is shown. */
+function readValue(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+  const { valueAt, end, source } = reader
+  const first = valueAt < end ? source.text.charCodeAt(valueAt) : COMMENT
+  if (first === AND) return readAnchored(reader, indent, isOfItem, key)
+  nextLine(reader)
+  if (first === COMMENT) return readBelow(reader, indent, isOfItem, key)
   // A text that goes on in the next line.
-  if (next !== undefined && next.indent > indent) giveUp()
-  return readInline(text, origin(reader, line.start + offset), {
-    count: (node) => counted(reader, node),
-    alias: (name) => aliased(reader, name),
-  })
+  if (reader.indent > indent) giveUp()
+  return readInline(source.text.slice(valueAt, end), originOf(reader, valueAt), reader)
 }
 
 /** "&name" before a value, or before the block below. */
-function readAnchored(reader: Reader, place: Place, text: string): Node {
-  const match = /^&([\w-]+)(?: +|$)/.exec(text) ?? giveUp()
-  const [{ length }, name = ''] = match
+function readAnchored(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+  const text = reader.source.text.slice(reader.valueAt, reader.end)
+  const [{ length }, name = ''] = /^&([\w-]+)(?: +|$)/.exec(text) ?? giveUp()
   // Its alias may stand inside itself: not here.
   if (reader.anchors.has(name) || text.startsWith('*', length) || text.startsWith('&', length)) giveUp()
   const before = reader.nodes
-  const node = readValue(reader, { ...place, offset: place.offset + length })
+  reader.valueAt += length
+  const node = readValue(reader, indent, isOfItem, key)
   // An anchor of nothing has a place of its own.
-  if (node.origin === place.key) giveUp()
+  if (node.origin === key) giveUp()
   reader.anchors.set(name, { node, size: reader.nodes - before })
   return node
 }
 
-function readBelow(reader: Reader, place: { indent: number; isItem: boolean; key: Origin }): Node {
-  const next = reader.lines[reader.at]
-  if (next !== undefined && next.indent > place.indent) {
-    return isItem(next.text) ? readSequence(reader, next.indent) : readMapping(reader, next.indent)
+function readBelow(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+  if (reader.indent > indent) {
+    return isItem(reader) ? readSequence(reader, reader.indent) : readMapping(reader, reader.indent)
   }
   // The list of a key may stand as far left as the key.
-  if (next?.indent === place.indent && !place.isItem && isItem(next.text)) return readSequence(reader, place.indent)
-  return place.isItem ? giveUp() : counted(reader, scalarNode(null, place.key))
+  if (reader.indent === indent && !isOfItem && isItem(reader)) return readSequence(reader, indent)
+  reader.nodes += 1
+  return isOfItem ? giveUp() : scalarNode(null, key)
 }

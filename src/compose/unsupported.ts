@@ -4,10 +4,10 @@
  * about when it creates the container.
  */
 import type { ConfigProblem } from '../errors.ts'
-import { serviceText } from './canonical-text.ts'
-import { isRecord, toSnake } from './draft.ts'
+import { isRecord } from './draft.ts'
 import type { Project } from './model.ts'
 import { isWindowsPath } from './paths.ts'
+import { projectDocument } from './print.ts'
 import type { LoadResult } from './request.ts'
 
 interface Unsupported {
@@ -98,11 +98,7 @@ const RULES: readonly Rule[] = TABLE.map((entry) => ({ steps: entry.path.split('
 
 /** One warning for each attribute of the enabled services and their resources; with `problemAt` also its place. */
 export function unsupportedAttributes(project: Project, problemAt?: LoadResult['problemAt']): ConfigProblem[] {
-  const { networks, volumes, secrets, configs, models } = project
-  const services = Object.fromEntries(
-    Object.entries(project.services).map(([name, service]) => [name, serviceText(service)]),
-  )
-  const document = { ...(toSnake({ networks, volumes, secrets, configs, models }) as object), services }
+  const document = projectDocument(project, { keepDollars: true })
   const found: ConfigProblem[] = []
   const report = (path: readonly string[], value: unknown, says: string): void => {
     const shown = typeof value === 'string' ? ` (${JSON.stringify(value)})` : ''

@@ -14,10 +14,11 @@ const SPECIAL_FLOAT = /^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$/
 
 /** @example resolvePlain("0444") === 292; resolvePlain("yes") === "yes"; resolvePlain("1.5") === 1.5 */
 export function resolvePlain(text: string): ScalarValue {
+  // Most scalars are words: do not look at them any further.
+  if (/^[a-eg-mo-su-zA-EG-MO-SU-Z/$_]/.test(text)) return text
   if (NULLS.has(text)) return null
   if (TRUES.has(text)) return true
   if (FALSES.has(text)) return false
-  // Most scalars are words: do not run the patterns on them.
   if (!/^[-+.\d]/.test(text)) return text
   const integer = INTEGER.exec(text)
   if (integer !== null) return resolveInteger(integer[1] === '-' ? -1 : 1, integer[2] ?? '') ?? text

@@ -2,64 +2,69 @@
  * Plain data as YAML text in block style. What it prints means the same to YAML 1.1 and 1.2 readers: everything that
  * either could take for another type is quoted. Source: YAML 1.2.2 chapters 7 and 8.
  */
-import { isRecord } from './draft.ts'
-
 /** Ends with a line feed. */
 export function toYaml(value: unknown): string {
-  const out: string[] = []
-  if (isCollection(value)) writeCollection(value, 0, out)
-  else out.push(scalarText(value, 0), '\n')
-  return out.join('')
+  const printer: Printer = { words: new Map() }
+  return isCollection(value) ? collectionText(value, '', printer) : `${scalarText(value, '  ', printer)}\n`
+}
+
+interface Printer {
+  /** The texts so far as they are written: most come again and again. */
+  readonly words: Map<string, string>
 }
 
 type Collection = Readonly<Record<string, unknown>> | readonly unknown[]
 
+/** What takes lines of its own. */
 function isCollection(value: unknown): value is Collection {
-  return (Array.isArray(value) && value.length > 0) || (isRecord(value) && Object.keys(value).length > 0)
+  if (typeof value !== 'object' || value === null) return false
+  return (Array.isArray(value) ? value : Object.keys(value)).length > 0
 }
 
-/** The lines of a mapping or list that is not empty; the first one starts where the caller stands. */
-function writeCollection(value: Collection, indent: number, out: string[]): void {
-  const pad = ' '.repeat(indent)
-  let first = true
-  const start = (text: string): void => {
-    // The first line stands behind the "- " of a list item.
-    out.push(first && out.at(-1) === '- ' ? text : pad + text)
-    first = false
-  }
-  if (isRecord(value)) {
-    for (const [key, inner] of Object.entries(value)) {
+/** The lines of a mapping or list that is not empty; the first one begins where the caller stands. */
+function collectionText(value: Collection, pad: string, printer: Printer): string {
+  let result = ''
+  if (!Array.isArray(value)) {
+    const record = value as Readonly<Record<string, unknown>>
+    for (const key of Object.keys(record)) {
+      const inner = record[key]
       if (inner === undefined) continue
-      start(`${wordText(key)}:`)
-      writeValue(inner, indent, out)
+      const start = result === '' ? '' : pad
+      result += `${start}${wordText(key, printer)}:${valueText(inner, pad, printer)}`
     }
-    return
+    return result
   }
-  for (const item of value) {
-    start('')
-    out.push('- ')
-    if (isCollection(item)) writeCollection(item, indent + 2, out)
-    else out.push(scalarText(item, indent + 2), '\n')
+  const inner = `${pad}  `
+  for (const item of value as readonly unknown[]) {
+    const start = result === '' ? '- ' : `${pad}- `
+    const text = isCollection(item) ? collectionText(item, inner, printer) : `${scalarText(item, inner, printer)}\n`
+    result += start + text
   }
+  return result
 }
 
-function writeValue(value: unknown, indent: number, out: string[]): void {
-  if (isCollection(value)) {
-    out.push('\n')
-    writeCollection(value, indent + 2, out)
-  } else out.push(' ', scalarText(value, indent + 2), '\n')
+/** What stands behind "key:". */
+function valueText(value: unknown, pad: string, printer: Printer): string {
+  const inner = `${pad}  `
+  if (isCollection(value)) return `\n${inner}${collectionText(value, inner, printer)}`
+  return ` ${scalarText(value, inner, printer)}\n`
 }
 
-function scalarText(value: unknown, indent: number): string {
+function scalarText(value: unknown, pad: string, printer: Printer): string {
+  if (typeof value === 'string')
+    return value.includes('\n') && isBlock(value) ? blockText(value, pad) : wordText(value, printer)
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'boolean' || typeof value === 'number') return String(value)
   if (typeof value === 'object') return Array.isArray(value) ? '[]' : '{}'
-  if (typeof value !== 'string') throw new TypeError(`${typeof value} is no YAML`)
-  return isBlock(value) ? blockText(value, indent) : wordText(value)
+  throw new TypeError(`${typeof value} is no YAML`)
 }
 
-function wordText(text: string): string {
-  return isPlain(text) ? text : JSON.stringify(text)
+function wordText(text: string, { words }: Printer): string {
+  const known = words.get(text)
+  if (known !== undefined) return known
+  const word = isPlain(text) ? text : JSON.stringify(text)
+  words.set(text, word)
+  return word
 }
 
 /** Words that some reader takes for null or a boolean. */
@@ -68,10 +73,19 @@ const OTHER_TYPES = /^(~|null|true|false|yes|no|on|off|y|n|=|<<|[-+]?\.(inf|nan)
 const NEARLY_NUMBER = /^(\d+[a-zA-Z]*[g-zG-Z]\w*|\d+(\.\d+){3}|\d+-\d+|--?(?!e\d)[a-zA-Z][\w-]*)$/
 const OTHER_BASE = /^0[xob]/i
 /** No indicator at the start, no ": " or " #" inside, nothing invisible. */
+const ASCII_PLAIN = /^([a-zA-Z/_(\\$^;<\d-]|\.(?=[/a-z]))[!-~]*( [!-~]+)*$/
 const PLAIN = /^([\p{L}/_(\\$^;<\d-]|\.(?=[/a-z]))[^\p{C}\p{Z}]*( [^\p{C}\p{Z}]+)*$/u
 
+/** Patterns of Unicode classes take milliseconds to compile: only where they are needed. */
+const PRINTABLE_ASCII = /^[ -~]*$/
+
 function isPlain(text: string): boolean {
-  if (!PLAIN.test(text) || OTHER_TYPES.test(text) || /:( |$)| #/.test(text)) return false
+  if (
+    !(PRINTABLE_ASCII.test(text) ? ASCII_PLAIN : PLAIN).test(text) ||
+    OTHER_TYPES.test(text) ||
+    /:( |$)| #/.test(text)
+  )
+    return false
   return !/^[-\d]/.test(text) || (NEARLY_NUMBER.test(text) && !OTHER_BASE.test(text))
 }
 
@@ -80,9 +94,8 @@ function isBlock(text: string): boolean {
   return /^[^\s].*\n/.test(text) && !/[^\P{C}\n\t]|[\u2028\u2029\uFEFF]| \n| $|\n\n$/u.test(text)
 }
 
-function blockText(text: string, indent: number): string {
+function blockText(text: string, pad: string): string {
   const body = text.endsWith('\n') ? text.slice(0, -1) : text
-  const pad = ' '.repeat(indent)
   const lines = body.split('\n').map((line) => (line === '' ? '' : pad + line))
   return `${text.endsWith('\n') ? '|' : '|-'}\n${lines.join('\n')}`
 }
