@@ -5,7 +5,7 @@
  */
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Document, type ParsedNode, type Scalar } from 'yaml'
 import type { ParsedFile } from './document.ts'
-import { mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } from './node.ts'
+import { entryAt, mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import { locationOf, type SourceFile } from './source-file.ts'
 import { explainYamlError } from './yaml-errors.ts'
@@ -102,12 +102,12 @@ class TreeBuilder {
       }
       const first = entries.get(name)
       if (first !== undefined) {
-        const { line } = locationOf(first.key)
+        const { line } = locationOf(first)
         const message = `duplicate key ${JSON.stringify(name)}: it is already set on line ${line}`
         this.#problems.error(keyOrigin, { code: 'DUPLICATE_KEY', message, hint: 'remove one of the two' })
         continue
       }
-      entries.set(name, { key: keyOrigin, value: node })
+      entries.set(name, entryAt(keyOrigin, node))
     }
     for (const node of merged) this.#merge(entries, node)
     const origin = { source: this.#source, offset }
@@ -123,7 +123,7 @@ class TreeBuilder {
     for (const map of maps) {
       if (map.kind !== 'map') {
         const message = '"<<" takes a mapping or a list of mappings'
-        this.#problems.error(map.origin, { code: 'YAML_MERGE', message, hint: 'merge an alias: "<<: *name"' })
+        this.#problems.error(map, { code: 'YAML_MERGE', message, hint: 'merge an alias: "<<: *name"' })
         continue
       }
       for (const [key, entry] of map.entries) if (!entries.has(key)) entries.set(key, entry)
@@ -167,7 +167,7 @@ class TreeBuilder {
     if (name !== undefined) return { ...node, tag: name }
     if (tag.startsWith('tag:yaml.org,2002:') || tag === '!') return node
     const message = `unknown tag "${tag}" is ignored`
-    this.#problems.warn(node.origin, { code: 'YAML_TAG', message, hint: 'Compose knows !reset and !override' })
+    this.#problems.warn(node, { code: 'YAML_TAG', message, hint: 'Compose knows !reset and !override' })
     return node
   }
 
@@ -178,7 +178,7 @@ class TreeBuilder {
     if (size <= MAX_REPEATED + 2 * this.#written || this.#tooLarge) return node
     this.#tooLarge = true
     const message = `the aliases of the document repeat more than ${MAX_REPEATED} values`
-    this.#problems.error(node.origin, { code: 'YAML_ALIAS', message })
+    this.#problems.error(node, { code: 'YAML_ALIAS', message })
     return { ...node, ...(node.kind === 'map' ? { entries: new Map() } : { items: [] }) }
   }
 }

@@ -7,7 +7,7 @@ import { resolvePath, isRemote } from './paths.ts'
 import { nearestName } from '../edit-distance.ts'
 import { prepareDocument, readDocuments, type FileContext } from './file-pipeline.ts'
 import { mergeServices, mergeTrees } from './merge.ts'
-import { child, textOf, withEntry, withoutEntry, type MapNode, type Node } from './node.ts'
+import { child, entryAt, textOf, withEntry, withoutEntry, type MapNode, type Node } from './node.ts'
 import { locationOf, type Origin } from './source-file.ts'
 
 /** A canonical tree and where it came from. */
@@ -29,7 +29,7 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
   for (const [name] of names) {
     const service = await resolveService(name, { path, tree, context }, { files, cycles, chain: [] })
     const before = entries.get(name)
-    if (service !== undefined && before !== undefined) entries.set(name, { key: before.key, value: service })
+    if (service !== undefined && before !== undefined) entries.set(name, entryAt(before, service))
   }
   return withEntry(tree, 'services', { ...services, entries })
 }
@@ -58,7 +58,7 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
     for (const other of steps) walk.cycles.add(other)
     const cycle = [...steps, step].join(' -> ')
     file.context.removed.push([])
-    problems.error(reference.origin, { code: 'EXTENDS_CYCLE', message: `services extend each other: ${cycle}` })
+    problems.error(reference, { code: 'EXTENDS_CYCLE', message: `services extend each other: ${cycle}` })
     return own
   }
   const base = await baseService(reference, file, { ...walk, chain: [...walk.chain, step] })
@@ -68,7 +68,7 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
 async function baseService(reference: Node, file: LoadedFile, walk: Walk): Promise<MapNode | undefined> {
   const nameNode = reference.kind === 'map' ? child(reference, 'service') : reference
   const name = textOf(nameNode) ?? ''
-  const origin = nameNode?.origin ?? reference.origin
+  const origin = nameNode ?? reference
   const target = await targetFile(reference, file, walk)
   if (target === undefined) return undefined
   const services = child(target.tree, 'services')
@@ -90,7 +90,7 @@ async function targetFile(reference: Node, file: LoadedFile, walk: Walk): Promis
   const { context } = file
   if (isRemote(written)) {
     const message = `cannot extend a service of "${written}": remote files are not supported yet`
-    context.problems.error(fileNode.origin, { code: 'REMOTE_FILE', message })
+    context.problems.error(fileNode, { code: 'REMOTE_FILE', message })
     context.removed.push([])
     return undefined
   }
@@ -98,7 +98,7 @@ async function targetFile(reference: Node, file: LoadedFile, walk: Walk): Promis
   if (path === file.path) return file
   let loading = walk.files.get(path)
   if (loading === undefined) {
-    loading = loadFile(path, fileNode.origin, context)
+    loading = loadFile(path, fileNode, context)
     walk.files.set(path, loading)
   }
   return await loading

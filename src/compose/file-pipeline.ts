@@ -55,7 +55,7 @@ export async function prepareDocument(document: Node, context: FileContext): Pro
   const { request, problems, lookup } = context
   if (document.kind !== 'map') {
     const message = `the top level of a Compose file is a mapping, not a ${document.kind === 'seq' ? 'list' : 'plain text'}`
-    problems.error(document.origin, { code: 'SCHEMA_TYPE', message, hint: 'begin with "services:"' })
+    problems.error(document, { code: 'SCHEMA_TYPE', message, hint: 'begin with "services:"' })
     context.removed.push([])
     return undefined
   }
@@ -71,5 +71,5 @@ export async function prepareDocument(document: Node, context: FileContext): Pro
 function warnObsolete(document: MapNode, problems: Problems): void {
   if (child(document, 'version') === undefined) return
   const message = 'the attribute "version" is obsolete and ignored'
-  problems.warn(document.entries.get('version')?.key, { code: 'OBSOLETE', message, hint: 'remove it' })
+  problems.warn(document.entries.get('version'), { code: 'OBSOLETE', message, hint: 'remove it' })
 }

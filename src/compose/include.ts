@@ -42,7 +42,7 @@ export async function mergeFiles(
 }
 
 function emptyLike(tree: MapNode): MapNode {
-  return mapNode(new Map(), tree.origin)
+  return mapNode(new Map(), tree)
 }
 
 async function includedTree(
@@ -81,7 +81,7 @@ async function includeOne(
   const directory = textOf(child(item, 'project_directory'))
   const baseDir =
     directory === undefined ? posix.dirname(first.path) : resolvePath(directory, context.baseDir, context.homeDir)
-  const { file, line } = locationOf(item.origin)
+  const { file, line } = locationOf(item)
   const inner: FileContext = {
     ...context,
     baseDir,
@@ -109,9 +109,9 @@ function localPaths(node: Node | undefined, context: FileContext): LocalPath[] {
     if (written === undefined || written === '') continue
     if (isRemote(written)) {
       const message = `cannot include "${written}": remote files are not supported yet`
-      context.problems.error(item.origin, { code: 'REMOTE_FILE', message })
+      context.problems.error(item, { code: 'REMOTE_FILE', message })
       context.removed.push([])
-    } else paths.push({ path: resolvePath(written, context.baseDir, context.homeDir), origin: item.origin })
+    } else paths.push({ path: resolvePath(written, context.baseDir, context.homeDir), origin: item })
   }
   return paths
 }

@@ -62,7 +62,7 @@ function valueOf(variable: Variable, lookup: Lookup, note: (note: InterpolationN
 /** The tree with every text filled. Values marked `!reset` are left alone. What aliases share stays shared. */
 export function interpolateTree(root: Node, lookup: Lookup, problems: Problems): Node {
   // "\x24" is a dollar sign too
-  if (!/[$\\]/.test(root.origin.source.text)) return root
+  if (!/[$\\]/.test(root.source.text)) return root
   const filled = new Map<Node, Node>()
   const visit = (node: Node): Node => {
     if (node.kind === 'scalar') return visitNew(node)
@@ -84,7 +84,7 @@ export function interpolateTree(root: Node, lookup: Lookup, problems: Problems):
       case 'scalar': {
         if (typeof node.value !== 'string' || !node.value.includes('$')) return node
         const template = node.value
-        const value = interpolateText(template, lookup, (found) => report(found, template, node.origin, problems))
+        const value = interpolateText(template, lookup, (found) => report(found, template, node, problems))
         return { ...node, value }
       }
       default:

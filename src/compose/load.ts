@@ -12,7 +12,7 @@ import { mapNode, originAt, type MapNode } from './node.ts'
 import { explicitProjectName, nameOfFiles, nameOfFolder } from './project-name.ts'
 import { mergeOverlay } from './overlay.ts'
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
-import { locationOf, problemAt } from './source-file.ts'
+import { locationOf, problemAt, type Origin } from './source-file.ts'
 import type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
 import { templateVariables } from './template-variables.ts'
 import { unsupportedAttributes } from './unsupported.ts'
@@ -121,7 +121,7 @@ function projectName(request: LoadRequest, located: Located, files: readonly Raw
   )
 }
 
-function emptyOrigin(paths: readonly string[]): MapNode['origin'] {
+function emptyOrigin(paths: readonly string[]): Origin {
   return { source: { path: paths[0] ?? '-', text: '' }, offset: 0 }
 }
 

@@ -2,7 +2,7 @@
  * How attributes merge, where it is not "scalars replace, mappings merge, lists append": a table from path pattern to
  * rule. The trees are canonical already, so a rule sees one syntax only. Source: Compose Specification, "Merge".
  */
-import { child, textOf, type Node, type SeqNode } from './node.ts'
+import { child, entryAt, textOf, type Entry, type Node, type SeqNode } from './node.ts'
 
 /** What becomes of a base value that an override meets. */
 export type MergeRule = (base: Node, over: Node) => Node
@@ -44,12 +44,12 @@ const logging: MergeRule = (base, over) => {
   const entries = new Map([...base.entries, ...over.entries])
   const optionsEntry = over.entries.get('options') ?? base.entries.get('options')
   if (optionsEntry?.value.kind === 'map') {
-    entries.set('options', { key: optionsEntry.key, value: { ...optionsEntry.value, entries: options } })
+    entries.set('options', entryAt(optionsEntry, { ...optionsEntry.value, entries: options }))
   }
   return { ...over, entries }
 }
 
-function entriesOf(node: Node | undefined): Iterable<[string, { key: Node['origin']; value: Node }]> {
+function entriesOf(node: Node | undefined): Iterable<[string, Entry]> {
   return node?.kind === 'map' ? node.entries : []
 }
 

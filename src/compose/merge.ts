@@ -2,7 +2,18 @@
  * Merges canonical trees: files of one project, included files, extended services. Source: Compose Specification,
  * "Merge" with `!reset` and `!override`.
  */
-import { isNull, mapEntries, mapItems, withEntry, type Entry, type MapNode, type Node, type SeqNode } from './node.ts'
+import {
+  entryAt,
+  isNull,
+  mapEntries,
+  mapItems,
+  mapNode,
+  withEntry,
+  type Entry,
+  type MapNode,
+  type Node,
+  type SeqNode,
+} from './node.ts'
 import { FILE_RULES, rulesBelow, SERVICE_RULES, type PathRules } from './merge-rules.ts'
 
 /** `over` on top of `base`, both the root of a file. */
@@ -21,9 +32,9 @@ function mergeMaps(base: MapNode, over: MapNode, rules: PathRules | undefined): 
     const before = merged.get(key)?.value
     const value = mergeValue(before, entry.value, rulesBelow(rules, key))
     if (value === undefined) merged.delete(key)
-    else if (value !== before) merged.set(key, value === entry.value ? entry : { key: entry.key, value })
+    else if (value !== before) merged.set(key, value === entry.value ? entry : entryAt(entry, value))
   })
-  return { kind: 'map', origin: over.origin, entries: merged }
+  return mapNode(merged, over)
 }
 
 /**

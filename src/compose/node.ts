@@ -9,8 +9,8 @@ export type ScalarValue = string | number | boolean | null
 /** `!reset` removes the attribute of the base, `!override` replaces it instead of merging. */
 export type MergeTag = 'reset' | 'override'
 
-interface NodeCommon {
-  readonly origin: Origin
+/** A node is its own place, so that a place costs no object of its own. */
+interface NodeCommon extends Origin {
   readonly tag?: MergeTag
 }
 
@@ -19,8 +19,8 @@ export interface ScalarNode extends NodeCommon {
   readonly value: ScalarValue
 }
 
-export interface Entry {
-  readonly key: Origin
+/** A key and its value; as an origin, the place of the key. */
+export interface Entry extends Origin {
   readonly value: Node
 }
 
@@ -37,15 +37,20 @@ export interface SeqNode extends NodeCommon {
 export type Node = ScalarNode | MapNode | SeqNode
 
 export function scalarNode(value: ScalarValue, origin: Origin): ScalarNode {
-  return { kind: 'scalar', value, origin }
+  return { kind: 'scalar', value, source: origin.source, offset: origin.offset }
 }
 
 export function mapNode(entries: ReadonlyMap<string, Entry>, origin: Origin): MapNode {
-  return { kind: 'map', entries, origin }
+  return { kind: 'map', entries, source: origin.source, offset: origin.offset }
+}
+
+/** A value whose key stands at `key`. */
+export function entryAt(key: Origin, value: Node): Entry {
+  return { source: key.source, offset: key.offset, value }
 }
 
 export function seqNode(items: readonly Node[], origin: Origin): SeqNode {
-  return { kind: 'seq', items, origin }
+  return { kind: 'seq', items, source: origin.source, offset: origin.offset }
 }
 
 /** A mapping from plain values and nodes; undefined values are left out, plain ones stand at `origin`. */
@@ -54,7 +59,7 @@ export function mapOf(values: Readonly<Record<string, ScalarValue | Node | undef
   for (const [key, value] of Object.entries(values)) {
     if (value === undefined) continue
     const node = typeof value === 'object' && value !== null ? value : scalarNode(value, origin)
-    entries.set(key, { key: node.origin, value: node })
+    entries.set(key, entryAt(node, node))
   }
   return mapNode(entries, origin)
 }
@@ -76,13 +81,13 @@ export function isNull(node: Node | undefined): boolean {
 
 /** The mapping with other entries: its place and its tag stay. */
 export function withEntries(node: MapNode, entries: ReadonlyMap<string, Entry>): MapNode {
-  const { origin, tag } = node
-  return tag === undefined ? { kind: 'map', entries, origin } : { kind: 'map', entries, origin, tag }
+  const { source, offset, tag } = node
+  return tag === undefined ? { kind: 'map', entries, source, offset } : { kind: 'map', entries, source, offset, tag }
 }
 
 export function withEntry(node: MapNode, key: string, value: Node): MapNode {
   const entries = new Map(node.entries)
-  entries.set(key, { key: node.entries.get(key)?.key ?? value.origin, value })
+  entries.set(key, entryAt(node.entries.get(key) ?? value, value))
   return withEntries(node, entries)
 }
 
@@ -101,7 +106,7 @@ export function mapEntries(node: MapNode, change: (value: Node, key: string) => 
     if (value === entry.value) return
     entries ??= new Map(node.entries)
     if (value === undefined) entries.delete(key)
-    else entries.set(key, { key: entry.key, value })
+    else entries.set(key, entryAt(entry, value))
   })
   return entries === undefined ? node : withEntries(node, entries)
 }
@@ -141,25 +146,24 @@ export function toPlain(node: Node, nulls = true): unknown {
 /** The place of the value at a path, or of the deepest part of the path that exists. */
 export function originAt(root: Node, path: readonly string[], want: 'key' | 'value' = 'value'): Origin {
   let node = root
-  let origin = root.origin
+  let origin: Origin = root
   for (const step of path) {
     if (node.kind === 'map') {
       const entry = node.entries.get(step)
       if (entry === undefined) return origin
       node = entry.value
-      origin = want === 'key' || !isOnOneLine(entry) ? entry.key : node.origin
+      origin = want === 'key' || !isOnOneLine(entry) ? entry : node
     } else if (node.kind === 'seq') {
       const item = node.items[Number(step)]
       if (item === undefined) return origin
       node = item
-      origin = item.origin
+      origin = item
     } else return origin
   }
   return origin
 }
 
 /** A value that begins on a later line, or elsewhere by an alias, is better shown by its key. */
-function isOnOneLine({ key, value }: Entry): boolean {
-  const { source, offset } = value.origin
-  return source === key.source && offset >= key.offset && !source.text.slice(key.offset, offset).includes('\n')
+function isOnOneLine({ source, offset, value }: Entry): boolean {
+  return source === value.source && value.offset >= offset && !source.text.slice(offset, value.offset).includes('\n')
 }

@@ -2,7 +2,7 @@
  * The values of plain-yaml.ts that stand on one line: plain and quoted texts, "[a, b]", "{ a: b }". Gives up where
  * YAML's rules go beyond that. Source: YAML 1.2.2, chapter 7.
  */
-import { mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
+import { entryAt, mapNode, scalarNode, seqNode, type Entry, type Node } from './node.ts'
 import type { Origin, SourceFile } from './source-file.ts'
 import { isOtherType, resolvePlain } from './yaml-scalar.ts'
 
@@ -175,7 +175,7 @@ function readMap(inline: Inline): Node {
     const isEmpty = /[,}]/.test(inline.text[inline.at] ?? '')
     const value = isEmpty ? counted(inline.reader, scalarNode(null, key)) : readItem(inline)
     if (name === '<<') merged.push(value)
-    else entries.set(name, { key, value })
+    else entries.set(name, entryAt(key, value))
   })
   for (const node of merged) mergeInto(entries, node)
   return counted(inline.reader, mapNode(entries, place(inline, start)))

@@ -152,12 +152,12 @@ function readMapping(reader: LineReader, indent: number): Node {
   const first = reader.at
   if (++reader.depth > MAX_DEPTH) giveUp()
   while (reader.indent === indent) {
-    const key = originOf(reader, reader.at)
-    const name = readKey(reader, reader.at) ?? giveUp()
+    const key = reader.at
+    const name = readKey(reader, key) ?? giveUp()
     if (entries.has(name)) giveUp()
     const value = readValue(reader, indent, false, key)
     if (name === '<<') (merged ??= []).push(value)
-    else entries.set(name, { key, value })
+    else entries.set(name, { source: reader.source, offset: key, value })
   }
   if (merged !== undefined) for (const node of merged) mergeInto(entries, node)
   reader.depth -= 1
@@ -185,7 +185,7 @@ function readSequence(reader: LineReader, indent: number): Node {
       items.push(readMapping(reader, reader.indent))
     } else {
       reader.valueAt = start
-      items.push(readValue(reader, indent, true, originOf(reader, at + 1)))
+      items.push(readValue(reader, indent, true, at + 1))
     }
   }
   reader.depth -= 1
@@ -199,7 +199,7 @@ function isItem({ source: { text }, at, end }: LineReader): boolean {
 }
 
 /** What stands behind "key:" or "-". `key` is where the value of a key that has none is shown. */
-function readValue(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+function readValue(reader: LineReader, indent: number, isOfItem: boolean, key: number): Node {
   const { valueAt, end, source } = reader
   const first = valueAt < end ? source.text.charCodeAt(valueAt) : COMMENT
   if (first === AND) return readAnchored(reader, indent, isOfItem, key)
@@ -211,7 +211,7 @@ function readValue(reader: LineReader, indent: number, isOfItem: boolean, key: O
 }
 
 /** "&name" before a value, or before the block below. */
-function readAnchored(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+function readAnchored(reader: LineReader, indent: number, isOfItem: boolean, key: number): Node {
   const text = reader.source.text.slice(reader.valueAt, reader.end)
   const [{ length }, name = ''] = /^&([\w-]+)(?: +|$)/.exec(text) ?? giveUp()
   // Its alias may stand inside itself: not here.
@@ -220,17 +220,17 @@ function readAnchored(reader: LineReader, indent: number, isOfItem: boolean, key
   reader.valueAt += length
   const node = readValue(reader, indent, isOfItem, key)
   // An anchor of nothing has a place of its own.
-  if (node.origin === key) giveUp()
+  if (node.offset === key) giveUp()
   reader.anchors.set(name, { node, size: reader.nodes - before })
   return node
 }
 
-function readBelow(reader: LineReader, indent: number, isOfItem: boolean, key: Origin): Node {
+function readBelow(reader: LineReader, indent: number, isOfItem: boolean, key: number): Node {
   if (reader.indent > indent) {
     return isItem(reader) ? readSequence(reader, reader.indent) : readMapping(reader, reader.indent)
   }
   // The list of a key may stand as far left as the key.
   if (reader.indent === indent && !isOfItem && isItem(reader)) return readSequence(reader, indent)
   reader.nodes += 1
-  return isOfItem ? giveUp() : scalarNode(null, key)
+  return isOfItem ? giveUp() : scalarNode(null, originOf(reader, key))
 }

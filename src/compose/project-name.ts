@@ -46,7 +46,7 @@ export function nameOfFiles(files: readonly RawFile[], lookup: Lookup, problems:
   if (VALID_NAME.test(name)) return name
   const normal = normaliseProjectName(name)
   if (normal === '') {
-    problems.error(node.origin, {
+    problems.error(node, {
       code: 'PROJECT_NAME',
       message: `invalid project name ${JSON.stringify(name)}`,
       hint: RULE,
@@ -54,7 +54,7 @@ export function nameOfFiles(files: readonly RawFile[], lookup: Lookup, problems:
     return 'project'
   }
   const message = `the project name ${JSON.stringify(name)} is read as "${normal}"`
-  problems.warn(node.origin, { code: 'PROJECT_NAME', message, hint: RULE })
+  problems.warn(node, { code: 'PROJECT_NAME', message, hint: RULE })
   return normal
 }
 

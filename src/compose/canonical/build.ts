@@ -2,7 +2,7 @@
  * build: a context path, or the mapping. Source: Compose Build Specification.
  */
 import { isRemote } from '../paths.ts'
-import { mapNode, mapOf, scalarNode, textOf, type Entry, type Node } from '../node.ts'
+import { entryAt, mapNode, mapOf, scalarNode, textOf, type Entry, type Node } from '../node.ts'
 import type { CanonicalContext, Canonicalize } from './context.ts'
 import { buildSecret } from './files.ts'
 import { absolute, pathOrUrl } from './paths.ts'
@@ -26,12 +26,12 @@ const additionalContexts: Canonicalize = (node, context) => {
 function absoluteValues(node: Node, context: CanonicalContext): Node {
   if (node.kind !== 'map') return node
   const entries = new Map<string, Entry>()
-  for (const [key, { key: origin, value }] of node.entries) {
-    const written = textOf(value) ?? ''
+  for (const [key, entry] of node.entries) {
+    const written = textOf(entry.value) ?? ''
     const path = written === '' || isRemote(written) ? written : absolute(written, context)
-    entries.set(key, { key: origin, value: scalarNode(path, value.origin) })
+    entries.set(key, entryAt(entry, scalarNode(path, entry.value)))
   }
-  return mapNode(entries, node.origin)
+  return mapNode(entries, node)
 }
 
 const fields = struct({
@@ -63,4 +63,4 @@ const fields = struct({
 })
 
 export const build: Canonicalize = (node, context) =>
-  fields(node.kind === 'map' ? node : mapOf({ context: textOf(node) ?? '' }, node.origin), context)
+  fields(node.kind === 'map' ? node : mapOf({ context: textOf(node) ?? '' }, node), context)

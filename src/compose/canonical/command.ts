@@ -19,11 +19,11 @@ export const command: Canonicalize = (node, context) => {
   }
   if (split.ignored !== '') {
     const message = `no shell runs the command ${JSON.stringify(line)}: ${JSON.stringify(split.ignored)} is ignored, as by docker compose`
-    context.problems.warn(node.origin, { code: 'COMMAND_CUT', message, hint: `for a shell: ["sh", "-c", "..."]` })
+    context.problems.warn(node, { code: 'COMMAND_CUT', message, hint: `for a shell: ["sh", "-c", "..."]` })
   }
   return seqNode(
-    split.words.map((word) => scalarNode(word, node.origin)),
-    node.origin,
+    split.words.map((word) => scalarNode(word, node)),
+    node,
   )
 }
 

@@ -25,6 +25,6 @@ export function isKept(node: Node, { keepTemplates }: CanonicalContext): boolean
 
 /** Reports a value that cannot be read, and drops it. */
 export function reject(node: Node, context: CanonicalContext, message: string, hint?: string): undefined {
-  context.problems.error(node.origin, { code: 'INVALID_VALUE', message, hint })
+  context.problems.error(node, { code: 'INVALID_VALUE', message, hint })
   return undefined
 }

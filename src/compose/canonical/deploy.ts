@@ -8,8 +8,7 @@ import { hook } from './process.ts'
 import { boolean, bytes, duration, integer, number, text } from './scalars.ts'
 import { list, oneOrMany, strings, struct } from './shapes.ts'
 
-const count: Canonicalize = (node, context) =>
-  textOf(node) === 'all' ? scalarNode(-1, node.origin) : integer(node, context)
+const count: Canonicalize = (node, context) => (textOf(node) === 'all' ? scalarNode(-1, node) : integer(node, context))
 
 const deviceFields = struct({
   capabilities: list(text),
@@ -23,7 +22,7 @@ const deviceFields = struct({
 const deviceRequest: Canonicalize = (node, context) => {
   const fields = deviceFields(node, context)
   if (fields?.kind !== 'map' || fields.entries.has('count') || fields.entries.has('device_ids')) return fields
-  return withEntry(fields, 'count', scalarNode(-1, node.origin))
+  return withEntry(fields, 'count', scalarNode(-1, node))
 }
 
 /** "all", or a list of device requests. */
@@ -31,7 +30,7 @@ export const gpus: Canonicalize = (node, context) => {
   if (node.kind === 'seq') return list(deviceRequest)(node, context)
   if (textOf(node) !== 'all')
     return reject(node, context, `gpus is "all" or a list, not ${JSON.stringify(textOf(node))}`)
-  return seqNode([mapOf({ count: -1 }, node.origin)], node.origin)
+  return seqNode([mapOf({ count: -1 }, node)], node)
 }
 
 const update = struct({

@@ -13,10 +13,10 @@ import { service } from './service.ts'
 function resource(fields: Readonly<Record<string, Canonicalize>>): Canonicalize {
   const canonicalize = struct(fields)
   return (node, context) => {
-    if (isNull(node)) return mapNode(new Map(), node.origin)
+    if (isNull(node)) return mapNode(new Map(), node)
     const external = child(node, 'external')
     if (node.kind !== 'map' || external?.kind !== 'map') return canonicalize(node, context)
-    let changed: MapNode = withEntry(node, 'external', scalarNode(true, external.origin))
+    let changed: MapNode = withEntry(node, 'external', scalarNode(true, external))
     const name = child(external, 'name')
     if (name !== undefined && child(node, 'name') === undefined) changed = withEntry(changed, 'name', name)
     return canonicalize(changed, context)
@@ -56,7 +56,7 @@ const fileObject = resource({ ...common, file: hostPath, environment: text, cont
 const SECTIONS: Readonly<Record<string, Canonicalize>> = {
   version: text,
   name: text,
-  services: mapValues((node, context) => service(isNull(node) ? mapOf({}, node.origin) : node, context)),
+  services: mapValues((node, context) => service(isNull(node) ? mapOf({}, node) : node, context)),
   networks: mapValues(network),
   volumes: mapValues(volume),
   secrets: mapValues(fileObject),

@@ -16,14 +16,14 @@ function serviceFile(folder: string): Canonicalize {
     if (node.kind !== 'map') {
       const source = textOf(node) ?? ''
       if (source === '') return reject(node, context, 'the name is empty')
-      return mapOf({ source, target: inside(folder, source) }, node.origin)
+      return mapOf({ source, target: inside(folder, source) }, node)
     }
     const fields = fileFields(node, context) as MapNode
     const sourceNode = child(fields, 'source')
     if (sourceNode === undefined) return reject(node, context, 'the key "source" is missing')
     const targetNode = child(fields, 'target')
     const target = inside(folder, textOf(targetNode ?? sourceNode) ?? '')
-    return withEntry(fields, 'target', scalarNode(target, (targetNode ?? sourceNode).origin))
+    return withEntry(fields, 'target', scalarNode(target, targetNode ?? sourceNode))
   }
 }
 
@@ -37,7 +37,7 @@ export const serviceConfig: Canonicalize = serviceFile('')
 /** In a build the target is an id, not a path. */
 export const buildSecret: Canonicalize = (node, context) => {
   const source = textOf(node)
-  if (source !== undefined) return mapOf({ source, target: source }, node.origin)
+  if (source !== undefined) return mapOf({ source, target: source }, node)
   const fields = fileFields(node, context) as MapNode
   const sourceNode = child(fields, 'source')
   if (sourceNode === undefined) return reject(node, context, 'the key "source" is missing')
@@ -46,7 +46,7 @@ export const buildSecret: Canonicalize = (node, context) => {
 
 /** A path, or { path, required, format }. */
 export const envFiles: Canonicalize = oneOrMany((node, context) => {
-  if (node.kind !== 'map') return mapOf({ path: absolute(textOf(node) ?? '', context) }, node.origin)
+  if (node.kind !== 'map') return mapOf({ path: absolute(textOf(node) ?? '', context) }, node)
   const fields = struct({ path: hostPath, required: boolean, format: text })(node, context) as MapNode
   const format = child(fields, 'format')
   if (format === undefined || ['', 'raw'].includes(textOf(format) ?? '')) return fields
@@ -63,12 +63,12 @@ export const device: Canonicalize = (node, context) => {
     const target = textOf(child(fields, 'target')) ?? source
     const permissions = textOf(child(fields, 'permissions')) ?? 'rwm'
     const extensions = [...fields.entries].filter(([key]) => key.startsWith('x-'))
-    const canonical = mapOf({ source, target, permissions }, node.origin)
+    const canonical = mapOf({ source, target, permissions }, node)
     return checkDevice({ ...canonical, entries: new Map([...canonical.entries, ...extensions]) }, permissions, context)
   }
   const written = textOf(node) ?? ''
   if (/^[^/:]+\/[^=:]+=.+$/.test(written)) {
-    return mapOf({ source: written, target: written, permissions: 'rwm' }, node.origin)
+    return mapOf({ source: written, target: written, permissions: 'rwm' }, node)
   }
   const [source = '', second = source, third, ...more] = written.split(':')
   if (source === '' || more.length > 0) {
@@ -76,11 +76,7 @@ export const device: Canonicalize = (node, context) => {
   }
   const secondIsMode = third === undefined && /^[rwm]{1,3}$/.test(second)
   const permissions = secondIsMode ? second : (third ?? 'rwm')
-  return checkDevice(
-    mapOf({ source, target: secondIsMode ? source : second, permissions }, node.origin),
-    permissions,
-    context,
-  )
+  return checkDevice(mapOf({ source, target: secondIsMode ? source : second, permissions }, node), permissions, context)
 }
 
 function checkDevice(node: MapNode, permissions: string, context: Parameters<Canonicalize>[1]): MapNode | undefined {
@@ -91,6 +87,6 @@ function checkDevice(node: MapNode, permissions: string, context: Parameters<Can
 /** "/path[:options]" */
 export const tmpfs: Canonicalize = oneOrMany((node, context) => {
   const written = textOf(node) ?? ''
-  if (written.startsWith('/')) return scalarNode(written, node.origin)
+  if (written.startsWith('/')) return scalarNode(written, node)
   return reject(node, context, `the tmpfs ${JSON.stringify(written)} is not an absolute path`, 'form: "/path:size=64m"')
 })

@@ -10,10 +10,10 @@ export function absolute(path: string, { baseDir, homeDir }: CanonicalContext): 
   return baseDir === undefined ? path : resolvePath(path, baseDir, homeDir)
 }
 
-export const hostPath: Canonicalize = (node, context) => scalarNode(absolute(textOf(node) ?? '', context), node.origin)
+export const hostPath: Canonicalize = (node, context) => scalarNode(absolute(textOf(node) ?? '', context), node)
 
 /** A path, unless it is a URL or names something else than a file. */
 export const pathOrUrl: Canonicalize = (node, context) => {
   const written = textOf(node) ?? ''
-  return isRemote(written) ? scalarNode(written, node.origin) : hostPath(node, context)
+  return isRemote(written) ? scalarNode(written, node) : hostPath(node, context)
 }

@@ -3,7 +3,7 @@
  * port by port; a host range with one container port stays a range: the engine takes the first free one.
  * Source: Compose Specification, "ports".
  */
-import { child, mapNode, mapOf, scalarNode, textOf, type MapNode, type Node } from '../node.ts'
+import { child, entryAt, mapNode, mapOf, scalarNode, textOf, type MapNode, type Node } from '../node.ts'
 import { reject, type CanonicalContext, type Canonicalize } from './context.ts'
 import { text } from './scalars.ts'
 import { expandingList, struct } from './shapes.ts'
@@ -51,7 +51,7 @@ function shortPort(node: Node, context: CanonicalContext): readonly Node[] {
       published: publishedText(published, count, 0),
       protocol: common.protocol,
     },
-    node.origin,
+    node,
   )
   return Array.from({ length: count }, (_, index) =>
     index === 0 ? first : portOfRange(first, target.first + index, publishedText(published, count, index)),
@@ -60,11 +60,10 @@ function shortPort(node: Node, context: CanonicalContext): readonly Node[] {
 
 /** Up to 65535 of them: what is the same is shared. */
 function portOfRange(first: MapNode, target: number, published: string | undefined): MapNode {
-  const { origin } = first
   const entries = new Map(first.entries)
-  entries.set('target', { key: origin, value: scalarNode(target, origin) })
-  if (published !== undefined) entries.set('published', { key: origin, value: scalarNode(published, origin) })
-  return mapNode(entries, origin)
+  entries.set('target', entryAt(first, scalarNode(target, first)))
+  if (published !== undefined) entries.set('published', entryAt(first, scalarNode(published, first)))
+  return mapNode(entries, first)
 }
 
 function publishedText(published: PortRange | undefined, count: number, index: number): string | undefined {
@@ -121,7 +120,7 @@ function longPort(node: MapNode, context: CanonicalContext): readonly Node[] {
   if (canonical?.kind !== 'map') return []
   const fixed = mapOf(
     { mode: textOf(child(canonical, 'mode')) ?? 'ingress', target: target.first, protocol },
-    targetNode?.origin ?? node.origin,
+    targetNode ?? node,
   )
   const entries = new Map([...canonical.entries, ...fixed.entries])
   if (publishedWritten === '') entries.delete('published')

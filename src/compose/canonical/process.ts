@@ -14,8 +14,8 @@ const test: Canonicalize = (node, context) => {
     const line = textOf(node) ?? ''
     const words = line === '' ? [] : ['CMD-SHELL', line]
     return seqNode(
-      words.map((word) => scalarNode(word, node.origin)),
-      node.origin,
+      words.map((word) => scalarNode(word, node)),
+      node,
     )
   }
   const [head] = node.items
@@ -59,7 +59,7 @@ export const restart: Canonicalize = (node, context) => {
       nearest === undefined || known ? `one of ${RESTART_NAMES.join(', ')}, on-failure:3` : `did you mean "${nearest}"?`
     return reject(node, context, `invalid restart policy ${JSON.stringify(written)}`, hint)
   }
-  return mapOf({ name, max_retries: retries === undefined ? undefined : Number(retries) }, node.origin)
+  return mapOf({ name, max_retries: retries === undefined ? undefined : Number(retries) }, node)
 }
 
 export const logging: Canonicalize = struct({ driver: text, options: strings })
@@ -79,12 +79,12 @@ export const preStartHook: Canonicalize = struct({ ...hookFields, image: text, p
 export const ulimits: Canonicalize = mapValues((node, context) => {
   if (node.kind === 'map') return struct({ soft: integer, hard: integer })(node, context)
   const value = integer(node, context)
-  return value === undefined ? undefined : mapOf({ soft: value, hard: value }, node.origin)
+  return value === undefined ? undefined : mapOf({ soft: value, hard: value }, node)
 })
 
 /** A CPU set: "0-3", "0,1". */
 export const cpuset: Canonicalize = (node, context) => {
   const written = textOf(node) ?? ''
-  if (written === '' || /^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(written)) return scalarNode(written, node.origin)
+  if (written === '' || /^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(written)) return scalarNode(written, node)
   return reject(node, context, `invalid CPU set ${JSON.stringify(written)}`, 'forms: "0-3", "0,2"')
 }

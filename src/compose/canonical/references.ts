@@ -11,8 +11,8 @@ const dependency = struct({ condition: text, restart: boolean, required: boolean
 
 /** A list means { condition: service_started, required: true }; what a mapping leaves out is filled in later. */
 export const dependsOn: Canonicalize = (node, context) => {
-  const map = namesToMap(node, (item) => mapOf({ condition: 'service_started', required: true }, item.origin))
-  return mapValues((value, inner) => (isNull(value) ? mapOf({}, value.origin) : dependency(value, inner)))(map, context)
+  const map = namesToMap(node, (item) => mapOf({ condition: 'service_started', required: true }, item))
+  return mapValues((value, inner) => (isNull(value) ? mapOf({}, value) : dependency(value, inner)))(map, context)
 }
 
 const endpoint = struct({
@@ -29,13 +29,13 @@ const endpoint = struct({
 
 export const serviceNetworks: Canonicalize = (node, context) =>
   mapNullable(endpoint)(
-    namesToMap(node, (item) => scalarNode(null, item.origin)),
+    namesToMap(node, (item) => scalarNode(null, item)),
     context,
   )
 
 export const serviceModels: Canonicalize = (node, context) =>
   mapNullable(struct({ endpoint_var: text, model_var: text }))(
-    namesToMap(node, (item) => scalarNode(null, item.origin)),
+    namesToMap(node, (item) => scalarNode(null, item)),
     context,
   )
 
@@ -45,7 +45,7 @@ export const link: Canonicalize = (node, context) => {
   if (service === '' || alias === '' || more.length > 0) {
     return reject(node, context, `invalid link ${JSON.stringify(textOf(node))}`, 'forms: "service", "service:alias"')
   }
-  return mapOf({ service, alias }, node.origin)
+  return mapOf({ service, alias }, node)
 }
 
 /** "service[:ro|rw]" or "container:name[:ro|rw]" */
@@ -57,7 +57,7 @@ export const volumesFrom: Canonicalize = (node, context) => {
     const hint = 'forms: "service", "service:ro", "container:name:ro"'
     return reject(node, context, `invalid volumes_from ${JSON.stringify(textOf(node))}`, hint)
   }
-  return mapOf({ kind, name, read_only: mode === 'ro' }, node.origin)
+  return mapOf({ kind, name, read_only: mode === 'ro' }, node)
 }
 
 /** "host=ip[,ip]", "host:ip" (IPv6 with or without brackets), or a mapping host -> ip or list of them. */
@@ -81,8 +81,8 @@ export const extraHosts: Canonicalize = (node, context) => {
     for (const part of ipText.split(',')) {
       const ip = part.trim().replace(/^\[(.*)\]$/, '$1')
       if (host.trim() === '' || ip === '') reject(at, context, `the extra host "${host}" lacks a name or an address`)
-      else items.push(mapOf({ host: host.trim(), ip }, at.origin))
+      else items.push(mapOf({ host: host.trim(), ip }, at))
     }
   }
-  return seqNode(items, node.origin)
+  return seqNode(items, node)
 }

@@ -17,7 +17,7 @@ import { volume } from './volumes.ts'
 
 const pullPolicy: Canonicalize = (node) => {
   const written = textOf(node) ?? ''
-  return scalarNode(written === 'if_not_present' ? 'missing' : written, node.origin)
+  return scalarNode(written === 'if_not_present' ? 'missing' : written, node)
 }
 
 /** `dns: ${DNS}` with an empty variable is no server. */

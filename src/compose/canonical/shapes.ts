@@ -2,7 +2,18 @@
  * Shapes that many attributes share: structs, lists, KEY=VALUE lists, one-or-many. Each keeps the `!reset` and
  * `!override` tag of what it changes: merging comes later.
  */
-import { isNull, mapEntries, mapItems, mapNode, scalarNode, seqNode, textOf, type Entry, type Node } from '../node.ts'
+import {
+  entryAt,
+  isNull,
+  mapEntries,
+  mapItems,
+  mapNode,
+  scalarNode,
+  seqNode,
+  textOf,
+  type Entry,
+  type Node,
+} from '../node.ts'
 import { isKept, type CanonicalContext, type Canonicalize } from './context.ts'
 import { asText } from './scalars.ts'
 
@@ -32,7 +43,7 @@ export function list(item: Canonicalize): Canonicalize {
   return (node, context) => {
     if (node.kind !== 'seq') return node
     const items = mapItems(node.items, (value) => apply(item, value, context))
-    return items === node.items ? node : seqNode(items, node.origin)
+    return items === node.items ? node : seqNode(items, node)
   }
 }
 
@@ -42,7 +53,7 @@ export function expandingList(item: (node: Node, context: CanonicalContext) => r
     node.kind === 'seq'
       ? seqNode(
           node.items.flatMap((value) => (isKept(value, context) ? [value] : item(value, context))),
-          node.origin,
+          node,
         )
       : node
 }
@@ -61,15 +72,15 @@ export function mapNullable(item: Canonicalize): Canonicalize {
 /** A string or a list of strings -> list of strings. */
 export function oneOrMany(item: Canonicalize): Canonicalize {
   const many = list(item)
-  return (node, context) => many(node.kind === 'seq' ? node : seqNode([node], node.origin), context)
+  return (node, context) => many(node.kind === 'seq' ? node : seqNode([node], node), context)
 }
 
 /** A list of names becomes a mapping from each name to `value`; a mapping stays one. */
 export function namesToMap(node: Node, value: (item: Node) => Node): Node {
   if (node.kind !== 'seq') return node
   const entries = new Map<string, Entry>()
-  for (const item of node.items) entries.set(textOf(item) ?? '', { key: item.origin, value: value(item) })
-  return mapNode(entries, node.origin)
+  for (const item of node.items) entries.set(textOf(item) ?? '', entryAt(item, value(item)))
+  return mapNode(entries, node)
 }
 
 function keyValues(separators: RegExp, missing: (origin: Node) => Node): Canonicalize {
@@ -86,15 +97,15 @@ function keyValues(separators: RegExp, missing: (origin: Node) => Node): Canonic
       const pair = textOf(item) ?? ''
       const at = pair.search(separators)
       const key = at === -1 ? pair : pair.slice(0, at)
-      const value = at === -1 ? missing(item) : scalarNode(pair.slice(at + 1), item.origin)
-      entries.set(key, { key: item.origin, value })
+      const value = at === -1 ? missing(item) : scalarNode(pair.slice(at + 1), item)
+      entries.set(key, entryAt(item, value))
     }
-    return mapNode(entries, node.origin)
+    return mapNode(entries, node)
   }
 }
 
 /** environment, build.args: a key without value is null, to be taken from the project's environment. */
-export const variables: Canonicalize = keyValues(/=/, (node) => scalarNode(null, node.origin))
+export const variables: Canonicalize = keyValues(/=/, (node) => scalarNode(null, node))
 
 /** labels, annotations, sysctls, ...: a key without value is empty. */
-export const strings: Canonicalize = keyValues(/=/, (node) => scalarNode('', node.origin))
+export const strings: Canonicalize = keyValues(/=/, (node) => scalarNode('', node))

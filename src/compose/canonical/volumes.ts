@@ -3,7 +3,7 @@
  * Source: Compose Specification, "volumes".
  */
 import { cleanPath, isWindowsPath } from '../paths.ts'
-import { child, mapNode, mapOf, scalarNode, textOf, type Entry, type MapNode, type Node } from '../node.ts'
+import { child, entryAt, mapNode, mapOf, scalarNode, textOf, type Entry, type MapNode, type Node } from '../node.ts'
 import { reject, type CanonicalContext, type Canonicalize } from './context.ts'
 import { absolute } from './paths.ts'
 import { boolean, bytes, fileMode, text } from './scalars.ts'
@@ -92,9 +92,9 @@ function shortVolume(node: Node, context: CanonicalContext): Node | undefined {
       read_only: options.includes('ro') ? true : undefined,
       consistency: options.find((option) => ['cached', 'delegated', 'consistent'].includes(option)),
       bind: isBind ? bindOptions(options, node) : undefined,
-      volume: isBind ? undefined : mapOf({ nocopy: options.includes('nocopy') ? true : undefined }, node.origin),
+      volume: isBind ? undefined : mapOf({ nocopy: options.includes('nocopy') ? true : undefined }, node),
     },
-    node.origin,
+    node,
   )
 }
 
@@ -104,7 +104,7 @@ function bindOptions(options: readonly string[], node: Node): MapNode {
     create_host_path: true,
     selinux: options.find((option) => option === 'z' || option === 'Z'),
   }
-  return mapOf(values, node.origin)
+  return mapOf(values, node)
 }
 
 const longFields = struct({
@@ -137,7 +137,7 @@ function longVolume(node: MapNode, context: CanonicalContext): Node | undefined 
   const wrong = OPTION_KEYS.find((key) => key !== type && fields.entries.has(key))
   // docker compose takes foreign options in silence; they would have no effect.
   if (wrong !== undefined) {
-    const origin = fields.entries.get(wrong)?.key
+    const origin = fields.entries.get(wrong)
     const message = `"${wrong}" has no effect on a mount of type ${type}`
     context.problems.warn(origin, { code: 'NO_EFFECT', message })
   }
@@ -147,10 +147,10 @@ function longVolume(node: MapNode, context: CanonicalContext): Node | undefined 
     entries.set(key, entry)
   }
   const set = (key: string, value: Node): void => {
-    entries.set(key, { key: entries.get(key)?.key ?? value.origin, value })
+    entries.set(key, entryAt(entries.get(key) ?? value, value))
   }
-  set('target', scalarNode(cleanPath(target), targetNode.origin))
-  if (type === 'bind') set('source', scalarNode(absolute(source, context), sourceNode?.origin ?? node.origin))
+  set('target', scalarNode(cleanPath(target), targetNode))
+  if (type === 'bind') set('source', scalarNode(absolute(source, context), sourceNode ?? node))
   if (type === 'volume' && source === '') entries.delete('source')
-  return mapNode(entries, node.origin)
+  return mapNode(entries, node)
 }

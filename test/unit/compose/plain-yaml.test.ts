@@ -14,14 +14,14 @@ import { toYaml } from '../../../src/compose/yaml-text.ts'
 
 /** Values and offsets as plain data. */
 function outline(node: Node): unknown {
-  const { offset } = node.origin
+  const { offset } = node
   switch (node.kind) {
     case 'scalar':
       return [offset, node.value]
     case 'seq':
       return [offset, ...node.items.map(outline)]
     case 'map':
-      return [offset, ...[...node.entries].map(([key, entry]) => [key, entry.key.offset, outline(entry.value)])]
+      return [offset, ...[...node.entries].map(([key, entry]) => [key, entry.offset, outline(entry.value)])]
     default:
       return node satisfies never
   }
