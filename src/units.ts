@@ -18,6 +18,8 @@ const DURATION_UNITS_NS: Readonly<Record<string, number>> = {
  */
 export function parseDurationNs(text: string): number | undefined {
   if (text === '0') return 0
+  const simple = /^(\d{1,9})(ms|s|m|h)$/.exec(text)
+  if (simple !== null) return Number(simple[1]) * (DURATION_UNITS_NS[simple[2] ?? ''] ?? Number.NaN)
   const sign = text.startsWith('-') ? -1 : 1
   const body = text.replace(/^[+-]/, '')
   const parts = [...body.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/gy)]

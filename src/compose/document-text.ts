@@ -19,20 +19,30 @@ export interface DocumentWriter {
 const FIRST_KEYS: readonly string[] = ['type', 'name', 'mode', 'host_ip', 'source', 'target', 'published', 'protocol']
 const LISTS_WITH_FIRST_KEYS: ReadonlySet<string> = new Set(['ports', 'volumes', 'secrets', 'configs'])
 
+/** In which order the values of mappings with the same keys are written, worked out once. */
+interface Layout {
+  /** Those of the model, by the place of their name. */
+  readonly keys: readonly string[]
+  readonly names: readonly string[]
+}
+
 /** With `keepDollars` a `$` stays as it is: the project was loaded without interpolation. */
 export function documentWriter(keepDollars: boolean): DocumentWriter {
-  // The same few keys come again and again.
-  const names = new Map<string, string>()
-  const keys = new Map<string, string>()
-  const nameOf = (key: string): string => {
-    const known = names.get(key)
-    if (known !== undefined) return known
-    const name = snakeCase(key)
-    names.set(key, name)
-    keys.set(name, key)
-    return name
-  }
+  const layouts = new Map<string, Layout>()
   const text = (value: string): string => (keepDollars || !value.includes('$') ? value : value.replaceAll('$', '$$$$'))
+
+  const layoutOf = (record: Readonly<Plain>, parent: string): Layout => {
+    const keys = Object.keys(record)
+    const signature = `${parent} ${keys.join(' ')}`
+    let layout = layouts.get(signature)
+    if (layout === undefined) {
+      const byName = new Map(keys.filter((key) => key !== 'extensions').map((key) => [snakeCase(key), key]))
+      const names = inOrder([...byName.keys()], parent)
+      layout = { names, keys: names.map((name) => byName.get(name) ?? name) }
+      layouts.set(signature, layout)
+    }
+    return layout
+  }
 
   /** `parent` is the key that the value stands below, of list items that of the list. */
   const write = (value: unknown, parent: string, rule: TextRule | undefined): unknown => {
@@ -46,17 +56,23 @@ export function documentWriter(keepDollars: boolean): DocumentWriter {
   }
 
   const fields = (record: Readonly<Plain>, parent: string, rules: TextRules | undefined): Plain => {
-    const found: string[] = []
-    const extensions = isRecord(record['extensions']) ? record['extensions'] : {}
-    for (const key of Object.keys(record))
-      if (record[key] !== undefined && key !== 'extensions') found.push(nameOf(key))
-    for (const key of Object.keys(extensions)) found.push(key)
+    const { names, keys } = layoutOf(record, parent)
     const result: Plain = {}
-    for (const name of inOrder(found, parent)) {
-      result[name] = name.startsWith('x-')
-        ? data(extensions[name], name)
-        : write(record[keys.get(name) ?? name], name, rules?.[name])
+    for (let index = 0; index < names.length; index += 1) {
+      const name = names[index] as string
+      const value = record[keys[index] as string]
+      if (value !== undefined) result[name] = write(value, name, rules?.[name])
     }
+    const { extensions } = record
+    return isRecord(extensions) && Object.keys(extensions).length > 0
+      ? withExtensions(result, extensions, parent)
+      : result
+  }
+
+  const withExtensions = (written: Readonly<Plain>, extensions: Readonly<Plain>, parent: string): Plain => {
+    const result: Plain = {}
+    for (const name of inOrder([...Object.keys(written), ...Object.keys(extensions)], parent))
+      result[name] = Object.hasOwn(extensions, name) ? data(extensions[name], name) : written[name]
     return result
   }
 
@@ -87,8 +103,15 @@ export function documentWriter(keepDollars: boolean): DocumentWriter {
 
 /** Sorted in place. */
 function inOrder(names: string[], parent: string): string[] {
-  if (names.length > 1) names.sort()
+  if (!isInOrder(names)) names.sort()
   if (!LISTS_WITH_FIRST_KEYS.has(parent)) return names
   const first = FIRST_KEYS.filter((key) => names.includes(key))
   return [...first, ...names.filter((name) => !first.includes(name))]
+}
+
+/** Mostly so: then sorting, which takes memory, is not needed. */
+function isInOrder(names: readonly string[]): boolean {
+  for (let index = 1; index < names.length; index += 1)
+    if ((names[index - 1] as string) > (names[index] as string)) return false
+  return true
 }

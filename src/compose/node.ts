@@ -56,7 +56,8 @@ export function seqNode(items: readonly Node[], origin: Origin): SeqNode {
 /** A mapping from plain values and nodes; undefined values are left out, plain ones stand at `origin`. */
 export function mapOf(values: Readonly<Record<string, ScalarValue | Node | undefined>>, origin: Origin): MapNode {
   const entries = new Map<string, Entry>()
-  for (const [key, value] of Object.entries(values)) {
+  for (const key of Object.keys(values)) {
+    const value = values[key]
     if (value === undefined) continue
     const node = typeof value === 'object' && value !== null ? value : scalarNode(value, origin)
     entries.set(key, entryAt(node, node))

@@ -18,7 +18,9 @@ type Collection = Readonly<Record<string, unknown>> | readonly unknown[]
 /** What takes lines of its own. */
 function isCollection(value: unknown): value is Collection {
   if (typeof value !== 'object' || value === null) return false
-  return (Array.isArray(value) ? value : Object.keys(value)).length > 0
+  if (Array.isArray(value)) return value.length > 0
+  for (const key in value) if (Object.hasOwn(value, key)) return true
+  return false
 }
 
 /** The lines of a mapping or list that is not empty; the first one begins where the caller stands. */
@@ -26,7 +28,9 @@ function collectionText(value: Collection, pad: string, printer: Printer): strin
   let result = ''
   if (!Array.isArray(value)) {
     const record = value as Readonly<Record<string, unknown>>
-    for (const key of Object.keys(record)) {
+    const keys = Object.keys(record)
+    for (let index = 0; index < keys.length; index += 1) {
+      const key = keys[index] as string
       const inner = record[key]
       if (inner === undefined) continue
       const start = result === '' ? '' : pad
@@ -35,7 +39,8 @@ function collectionText(value: Collection, pad: string, printer: Printer): strin
     return result
   }
   const inner = `${pad}  `
-  for (const item of value as readonly unknown[]) {
+  for (let index = 0; index < value.length; index += 1) {
+    const item: unknown = value[index]
     const start = result === '' ? '- ' : `${pad}- `
     const text = isCollection(item) ? collectionText(item, inner, printer) : `${scalarText(item, inner, printer)}\n`
     result += start + text

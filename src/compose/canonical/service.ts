@@ -1,7 +1,7 @@
 /**
  * A service: which canonical form each attribute has. One line per attribute of the Compose Specification.
  */
-import { textOf, scalarNode } from '../node.ts'
+import { scalarNode, textOf, withEntry } from '../node.ts'
 import { build } from './build.ts'
 import { command } from './command.ts'
 import type { Canonicalize } from './context.ts'
@@ -126,13 +126,17 @@ export const SERVICE_FIELDS: Readonly<Record<string, Canonicalize>> = {
   working_dir: text,
 }
 
-const KEEP_NULL: ReadonlySet<string> = new Set(['command', 'entrypoint'])
+const KEEP_NULL = ['command', 'entrypoint'] as const
 const fields = struct(SERVICE_FIELDS)
 
 export const service: Canonicalize = (node, context) => {
   const canonical = fields(node, context)
   if (node.kind !== 'map' || canonical?.kind !== 'map') return canonical
   // `command: null` in an override takes the command of the base away: null is a value here.
-  const nulls = [...node.entries].filter(([key]) => KEEP_NULL.has(key) && !canonical.entries.has(key))
-  return nulls.length === 0 ? canonical : { ...canonical, entries: new Map([...canonical.entries, ...nulls]) }
+  let kept = canonical
+  for (const key of KEEP_NULL) {
+    const entry = node.entries.get(key)
+    if (entry !== undefined && !canonical.entries.has(key)) kept = withEntry(kept, key, entry.value)
+  }
+  return kept
 }
