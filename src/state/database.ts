@@ -9,12 +9,14 @@
  *   volumes(name, doc)
  *   images(id, doc)   tags(reference, image_id)
  *   layers(chain_id, doc)                a row means: the folder is complete
+ *   build_records, build_checksums, build_holds   the build cache, see state/builds.ts
  *
  * A newer schema than ours, a damaged file and a full disk are errors that change nothing: the file stays as it is, and
  * the message says where it lies and what to do.
  */
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { MycomposeError } from '../errors.ts'
+import { BUILD_SCHEMA } from './builds.ts'
 
 export const SCHEMA_VERSION = 1
 
@@ -122,6 +124,7 @@ export function openStateDatabase(path: string): StateDatabase {
     check(opened)
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
     migrate(opened, path)
+    opened.exec(BUILD_SCHEMA)
   } catch (error) {
     opened?.close()
     throw explain(error, path)

@@ -145,6 +145,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     tag: unused,
     pull: unused,
     push: unused,
+    addBuilt: unused,
     distribution: unused,
     login: unused,
     import: unused,

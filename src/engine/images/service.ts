@@ -7,6 +7,7 @@ import { bootstrapImage } from './bootstrap.ts'
 import type { ReadOptions } from './archive/contents.ts'
 import { loadImages } from './archive/load.ts'
 import { saveImages, type SaveWish } from './archive/save.ts'
+import { addBuilt } from './built.ts'
 import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
 import { inspectDistribution, logIn } from './distribution.ts'
 import { ociArchitecture } from './image-config.ts'
@@ -135,6 +136,7 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       base.events.publish({ Type: 'image', Action: 'create', Actor: { ID: id, Attributes: { name } } })
       return id
     },
+    addBuilt: (image) => blobs.using(() => addBuilt(base, image)),
     distribution: (text, { credentials, signal }) =>
       inspectDistribution(base, parseReference(text), credentials, signal),
     login: (registry, credentials, signal) => logIn(base, registry, credentials, signal),

@@ -48,10 +48,12 @@ export interface CommitRequest {
   readonly config: ImageConfig
   /** Moved here when another image has it. */
   readonly tag?: Reference
+  readonly tags?: readonly Reference[]
 }
 
 /** Layers, configuration, image and tag become visible at once. Returns the id. The same content is the same image. */
-export async function commitImage(base: EngineBase, { parents, staged, config, tag }: CommitRequest): Promise<string> {
+export async function commitImage(base: EngineBase, request: CommitRequest): Promise<string> {
+  const { parents, staged, config, tag, tags = [] } = request
   const { host, state } = base
   const bytes = encodeConfig(config)
   const id = digestOf(bytes)
@@ -66,7 +68,8 @@ export async function commitImage(base: EngineBase, { parents, staged, config, t
       taggedAt: host.clock.nowRfc3339(),
       summary: summaryOf(config),
     })
-    if (tag !== undefined) saveTag(state, { reference: toCanonicalTag(tag), imageId: id })
+    for (const reference of tag === undefined ? tags : [tag, ...tags])
+      saveTag(state, { reference: toCanonicalTag(reference), imageId: id })
   })
   return id
 }

@@ -8,6 +8,7 @@ import { hexOf } from './chain.ts'
 import { FLOOR_NAME } from './floor-layer.ts'
 import { mountPointsBelow, unmount } from './mount-points.ts'
 import { freeLayers, layersOfContainers } from './store.ts'
+import { deleteBuildHolds } from '../../state/builds.ts'
 import { deleteLayer, listLayers } from '../../state/layers.ts'
 
 async function clearTemporary(base: EngineBase): Promise<void> {
@@ -53,6 +54,7 @@ async function removeHalfLayers({ host, config, state, log }: EngineBase, used: 
 
 /** Called once at engine start, before anything uses the store. */
 export async function recoverLayers(base: EngineBase): Promise<void> {
+  deleteBuildHolds(base.state)
   await clearTemporary(base)
   await unmountStrangers(base)
   await dropRowsWithoutFolder(base)

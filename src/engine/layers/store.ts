@@ -10,6 +10,7 @@ import { chainIdOf, hexOf } from './chain.ts'
 import { setRoot } from './layer-sink.ts'
 import { readLayerLimits } from './limits.ts'
 import { ConflictError } from '../../errors.ts'
+import { layersOfBuilds } from '../../state/builds.ts'
 import { listImages, type BlobRecord } from '../../state/images.ts'
 import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
 
@@ -208,7 +209,8 @@ async function deleteFolder(base: EngineBase, layer: Pick<LayerRecord, 'chainId'
 }
 
 /**
- * Runs `forget` (the image's rows go) and deletes those of `chainIds` that no image and no container stands on any more.
+ * Runs `forget` (the image's or record's rows go) and deletes those of `chainIds` that no image, no container and no build
+ * stands on any more and that the build cache does not name.
  * Returns their chain ids, uppermost first.
  */
 export async function freeLayers(base: EngineBase, chainIds: readonly string[], forget: () => void): Promise<string[]> {
@@ -219,6 +221,7 @@ export async function freeLayers(base: EngineBase, chainIds: readonly string[], 
     state.transaction(() => {
       forget()
       for (const image of listImages(state)) for (const chainId of image.chainIds) used.add(chainId)
+      for (const chainId of layersOfBuilds(state)) used.add(chainId)
       for (const chainId of chainIds.toReversed()) {
         const layer = used.has(chainId) ? undefined : findLayer(state, chainId)
         if (layer === undefined) continue

@@ -54,6 +54,16 @@ export interface CommitRequest {
   readonly reference: string | undefined
 }
 
+/** An image whose layers are all in the store. */
+export interface BuiltImage {
+  /** Lowest first. */
+  readonly chainIds: readonly string[]
+  /** Its diff ids are those of the layers. */
+  readonly config: ImageConfig
+  /** "web:1"; they are moved here. */
+  readonly tags: readonly string[]
+}
+
 export interface ImageService {
   list(options: { readonly all: boolean; readonly filters: Filters }): Promise<ImageSummary[]>
   inspect(reference: string): Promise<ImageInspect>
@@ -112,6 +122,8 @@ export interface ImageService {
   ): Promise<void>
   /** `layer`: a tar with OCI whiteouts. Returns the image id. */
   commit(layer: Readable, request: CommitRequest): Promise<string>
+  /** Records what was built. Returns the image id; nothing is written when image and names are there already. */
+  addBuilt(image: BuiltImage): Promise<string>
   /** What a name means at its registry now. */
   distribution(
     reference: string,
