@@ -152,7 +152,7 @@ export interface PlannedImage {
   readonly config: Omit<ImageConfig, 'rootfs' | 'history' | 'created'>
   /** Oldest first, those of the base image included; a step with `operation` has a layer, if that operation made one. */
   readonly history: readonly {
-    readonly created_by: string
+    readonly created_by?: string
     readonly comment?: string
     readonly author?: string
     readonly created?: string

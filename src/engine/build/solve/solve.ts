@@ -1,0 +1,217 @@
+/**
+ * Runs a plan: every operation as soon as its inputs are there, independent ones side by side, what the cache knows not at
+ * all, and what another build runs just now not again. The first failure ends the others; what was finished stays in the cache.
+ */
+import type { EngineBase } from '../../context.ts'
+import { CanceledError } from '../../../errors.ts'
+import type { BuildRecord } from '../../../state/builds.ts'
+import type { BuildHold } from '../cache/holds.ts'
+import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
+import { findStep, recordStep } from '../cache/records.ts'
+import { commitLayers, discardLayer, type StagedLayer } from '../../layers/store.ts'
+import type { Operation, OperationId, Plan } from '../plan.ts'
+import type { Flights } from './flights.ts'
+import { endingOf, type OutputChunk, type Progress } from './progress.ts'
+import type { Slots } from './slots.ts'
+import { StepError } from './step-error.ts'
+
+/** What an operation has left. */
+export interface State {
+  /** Lowest first. */
+  readonly chainIds: readonly string[]
+  /** The operation itself made the uppermost of them. */
+  readonly hasLayer: boolean
+  /** RFC 3339, of the step's run; undefined for what is below all steps. */
+  readonly created: string | undefined
+}
+
+export type StateOf = (operation: OperationId) => State
+
+export interface StepRequest {
+  readonly operation: Operation
+  /** The state below. */
+  readonly chainIds: readonly string[]
+  readonly stateOf: StateOf
+  readonly output: (chunk: OutputChunk) => void
+  readonly signal: AbortSignal
+}
+
+/** Does what steps say: solve/worker.ts. */
+export interface StepWorker {
+  /** Names the content of an input, whatever it is called and when it was changed. */
+  contentOf(input: Input, stateOf: StateOf, signal: AbortSignal): Promise<string>
+  /** The layer, staged; undefined: nothing changed. */
+  perform(step: StepRequest): Promise<StagedLayer | undefined>
+}
+
+export type StepFlights = Flights<BuildRecord, OutputChunk>
+
+export interface SolveContext {
+  readonly base: EngineBase
+  readonly worker: StepWorker
+  /** Of all builds of this engine. */
+  readonly flights: StepFlights
+  readonly slots: Slots
+  readonly hold: BuildHold
+  readonly progress: Progress
+  /** Steps that this build has begun: they may go on for another one when it has ended. */
+  readonly begun: Set<Promise<unknown>>
+}
+
+export interface Solution {
+  readonly stateOf: StateOf
+  /** Keys of records that were used and not made, for cache/records.ts. */
+  readonly usedKeys: readonly string[]
+}
+
+/** The step's id in messages. */
+export function stepId(operation: Pick<Operation, 'id'>): string {
+  return `step-${operation.id}`
+}
+
+/** Operations whose states are read besides the one below. */
+function readStates(operation: Operation): readonly OperationId[] {
+  return inputsOf(operation.work).flatMap((input) =>
+    input.kind === 'files' && input.reading.from.kind === 'state' ? [input.reading.from.operation] : [],
+  )
+}
+
+function neededBy(operation: Operation): readonly OperationId[] {
+  const below = operation.base === undefined ? [] : [operation.base]
+  return [...new Set([...below, ...readStates(operation)])]
+}
+
+/** Runs the step and brings its layer into the store, recorded under `key`. */
+async function runStep({ base, worker, slots }: SolveContext, key: string, step: StepRequest): Promise<BuildRecord> {
+  return await slots.run(async () => {
+    const staged = await worker.perform(step)
+    const about = { key, description: step.operation.name, below: step.chainIds.at(-1) }
+    if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))
+    let record: BuildRecord | undefined
+    try {
+      await commitLayers(base, step.chainIds, [staged], (layers) => {
+        record = recordStep(base, { ...about, layer: layers.at(-1) })
+      })
+    } finally {
+      await discardLayer(base, staged) // nothing is left of it when it went into the store
+    }
+    if (record === undefined) throw new Error('a layer was committed without its record')
+    return record
+  })
+}
+
+function stateAfter(chainIds: readonly string[], { layer, created }: BuildRecord): State {
+  return layer === undefined
+    ? { chainIds, hasLayer: false, created }
+    : { chainIds: [...chainIds, layer], hasLayer: true, created }
+}
+
+/** One build's way through a plan. */
+interface Run {
+  readonly context: SolveContext
+  readonly stateOf: StateOf
+  readonly usedKeys: string[]
+  readonly signal: AbortSignal
+}
+
+/** A step that changes files: from the cache, from another build, or run. */
+async function solveStep(run: Run, operation: Operation): Promise<State> {
+  const { context, stateOf, usedKeys, signal } = run
+  const { base, worker, flights, progress } = context
+  const { work, ignoresCache } = operation
+  const id = stepId(operation)
+  const { chainIds } = operation.base === undefined ? { chainIds: [] } : stateOf(operation.base)
+  const contents = await Promise.all(inputsOf(work).map((input) => worker.contentOf(input, stateOf, signal)))
+  const top = chainIds.at(-1)
+  const key = operationKey(work, top, contents)
+  const known = ignoresCache ? undefined : findStep(base, key)
+  progress.started(id)
+  if (known !== undefined && (known.layer === undefined || known.below === top)) {
+    usedKeys.push(key)
+    progress.ended(id, { kind: 'done', cached: true })
+    return stateAfter(chainIds, known)
+  }
+  // a result that must be new is shared with nobody
+  const flight = ignoresCache ? `${key} ${base.host.randomHex(8)}` : `${key} ${top ?? ''}`
+  const record = await flights.join(
+    flight,
+    (canceled, output) => {
+      const running = runStep(context, key, { operation, chainIds, stateOf, output, signal: canceled })
+      context.begun.add(running)
+      return running
+    },
+    { onEvent: (chunk) => progress.output(id, chunk), signal },
+  )
+  progress.ended(id, { kind: 'done', cached: false })
+  return stateAfter(chainIds, record)
+}
+
+async function solveOperation(run: Run, operation: Operation): Promise<State> {
+  const { progress } = run.context
+  const { work } = operation
+  if (run.signal.aborted) throw new CanceledError('the build was canceled', { cause: run.signal.reason })
+  if (work.kind === 'scratch') return { chainIds: [], hasLayer: false, created: undefined }
+  if (work.kind !== 'image') return await solveStep(run, operation)
+  progress.started(stepId(operation))
+  progress.ended(stepId(operation), { kind: 'done', cached: true })
+  return { chainIds: work.image.chainIds, hasLayer: false, created: undefined }
+}
+
+function announce({ progress }: SolveContext, operations: readonly Operation[]): void {
+  for (const operation of operations) {
+    if (operation.work.kind === 'scratch') continue
+    const inputs = neededBy(operation)
+      .filter((id) => operations[id]?.work.kind !== 'scratch')
+      .map((id) => stepId({ id }))
+    const { name, stage } = operation
+    progress.announce({ id: stepId(operation), name, ...(stage === '' ? {} : { stage }), inputs })
+  }
+}
+
+/**
+ * Resolves when all is done. Throws the first StepError, after all that was under way has ended; CanceledError when `signal`
+ * fires.
+ */
+export async function solvePlan(
+  context: SolveContext,
+  { operations }: Pick<Plan, 'operations'>,
+  signal: AbortSignal,
+): Promise<Solution> {
+  const { progress, hold } = context
+  const failed = new AbortController()
+  const states = new Map<OperationId, State>()
+  const results: Promise<void>[] = []
+  const usedKeys: string[] = []
+  const first: { error: StepError | undefined } = { error: undefined }
+  function stateOf(id: OperationId): State {
+    const state = states.get(id)
+    if (state === undefined) throw new Error(`operation ${id} has no state yet`)
+    return state
+  }
+  const run: Run = { context, stateOf, usedKeys, signal: AbortSignal.any([signal, failed.signal]) }
+
+  async function solve(operation: Operation): Promise<void> {
+    await Promise.all(neededBy(operation).flatMap((id) => results[id] ?? []))
+    try {
+      const state = await solveOperation(run, operation)
+      hold.add(state.chainIds)
+      states.set(operation.id, state)
+    } catch (error) {
+      progress.ended(stepId(operation), endingOf(error))
+      first.error ??= new StepError(operation, error)
+      failed.abort()
+      throw error
+    }
+  }
+
+  announce(context, operations)
+  for (const operation of operations) {
+    const result = solve(operation)
+    result.catch(() => {}) // told below
+    results.push(result)
+  }
+  await Promise.allSettled(results)
+  if (signal.aborted) throw new CanceledError('the build was canceled', { cause: signal.reason })
+  if (first.error !== undefined) throw first.error
+  return { stateOf, usedKeys }
+}
