@@ -38,6 +38,8 @@ export function checkSurvivors({ config }: EngineUnderTest, survivors: readonly 
   const lost = survivors
     .filter(({ process }) => !isAlive(process))
     .map(({ name, process }) => ({ name, process, now: documents.find((document) => document.name === name)?.state }))
+    // a one-shot that was let run ends by itself
+    .filter(({ name, now }) => !(name.includes('-migrate-') && now?.status === 'exited' && now.exitCode === 0))
   assert.deepEqual(lost, [], 'containers that ran are gone after the next engine start')
 }
 

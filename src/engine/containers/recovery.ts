@@ -33,9 +33,10 @@ export function isAlive({ host }: ContainersContext, { document }: Container, bo
 async function resumeStart(context: ContainersContext, { id, document }: Container): Promise<void> {
   const { runtimes } = await context.platform()
   const runtime = runtimes.byName(document.runtime)
-  if (!runtime.isWaiting(id)) return
+  const { process } = document.state
+  if (process === undefined || !runtime.isWaiting(id)) return
   try {
-    await runtime.resume(id)
+    await runtime.resume(id, process)
   } catch (error) {
     // let run, but the file that tells was not removed any more
     context.log('warn', 'cannot resume the start of a container', { container: id, error: String(error) })

@@ -5,11 +5,11 @@
  * Source: man 8 crun; crun src/libcrun/status.c (exec.fifo) and container.c.
  */
 import { join } from 'node:path'
-import { MycomposeError, errnoOf } from '../../errors.ts'
+import { MycomposeError } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
-import { openFlags } from '../../host/rooted.ts'
 import type { EngineConfig } from '../config.ts'
 import type { CgroupLayout } from '../cgroups/layout.ts'
+import { letRun, resumeWaiting } from './exec-fifo.ts'
 import { createHybridView } from './hybrid-view.ts'
 import { cleanToolText } from './runtime-error.ts'
 import type { OciRuntime } from './runtime.ts'
@@ -17,9 +17,6 @@ import { hasVersion, versionReader } from './version.ts'
 import { removeEmptyFolder, runTool } from './run-tool.ts'
 
 const KNOWS_RRO = [1, 4] as const
-/** From the end of `create` until its first process opens exec.fifo. */
-const START_PATIENCE_MS = 1000
-const RESUME_PATIENCE_MS = 100
 
 export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayout, path: string): OciRuntime {
   const stateFolder = join(config.paths.runtime, 'crun')
@@ -41,25 +38,6 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
       })
   }
 
-  /** The byte into exec.fifo. False when nobody came to read it, or there is no such file. */
-  async function letRun(containerId: string, patienceMs: number): Promise<boolean> {
-    const fifo = fifoOf(containerId)
-    for (const end = host.clock.nowMs() + patienceMs; ;) {
-      try {
-        await using file = await host.files.open(fifo, openFlags.O_WRONLY | openFlags.O_NONBLOCK)
-        await file.write('1')
-        break
-      } catch (error) {
-        const code = errnoOf(error)
-        if (code !== 'ENXIO' && code !== 'ENOENT' && code !== 'EPIPE') throw error
-        if (code !== 'ENXIO' || host.clock.nowMs() >= end) return false
-        await host.clock.sleep(2)
-      }
-    }
-    await host.files.rm(fifo, { force: true })
-    return true
-  }
-
   return {
     name: 'crun',
     path,
@@ -71,12 +49,9 @@ export function createCrun(host: Host, config: EngineConfig, layout: CgroupLayou
     expose: (file) => view?.expose(file) ?? { path: file, [Symbol.dispose]() {} },
     isWaiting: (containerId) => host.files.existsSync(fifoOf(containerId)),
     async start(containerId) {
-      if (!(await letRun(containerId, START_PATIENCE_MS))) return startByVerb(containerId)
+      if (!(await letRun(host, fifoOf(containerId)))) return startByVerb(containerId)
     },
-    async resume(containerId) {
-      // nobody reads: the byte was taken, and only the file that tells is left. `crun start` would wait for ever
-      if (!(await letRun(containerId, RESUME_PATIENCE_MS))) await host.files.rm(fifoOf(containerId), { force: true })
-    },
+    resume: (containerId, waiting) => resumeWaiting(host, fifoOf(containerId), waiting),
     forget: (containerId) => host.files.rm(join(stateFolder, containerId), { recursive: true, force: true }),
     async close() {
       await removeEmptyFolder(host, stateFolder)

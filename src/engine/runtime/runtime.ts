@@ -3,6 +3,7 @@
  * through pids and cgroups; what is left is this. Source: OCI runtime-spec runtime.md, man 8 crun, man 8 runc.
  */
 import type { SpawnOptions, Spawned } from '../../host/host.ts'
+import type { ProcessRecord } from '../../state/containers.ts'
 
 export interface ExposedFile extends Disposable {
   readonly path: string
@@ -30,9 +31,9 @@ export interface OciRuntime {
   start(containerId: string): Promise<void>
   /**
    * After a crash: as `start`, of one that `isWaiting`, but which may have been let run already; then only what tells
-   * of the waiting is removed.
+   * of the waiting is removed. `waiting`: its first process.
    */
-  resume(containerId: string): Promise<void>
+  resume(containerId: string, waiting: ProcessRecord): Promise<void>
   /** Forgets a container whose processes are gone (the cgroup is removed by the caller). Idempotent. */
   forget(containerId: string): Promise<void>
   /** At engine stop: undoes prepare where nothing needs it any more, removes empty folders. */
