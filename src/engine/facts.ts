@@ -11,7 +11,7 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32:
 export async function programVersion(host: Host, program: string): Promise<string | undefined> {
   try {
     const { stdout } = await host.exec.run([program, '--version'], { timeoutMs: 10_000 })
-    return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? 'unknown'
+    return /\d+(?:\.\d+)+(?:-rc\.?\d+)?/.exec(stdout)?.[0] ?? 'unknown'
   } catch {
     return undefined // not installed, or broken: doctor tells
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkFirewall } from '../../../src/engine/doctor-network.ts'
-import { compareVersions, judgeRuntime } from '../../../src/engine/doctor-programs.ts'
+import { compareVersions, judgeProgram } from '../../../src/engine/doctor-holes.ts'
 import { lacksByFeatures, lacksByVersion } from '../../../src/engine/doctor-runtime.ts'
 import type { EngineContext } from '../../../src/engine/context.ts'
 import { engineConfig } from '../../../src/engine/config.ts'
@@ -11,6 +11,9 @@ describe('doctor', () => {
     assert.ok(compareVersions('1.9', '1.10') < 0)
     assert.ok(compareVersions('1.30', '1.30.0') === 0)
     assert.ok(compareVersions('2.0', '1.99.9') > 0)
+    assert.ok(compareVersions('1.4.0-rc.2', '1.4.0-rc.10') < 0)
+    assert.ok(compareVersions('1.4.0-rc.3', '1.4.0') < 0)
+    assert.ok(compareVersions('1.4.0-rc.3', '1.3.9') > 0)
   })
 
   const runtimes = [
@@ -19,11 +22,19 @@ describe('doctor', () => {
     { program: 'crun', version: '1.30', has: [], hasNot: ['CVE'] },
     { program: 'runc', version: '1.1.5', has: ['CVE-2025-31133', 'CVE-2026-41579'], hasNot: [] },
     { program: 'runc', version: '1.3.4', has: ['CVE-2026-41579'], hasNot: ['CVE-2025-31133'] },
+    { program: 'runc', version: '1.1.13', has: ['CVE-2024-45310'], hasNot: ['CVE-2024-21626'] },
+    { program: 'runc', version: '1.2.8', has: ['CVE-2026-41579'], hasNot: ['CVE-2025-31133', 'CVE-2024-45310'] },
+    { program: 'runc', version: '1.4.0-rc.2', has: ['CVE-2025-31133'], hasNot: [] },
     { program: 'runc', version: '1.4.3', has: [], hasNot: ['CVE'] },
+    { program: 'conmon', version: '2.1.6', has: ['rhbz#2348843'], hasNot: ['#475'] },
+    { program: 'conmon', version: '2.1.9', has: ['#475'], hasNot: ['#632'] },
+    { program: 'conmon', version: '2.2.0', has: ['#632'], hasNot: ['rhbz'] },
+    { program: 'conmon', version: '2.2.1', has: [], hasNot: ['#'] },
+    { program: 'unheard-of', version: '1', has: [], hasNot: [] },
   ]
   for (const { program, version, has, hasNot } of runtimes)
     it(`${program} ${version}`, () => {
-      const finding = judgeRuntime(program, version)
+      const finding = judgeProgram(program, version)
       assert.equal(finding.status, has.length === 0 ? 'ok' : 'warning')
       for (const id of has) assert.ok(finding.message.includes(id), id)
       for (const id of hasNot) assert.ok(!finding.message.includes(id), id)
