@@ -15,6 +15,7 @@ export const MS_NOATIME = 1024
 export const MS_NODIRATIME = 2048
 export const MS_BIND = 4096
 export const MS_REC = 16384
+export const MS_PRIVATE = 0x40000
 export const MS_SLAVE = 0x80000
 export const MS_SHARED = 0x100000
 export const MS_RELATIME = 0x200000

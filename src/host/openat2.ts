@@ -6,8 +6,11 @@
 import type { KernelError } from '../errors.ts'
 import type { Libc } from './libc.ts'
 
-/** `no-links`: a symbolic link on the way is an error; `within`: links are followed as after chroot(2). */
-export type Resolution = 'no-links' | 'within'
+/**
+ * `no-links`: a symbolic link on the way is an error; `within`: links are followed as after chroot(2); `beneath`: links
+ * are followed, and one that leads out is an error (EXDEV).
+ */
+export type Resolution = 'no-links' | 'within' | 'beneath'
 
 export interface OpenWish {
   /** O_* of node:fs constants; O_CLOEXEC is added. */
@@ -32,6 +35,7 @@ const RESOLVE_IN_ROOT = 0x10
 const RESOLVE: Readonly<Record<Resolution, number>> = {
   'no-links': RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
   within: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+  beneath: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 }
 /** It answers EAGAIN when something was renamed meanwhile and it cannot be sure: asked again. */
 const ATTEMPTS = 64

@@ -5,9 +5,12 @@
  */
 import { constants, closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { MycomposeError, errnoOf } from '../errors.ts'
+import { KernelError, MycomposeError, errnoOf } from '../errors.ts'
 import type { Libc } from './libc.ts'
-import { createOpenAt2 } from './openat2.ts'
+import { createOpenAt2, type Resolution } from './openat2.ts'
+
+/** Node does not have it. */
+const O_PATH = 0o10000000
 
 /** O_* flags for open, here and in Files. */
 export const openFlags: typeof constants = constants
@@ -23,18 +26,24 @@ export interface Rooted {
   readText(root: string, path: string, maxBytes: number): string | undefined
   /** Makes the folder and its parents, owned by root. Throws KernelError ENOTDIR when a file is in the way. sync */
   makeFolders(root: string, path: string, mode: number): void
+  /**
+   * A descriptor (O_PATH) of a folder or file to mount on, made with its parents when it is not there. `path` is
+   * relative; a link that leads out of `root` is an error (EXDEV), as it cannot mean the same here as to the container.
+   * Throws KernelError (EXDEV, EROFS, ENOTDIR, ...). sync
+   */
+  openMountPoint(root: string, path: string, kind: 'folder' | 'file'): number
 }
 
 export function createRooted(libc: Libc): Rooted {
   const openat2 = createOpenAt2(libc)
 
-  function open(root: string, path: string, flags: number, mode = 0): number {
+  function open(root: string, path: string, flags: number, mode = 0, resolution: Resolution = 'within'): number {
     const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
     try {
       return openat2(rootFd, Buffer.from(`${path === '' ? '.' : path}\0`), {
         flags,
         mode,
-        resolution: 'within',
+        resolution,
         failure: () => libc.error(`cannot open ${path} inside ${root}`, path),
       })
     } finally {
@@ -71,10 +80,32 @@ export function createRooted(libc: Libc): Rooted {
     })
   }
 
+  function openMountPoint(root: string, path: string, kind: 'folder' | 'file'): number {
+    try {
+      return open(root, path, O_PATH, 0, 'beneath')
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || path === '.') throw error
+    }
+    const parent = openMountPoint(root, dirname(path), 'folder')
+    try {
+      const place = `/proc/self/fd/${parent}/${basename(path)}`
+      if (kind === 'folder') mkdirSync(place, { mode: 0o755 })
+      else closeSync(openSync(place, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644))
+    } catch (cause) {
+      const errno = errnoOf(cause)
+      if (errno === undefined) throw cause
+      if (errno !== 'EEXIST') throw new KernelError(`cannot make ${path} inside ${root}`, { errno, path, cause })
+    } finally {
+      closeSync(parent)
+    }
+    return open(root, path, O_PATH, 0, 'beneath')
+  }
+
   return {
-    open,
+    open: (root, path, flags, mode) => open(root, path, flags, mode),
     close: closeSync,
     makeFolders,
+    openMountPoint,
     readText(root, path, maxBytes) {
       let fd: number
       try {

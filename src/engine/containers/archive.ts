@@ -10,6 +10,7 @@ import { MNT_DETACH, MS_BIND } from '../../host/mounts.ts'
 import { openFlags } from '../../host/rooted.ts'
 import { encodePathStat, packFrom, unpackInto } from '../layers/archive.ts'
 import { lockKey, type ContainersContext } from './context.ts'
+import { nestMounts } from './nested-mounts.ts'
 import { provideSources, releaseSources } from './mount-sources.ts'
 import { containerUser } from './prepare-spec.ts'
 import type { Container } from './store.ts'
@@ -62,7 +63,7 @@ async function withFolders(
   const { host } = context
   await using undo = new AsyncDisposableStack()
   undo.defer(() => releaseSources(context, document))
-  const sources = await provideSources(context, document, root)
+  const sources = nestMounts(context, document, await provideSources(context, document, root))
   {
     using mounted = new DisposableStack()
     for (const mount of sources.toSorted((a, b) => a.destination.length - b.destination.length)) {

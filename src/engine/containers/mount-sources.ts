@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path'
 import { InvalidRequestError, errnoOf } from '../../errors.ts'
+import type { Host } from '../../host/host.ts'
 import { MS_BIND, MS_REC } from '../../host/mounts.ts'
 import { openFlags } from '../../host/rooted.ts'
 import type { ContainerDocument, MountRecord } from '../../state/containers.ts'
@@ -127,16 +128,21 @@ export async function provideSources(
   return provided
 }
 
+/** What was mounted on is empty, or it stays: nothing is ever deleted through a mount that did not go. */
+async function removeMountPoints({ files }: Host, folder: string): Promise<void> {
+  for (const entry of await files.readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    await (entry.isDirectory() ? files.rmdir(path) : files.unlink(path))
+  }
+  await files.rmdir(folder)
+}
+
 /** Idempotent; also after a start that was cut short. */
 export async function releaseSources(context: ContainersContext, { id, mounts }: ContainerDocument): Promise<void> {
-  const hasVolumes = mounts.some(({ kind }) => kind === 'volume')
-  const hasOwn = mounts.some((mount) => mount.kind === 'image' || (mount.kind === 'volume' && mount.subpath !== ''))
-  if (hasOwn) {
-    const { folder } = containerFolder(context.config, id)
-    for (const point of mountPointsBelow(context.host, join(folder, 'mounts')).toReversed())
-      await unmount(context, point)
-    await context.host.files.rm(join(folder, 'mounts'), { recursive: true, force: true })
+  const folder = join(containerFolder(context.config, id).folder, 'mounts')
+  if (context.host.files.existsSync(folder)) {
+    for (const point of mountPointsBelow(context.host, folder).toReversed()) await unmount(context, point)
+    await removeMountPoints(context.host, folder)
   }
-  if (!hasVolumes) return
   for (const mount of mounts) if (mount.kind === 'volume') await context.volumes.release(mount.name, id)
 }

@@ -9,6 +9,7 @@ import { lockKey, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { LOST_EXIT_CODE, cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
 import { startHealthMonitor } from './health.ts'
+import { releaseSources } from './mount-sources.ts'
 import { finishUnmonitored, isUnmonitored } from './lost-exits.ts'
 import { removeAnonymousVolumes, removeFiles, removeLocked } from './remove.ts'
 import { startsWithEngine } from './restart-policy.ts'
@@ -115,6 +116,7 @@ async function undoStart(context: ContainersContext, container: Container, cgrou
   context.log('info', 'undoing a start that was cut short', { container: id })
   await killStarters(context, id)
   await cleanUp(context, container, cgroupPath)
+  await releaseSources(context, container.document)
   await context.host.files.rm(containerFolder(context.config, id).exitFile, { force: true })
   context.store.update(container, { unfinished: undefined })
 }

@@ -22,6 +22,7 @@ import { prepareSpec } from './prepare-spec.ts'
 import { SIGKILL } from './signals.ts'
 import { formatOci } from './spec/spec.ts'
 import { provideSources, releaseSources } from './mount-sources.ts'
+import { etcFilesInside, nestMounts } from './nested-mounts.ts'
 import { killStarters } from './starters.ts'
 import type { Container, Run } from './store.ts'
 import { writeEtcFiles } from './write-etc-files.ts'
@@ -145,17 +146,19 @@ async function bringUp(context: ContainersContext, container: Container): Promis
   undo.defer(() => context.layers.unmount(id))
   const rootfs = await context.layers.mount(id)
   undo.defer(() => releaseSources(context, document))
-  const mounts = await provideSources(context, document, rootfs)
+  const sources = await provideSources(context, document, rootfs)
   const sandbox = await openNetwork(context, document, undo)
   host.rooted.makeFolders('/', folder.bundle, 0o700)
   await provideEtcFiles(context, document, sandbox)
   undo.defer(() => void host.mounts.umount(folder.shm))
+  const etcMounts = etcFilesInside(context, document, sources)
+  const mounts = nestMounts(context, document, [...sources, ...etcMounts])
   using exposed = new DisposableStack()
   const expose = (path: string): string => exposed.use(runtime.expose(path)).path
   const spec = await prepareSpec(
     context,
     { ...document, mounts },
-    { rootfs, sandbox, runtime, hasEtcFiles: true, expose },
+    { rootfs, sandbox, runtime, hasEtcFiles: etcMounts.length === 0, expose },
   )
   await Promise.all([
     host.files.writeFile(folder.configJson, formatOci(spec), { mode: 0o600 }),

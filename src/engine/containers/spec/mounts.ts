@@ -78,7 +78,7 @@ function systemMounts({ privileged, sharedMemory }: MountInput): OciMount[] {
 }
 
 /** Base options, each overridden by its opposite when the user gives that. */
-function tmpfsOptions(options: readonly string[]): string[] {
+export function tmpfsOptions(options: readonly string[]): string[] {
   const opposites: Readonly<Record<string, string>> = { noexec: 'exec', nosuid: 'suid', nodev: 'dev' }
   const base = ['noexec', 'nosuid', 'nodev'].filter((option) => !options.includes(opposites[option] ?? ''))
   return [...new Set([...base, ...options])]
