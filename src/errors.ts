@@ -69,6 +69,17 @@ export class ConfigErrors extends MycomposeError {
   }
 }
 
+/** A file is not UTF-8. `text` has U+FFFD for what is broken, first at `offset`. */
+export class InvalidTextError extends MycomposeError {
+  readonly text: string
+  readonly offset: number
+  constructor(path: string, text: string, offset: number) {
+    super(`${path} is not valid UTF-8`, { code: 'INVALID_UTF8', hint: 'save it as UTF-8 text' })
+    this.text = text
+    this.offset = offset
+  }
+}
+
 /** Something named does not exist. API status 404. */
 export class NotFoundError extends MycomposeError {
   constructor(message: string, options: Partial<ErrorOptions> = {}) {

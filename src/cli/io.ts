@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { MycomposeError } from '../errors.ts'
 import type { CliHost } from '../host/cli-host.ts'
+import { decodeUtf8 } from '../host/utf8.ts'
 import type { EngineClient } from '../api/client/client.ts'
 
 export interface InputStream extends Readable {
@@ -66,5 +67,5 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
 export async function readStdin(stdin: Readable): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array))
-  return Buffer.concat(chunks).toString('utf8')
+  return decodeUtf8(Buffer.concat(chunks), 'the standard input')
 }

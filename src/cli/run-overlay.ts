@@ -3,7 +3,7 @@
  * Source: docker compose run (which option overrides, which adds).
  */
 import { posix } from 'node:path'
-import { sourceFile } from '../compose/document.ts'
+import { sourceFile } from '../compose/source-file.ts'
 import { parseDotenv } from '../compose/dotenv.ts'
 import { createProblems } from '../compose/problems.ts'
 import type { ServiceOverlay } from '../compose/request.ts'

@@ -5,6 +5,7 @@
  */
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Document, type ParsedNode, type Scalar } from 'yaml'
 import type { ParsedFile } from './document.ts'
+import { nearestName } from '../edit-distance.ts'
 import { entryAt, mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import { locationOf, type SourceFile } from './source-file.ts'
@@ -157,7 +158,13 @@ class TreeBuilder {
     const message = this.#open.has(name)
       ? `alias "*${name}" stands inside its own anchor: the document would never end`
       : `unknown alias "*${name}": no anchor "&${name}" stands before it`
-    this.#problems.error(origin, { code: 'YAML_ALIAS', message })
+    const nearest = nearestName(name, this.#anchors.keys())
+    const hint = this.#open.has(name)
+      ? 'give what is repeated an anchor of its own'
+      : nearest === undefined
+        ? `write "&${name}" before the value that is meant`
+        : `did you mean "*${nearest}"?`
+    this.#problems.error(origin, { code: 'YAML_ALIAS', message, hint })
     return scalarNode(null, origin)
   }
 
@@ -178,7 +185,7 @@ class TreeBuilder {
     if (size <= MAX_REPEATED + 2 * this.#written || this.#tooLarge) return node
     this.#tooLarge = true
     const message = `the aliases of the document repeat more than ${MAX_REPEATED} values`
-    this.#problems.error(node, { code: 'YAML_ALIAS', message })
+    this.#problems.error(node, { code: 'YAML_ALIAS', message, hint: 'aliases of aliases multiply: write less of them' })
     return { ...node, ...(node.kind === 'map' ? { entries: new Map() } : { items: [] }) }
   }
 }

@@ -6,6 +6,7 @@
 import type { Node } from './node.ts'
 import { parsePlainYaml } from './plain-yaml.ts'
 import type { Problems } from './problems.ts'
+import { NO_COMPOSE_FILE } from './read-text.ts'
 import type { SourceFile } from './source-file.ts'
 
 const MAX_TEXT_LENGTH = 16 * 2 ** 20
@@ -20,7 +21,11 @@ export interface ParsedFile {
 export async function parseDocuments(source: SourceFile, problems: Problems): Promise<ParsedFile> {
   const start = { source, offset: 0 }
   if (source.text.length > MAX_TEXT_LENGTH) {
-    problems.error(start, { code: 'FILE_TOO_LARGE', message: `${source.path} is larger than 16 MiB` })
+    problems.error(start, {
+      code: 'FILE_TOO_LARGE',
+      message: `${source.path} is larger than 16 MiB`,
+      hint: NO_COMPOSE_FILE,
+    })
     return { documents: [], isWhole: false }
   }
   const nul = source.text.indexOf('\0')
@@ -29,19 +34,8 @@ export async function parseDocuments(source: SourceFile, problems: Problems): Pr
     problems.error({ source, offset: nul }, { code: 'YAML_SYNTAX', message, hint: 'save it as UTF-8 text' })
     return { documents: [], isWhole: false }
   }
-  const broken = source.text.indexOf('\uFFFD')
-  if (broken !== -1) {
-    const message = 'the file is not valid UTF-8 here'
-    problems.error({ source, offset: broken }, { code: 'INVALID_UTF8', message, hint: 'save it as UTF-8 text' })
-    return { documents: [], isWhole: false }
-  }
   const plain = parsePlainYaml(source)
   if (plain !== undefined) return { documents: [plain], isWhole: true }
   const { parseAnyYaml } = await import('./any-yaml.ts')
   return parseAnyYaml(source, problems)
-}
-
-/** Strips a byte order mark; line ends are the parser's matter. */
-export function sourceFile(path: string, text: string): SourceFile {
-  return { path, text: text.startsWith('\uFEFF') ? text.slice(1) : text }
 }

@@ -3,7 +3,7 @@
  * top. Source: Compose Specification, "extends".
  */
 import { posix } from 'node:path'
-import { resolvePath, isRemote } from './paths.ts'
+import { FETCH_FIRST, isRemote, resolvePath } from './paths.ts'
 import { nearestName } from '../edit-distance.ts'
 import { prepareDocument, readDocuments, type FileContext } from './file-pipeline.ts'
 import { mergeServices, mergeTrees } from './merge.ts'
@@ -58,7 +58,11 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
     for (const other of steps) walk.cycles.add(other)
     const cycle = [...steps, step].join(' -> ')
     file.context.removed.push([])
-    problems.error(reference, { code: 'EXTENDS_CYCLE', message: `services extend each other: ${cycle}` })
+    problems.error(reference, {
+      code: 'EXTENDS_CYCLE',
+      message: `services extend each other: ${cycle}`,
+      hint: 'remove one of these "extends"',
+    })
     return own
   }
   const base = await baseService(reference, file, { ...walk, chain: [...walk.chain, step] })
@@ -77,10 +81,15 @@ async function baseService(reference: Node, file: LoadedFile, walk: Walk): Promi
   file.context.problems.error(origin, {
     code: 'EXTENDS_UNKNOWN',
     message: `cannot extend service "${name}": there is none in ${target.path}`,
-    hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
+    hint: nearest === undefined ? servicesHint(services) : `did you mean "${nearest}"?`,
   })
   file.context.removed.push([])
   return undefined
+}
+
+function servicesHint(services: Node | undefined): string {
+  const names = services?.kind === 'map' ? [...services.entries.keys()] : []
+  return names.length === 0 ? 'the file has no services' : `services there: ${names.slice(0, 12).join(', ')}`
 }
 
 async function targetFile(reference: Node, file: LoadedFile, walk: Walk): Promise<LoadedFile | undefined> {
@@ -90,7 +99,7 @@ async function targetFile(reference: Node, file: LoadedFile, walk: Walk): Promis
   const { context } = file
   if (isRemote(written)) {
     const message = `cannot extend a service of "${written}": remote files are not supported yet`
-    context.problems.error(fileNode, { code: 'REMOTE_FILE', message })
+    context.problems.error(fileNode, { code: 'REMOTE_FILE', message, hint: FETCH_FIRST })
     context.removed.push([])
     return undefined
   }

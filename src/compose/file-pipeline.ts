@@ -4,12 +4,13 @@
  */
 import type { LoadRequest, SourceReader } from './request.ts'
 import { canonicalFile } from './canonical/file.ts'
-import { parseDocuments, sourceFile } from './document.ts'
+import { parseDocuments } from './document.ts'
 import { interpolateTree, type Lookup } from './interpolate.ts'
 import { child, type MapNode, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import { readText, type Reference } from './read-text.ts'
 import { checkSchema } from './schema.ts'
+import { sourceFile } from './source-file.ts'
 
 /** What all files of one load share. */
 export interface FileContext {
@@ -43,10 +44,14 @@ export async function readDocuments(path: string, from: Reference, context: File
 }
 
 async function readFile(path: string, from: Reference, { reader }: FileContext): Promise<string | undefined> {
-  if (path === '-') return await reader.readStdin()
   const read = await readText(path, from, reader)
   if ('text' in read) return read.text
-  if (read.missing) from.problems.error(from.origin, { code: 'FILE_NOT_FOUND', message: `no such file: ${path}` })
+  if (read.missing)
+    from.problems.error(from.origin, {
+      code: 'FILE_NOT_FOUND',
+      message: `no such file: ${path}`,
+      hint: 'create it, or correct the path',
+    })
   return undefined
 }
 

@@ -4,16 +4,15 @@
  * Source: Compose Specification, "include".
  */
 import { posix } from 'node:path'
-import { sourceFile } from './document.ts'
 import { parseDotenv, type EnvMap } from './dotenv.ts'
 import { resolveExtends } from './extends.ts'
 import { prepareDocument, readDocuments, type FileContext } from './file-pipeline.ts'
 import { interpolateTree } from './interpolate.ts'
 import { mergeTrees } from './merge.ts'
 import { child, mapNode, textOf, withoutEntry, type MapNode, type Node } from './node.ts'
-import { isRemote, resolvePath } from './paths.ts'
+import { FETCH_FIRST, isRemote, resolvePath } from './paths.ts'
 import { readText } from './read-text.ts'
-import { locationOf, type Origin } from './source-file.ts'
+import { locationOf, sourceFile, type Origin } from './source-file.ts'
 
 /** A file of the project with its documents, not yet interpolated. */
 export interface RawFile {
@@ -74,7 +73,11 @@ async function includeOne(
   for (const { path, origin } of paths) {
     if (!chain.includes(path)) continue
     const cycle = [...chain.slice(chain.indexOf(path)), path].join(' -> ')
-    context.problems.error(origin, { code: 'INCLUDE_CYCLE', message: `files include each other: ${cycle}` })
+    context.problems.error(origin, {
+      code: 'INCLUDE_CYCLE',
+      message: `files include each other: ${cycle}`,
+      hint: 'remove one of these "include"',
+    })
     context.removed.push([])
     return undefined
   }
@@ -87,7 +90,7 @@ async function includeOne(
     baseDir,
     problems: context.problems.within(`included from ${from === '-' ? '-' : file}:${line}`),
   }
-  const variables = await includeEnvironment(child(item, 'env_file'), baseDir, context)
+  const variables = await includeEnvironment(child(item, 'env_file'), baseDir, { context, inner })
   const lookup = (name: string): string | undefined => context.lookup(name) ?? variables[name]
   const files: RawFile[] = []
   for (const { path, origin } of paths)
@@ -109,7 +112,7 @@ function localPaths(node: Node | undefined, context: FileContext): LocalPath[] {
     if (written === undefined || written === '') continue
     if (isRemote(written)) {
       const message = `cannot include "${written}": remote files are not supported yet`
-      context.problems.error(item, { code: 'REMOTE_FILE', message })
+      context.problems.error(item, { code: 'REMOTE_FILE', message, hint: FETCH_FIRST })
       context.removed.push([])
     } else paths.push({ path: resolvePath(written, context.baseDir, context.homeDir), origin: item })
   }
@@ -117,7 +120,11 @@ function localPaths(node: Node | undefined, context: FileContext): LocalPath[] {
 }
 
 /** Of `env_file` (relative to the including file), else of the `.env` beside the included one. */
-async function includeEnvironment(node: Node | undefined, baseDir: string, context: FileContext): Promise<EnvMap> {
+async function includeEnvironment(
+  node: Node | undefined,
+  baseDir: string,
+  { context, inner }: { readonly context: FileContext; readonly inner: FileContext },
+): Promise<EnvMap> {
   const named = localPaths(node, context)
   const variables: EnvMap = {}
   const candidates = node === undefined ? [{ path: posix.join(baseDir, '.env'), origin: undefined }] : named
@@ -126,12 +133,16 @@ async function includeEnvironment(node: Node | undefined, baseDir: string, conte
     const read = await readText(path, { origin, problems: context.problems }, context.reader)
     if (!('text' in read)) {
       if (read.missing && origin !== undefined) {
-        context.problems.error(origin, { code: 'FILE_NOT_FOUND', message: `no such env file: ${path}` })
+        context.problems.error(origin, {
+          code: 'FILE_NOT_FOUND',
+          message: `no such env file: ${path}`,
+          hint: 'create it, or correct the path',
+        })
       }
       continue
     }
     const lookup = (name: string): string | undefined => context.lookup(name) ?? variables[name]
-    Object.assign(variables, parseDotenv(sourceFile(path, read.text), lookup, context.problems))
+    Object.assign(variables, parseDotenv(sourceFile(path, read.text), lookup, inner.problems))
   }
   return variables
 }

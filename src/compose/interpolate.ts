@@ -98,8 +98,9 @@ function report(found: InterpolationNote, template: string, origin: Origin, prob
   const { kind, name, message } = found
   switch (kind) {
     case 'unset':
-      problems.warn(undefined, {
+      problems.warn(variableOrigin(origin, found.offset, template), {
         code: 'VARIABLE_UNSET',
+        once: true,
         message: `the variable "${name}" is not set, an empty text is used`,
         hint: `set ${name} in the shell or in .env, or give a default: \${${name}:-...}`,
       })

@@ -12,7 +12,7 @@ import { mapNode, originAt, type MapNode } from './node.ts'
 import { explicitProjectName, nameOfFiles, nameOfFolder } from './project-name.ts'
 import { mergeOverlay } from './overlay.ts'
 import { createProblems, inFileOrder, type Problems } from './problems.ts'
-import { locationOf, problemAt, type Origin } from './source-file.ts'
+import { locationOf, type Origin } from './source-file.ts'
 import type { LoadRequest, LoadResult, ProjectIdentity, SourceReader } from './request.ts'
 import { templateVariables } from './template-variables.ts'
 import { unsupportedAttributes } from './unsupported.ts'
@@ -45,7 +45,7 @@ export async function loadProject(request: LoadRequest, reader: SourceReader): P
     { request, reader, problems, removed: context.removed },
   )
   problems.throwIfAny()
-  const found = lookups(tree)
+  const found = lookups(tree, problems)
   const unsupported = request.skip?.unsupported === true ? [] : unsupportedAttributes(project, found.problemAt)
   return { project, warnings: inFileOrder([...problems.warnings, ...unsupported]), ...found }
 }
@@ -125,10 +125,10 @@ function emptyOrigin(paths: readonly string[]): Origin {
   return { source: { path: paths[0] ?? '-', text: '' }, offset: 0 }
 }
 
-function lookups(tree: MapNode): Pick<LoadResult, 'variables' | 'locate' | 'problemAt'> {
+function lookups(tree: MapNode, problems: Problems): Pick<LoadResult, 'variables' | 'locate' | 'problemAt'> {
   return {
     variables: () => templateVariables(tree),
     locate: (path) => locationOf(originAt(tree, path)),
-    problemAt: (path, problem) => problemAt(originAt(tree, path), { ...problem, path }),
+    problemAt: (path, problem) => problems.describe(originAt(tree, path), { ...problem, path }),
   }
 }

@@ -2,11 +2,12 @@
  * What a command line says of one service (`run -e K=V -v ./x:/y`), as a Compose text that is merged over the files: so
  * short forms, checks and merge rules are those of files. Nothing happens when the files have no such service.
  */
-import { parseDocuments, sourceFile } from './document.ts'
+import { parseDocuments } from './document.ts'
 import { prepareDocument, type FileContext } from './file-pipeline.ts'
 import { mergeTrees } from './merge.ts'
 import { child, type MapNode } from './node.ts'
 import type { ServiceOverlay } from './request.ts'
+import { sourceFile } from './source-file.ts'
 
 /** Places in it are told as "command line:LINE:COLUMN". */
 const NAME = 'command line'

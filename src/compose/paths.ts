@@ -19,6 +19,9 @@ export function isRemote(path: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\//i.test(path) || /^(git@|github\.com\/|docker-image:|oci:|service:|target:)/.test(path)
 }
 
+/** What to do instead of naming a file of another machine. */
+export const FETCH_FIRST = 'fetch it first (git clone, oras pull), then name the local copy'
+
 /** The absolute path without ".", ".." and double slashes; relative ones keep their form. */
 export function cleanPath(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, '$1')

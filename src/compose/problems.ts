@@ -7,10 +7,15 @@ import { problemAt, type Origin, type ProblemText } from './source-file.ts'
 export interface Problems {
   error(origin: Origin | undefined, text: ProblemText): void
   warn(origin: Origin | undefined, text: ProblemText): void
-  /** The same collector for what stands in a file that `step` led to ("included from /a/compose.yaml"). */
-  within(step: string): Problems
+  /**
+   * The same collector for what stands in a file that `step` led to ("included from /a/compose.yaml"); `from` is where,
+   * when that is known of merged trees only.
+   */
+  within(step: string, from?: Origin): Problems
   /** A file is read here: what later phases, which see the merged tree, find in it has the same chain. */
   reads(path: string): void
+  /** A problem of that place with the way to it, not collected: for what is found after loading. */
+  describe(origin: Origin | undefined, text: Parameters<typeof problemAt>[1]): ConfigProblem
   readonly errors: readonly ConfigProblem[]
   readonly warnings: readonly ConfigProblem[]
   /** @throws ConfigErrors when there is any error. */
@@ -22,11 +27,16 @@ export function createProblems(): Problems {
   const warnings: ConfigProblem[] = []
   const seen = new Set<string>()
   const chains = new Map<string, readonly string[]>()
-  const add = (list: ConfigProblem[], origin: Origin | undefined, text: ProblemText): void => {
+  const describe: Problems['describe'] = (origin, text) => {
     const chain = origin === undefined ? undefined : chains.get(origin.source.path)
-    const problem = problemAt(origin, text.chain === undefined && chain !== undefined ? chained(text, chain) : text)
+    return problemAt(origin, text.chain === undefined && chain !== undefined ? chained(text, chain) : text)
+  }
+  const add = (list: ConfigProblem[], origin: Origin | undefined, text: ProblemText): void => {
+    const { once, ...told } = text
+    const problem = describe(origin, told)
     const { file, line, column } = problem.location ?? {}
-    const key = [problem.code, problem.message, file, line, column].join('\0')
+    const place = once === true ? [] : [file, line, column]
+    const key = [problem.code, problem.message, ...place].join('\0')
     // An alias or an extended service leads to the same place twice.
     if (seen.has(key)) return
     seen.add(key)
@@ -35,9 +45,10 @@ export function createProblems(): Problems {
   const collector = (chain: readonly string[]): Problems => ({
     errors,
     warnings,
+    describe,
     error: (origin, text) => add(errors, origin, chained(text, chain)),
     warn: (origin, text) => add(warnings, origin, chained(text, chain)),
-    within: (step) => collector([...chain, step]),
+    within: (step, from) => collector([...((from && chains.get(from.source.path)) ?? chain), step]),
     reads(path) {
       if (!chains.has(path)) chains.set(path, chain)
     },
@@ -48,7 +59,7 @@ export function createProblems(): Problems {
   return collector([])
 }
 
-function chained(text: ProblemText, chain: readonly string[]): ProblemText {
+function chained<T extends object>(text: T, chain: readonly string[]): T {
   return chain.length === 0 ? text : { ...text, chain }
 }
 

@@ -3,6 +3,7 @@
  */
 import type { SchemaError } from '../../schemas/compose.validate.js'
 import { nearestName } from '../edit-distance.ts'
+import type { ProblemCode } from './problem-codes.ts'
 import type { ProblemText } from './source-file.ts'
 
 /** The parts of JSON Schema that our schema uses. */
@@ -40,8 +41,10 @@ export function explainSchemaError(
       return { text: { code: 'SCHEMA_NAME', message, hint: `use ${expected}` }, want: 'key' }
     }
     case 'required': {
-      const message = `${where} lacks the key "${String(error.params['missingProperty'])}"`
-      return { text: { code: 'SCHEMA_REQUIRED', message }, want: 'key' }
+      const key = String(error.params['missingProperty'])
+      const message = `${where} lacks the key "${key}"`
+      const hint = `add "${key}:", ${expectation(schemaAt(root, [...path, key]), root)}`
+      return { text: { code: 'SCHEMA_REQUIRED', message, hint }, want: 'key' }
     }
     default: {
       const value = valueAt(data, path)
@@ -56,7 +59,7 @@ export function explainSchemaError(
   }
 }
 
-function codeOf(keyword: string): string {
+function codeOf(keyword: string): ProblemCode {
   return keyword === 'type' ? 'SCHEMA_TYPE' : 'SCHEMA_VALUE'
 }
 
@@ -102,6 +105,7 @@ function typeHint(value: unknown, path: readonly string[], rule: SchemaNode | un
   }
   if (isItem && value === null) return 'remove the empty list item'
   if (typeof value === 'number' && rule?.description?.includes('duration') === true) return `add a unit: ${value}s`
+  if (typesOf(rule).join() === 'array' && typeof value === 'string') return `write a list: [${describeValue(value)}]`
   const isText = typesOf(rule).includes('string') && rule?.enum === undefined
   if (isText && (typeof value === 'boolean' || typeof value === 'number')) return 'put it in quotes to make it a string'
   return undefined

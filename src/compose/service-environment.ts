@@ -2,14 +2,13 @@
  * A service's variables and labels: env_file and label_file read and put below what the file says itself; keys
  * without value taken from the project's variables. Source: Compose Specification, "env_file", "environment".
  */
-import { sourceFile } from './document.ts'
 import { parseDotenv, parseRawEnv } from './dotenv.ts'
 import type { ServiceDraft } from './draft.ts'
 import type { Lookup } from './interpolate.ts'
 import type { Problems } from './problems.ts'
 import { readText } from './read-text.ts'
 import type { SourceReader } from './request.ts'
-import type { Origin } from './source-file.ts'
+import { locationOf, sourceFile, type Origin } from './source-file.ts'
 
 export interface EnvironmentContext {
   readonly reader: SourceReader
@@ -43,7 +42,7 @@ export async function readServiceEnvironment(
     const lookup: Lookup = (key) => context.lookup(key) ?? fromFiles[key] ?? undefined
     const source = sourceFile(path, text)
     const parse = format === 'raw' ? parseRawEnv : parseDotenv
-    Object.assign(fromFiles, parse(source, lookup, context.problems))
+    Object.assign(fromFiles, parse(source, lookup, problemsWithin(`env file of service "${name}"`, origin, context)))
   }
   return { ...fromFiles, ...resolveVariables(draft.environment ?? {}, context.lookup) }
 }
@@ -58,9 +57,17 @@ export async function readServiceLabels(
     const origin = context.originOf(['services', name, 'label_file', String(index)])
     const text = await readNamed('label file', path, origin, context)
     if (text === undefined) continue
-    Object.assign(fromFiles, parseDotenv(sourceFile(path, text), context.lookup, context.problems))
+    const problems = problemsWithin(`label file of service "${name}"`, origin, context)
+    Object.assign(fromFiles, parseDotenv(sourceFile(path, text), context.lookup, problems))
   }
   return { ...fromFiles, ...draft.labels }
+}
+
+/** What is wrong in a file names who reads it. */
+function problemsWithin(what: string, origin: Origin | undefined, { problems }: EnvironmentContext): Problems {
+  if (origin === undefined) return problems
+  const { file, line } = locationOf(origin)
+  return problems.within(`${what}, ${file}:${line}`, origin)
 }
 
 /** `origin` null: a missing file is fine. */

@@ -3,11 +3,17 @@
  * problem is reported, so that positions cost nothing on the good path.
  */
 import type { ConfigProblem, SourceLocation } from '../errors.ts'
+import type { ProblemCode } from './problem-codes.ts'
 
 export interface SourceFile {
   /** As shown to the user: absolute, or "-" for standard input. */
   readonly path: string
   readonly text: string
+}
+
+/** Strips a byte order mark; line ends are the parser's matter. */
+export function sourceFile(path: string, text: string): SourceFile {
+  return { path, text: text.startsWith('\uFEFF') ? text.slice(1) : text }
 }
 
 /** A place in a source; `offset` counts UTF-16 units from 0. */
@@ -18,9 +24,11 @@ export interface Origin {
 
 /** What a phase says about a place; the collector adds location and source line. */
 export interface ProblemText {
-  readonly code: string
+  readonly code: ProblemCode
   readonly message: string
   readonly hint?: string | undefined
+  /** The same at other places is not told again. */
+  readonly once?: true
   readonly path?: readonly string[]
   readonly chain?: readonly string[]
 }
@@ -40,7 +48,11 @@ export function lineTextAt({ source, offset }: Origin): string {
   return source.text.slice(start, end === -1 ? undefined : end).replace(/\r$/, '')
 }
 
-export function problemAt(origin: Origin | undefined, text: ProblemText): ConfigProblem {
+/** Of a phase, or of who uses the project: the code may be another's. */
+export function problemAt(
+  origin: Origin | undefined,
+  text: Omit<ProblemText, 'code'> & { readonly code: string },
+): ConfigProblem {
   if (origin === undefined) return text
   return { ...text, location: locationOf(origin), sourceLine: lineTextAt(origin) }
 }

@@ -3,13 +3,13 @@
  * shell has none. Source: Compose Specification, "Interpolation"; docker compose, "Environment variables".
  */
 import { posix } from 'node:path'
-import { sourceFile } from './document.ts'
 import { parseDotenv, type EnvMap } from './dotenv.ts'
 import type { Lookup } from './interpolate.ts'
 import { resolvePath } from './paths.ts'
 import type { Problems } from './problems.ts'
 import { readText } from './read-text.ts'
 import type { LoadRequest, SourceReader } from './request.ts'
+import { sourceFile } from './source-file.ts'
 
 export interface ProjectVariables {
   /** Everything `${VAR}` can see. */
@@ -38,7 +38,11 @@ export async function loadVariables(
       const read = await readText(path, { origin: undefined, problems }, reader)
       if ('text' in read) Object.assign(fromFiles, parseDotenv(sourceFile(path, read.text), lookup, problems))
       else if (read.missing)
-        problems.error(undefined, { code: 'FILE_NOT_FOUND', message: `cannot find env file ${path}` })
+        problems.error(undefined, {
+          code: 'FILE_NOT_FOUND',
+          message: `cannot find env file ${path}`,
+          hint: 'create it, or correct the path',
+        })
     }
     return { values: { ...fromFiles, ...environment }, envFiles: named }
   }

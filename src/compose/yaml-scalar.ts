@@ -4,6 +4,7 @@
  * on/off stay strings (fields that want a boolean cast them).
  */
 import type { ScalarValue } from './node.ts'
+import type { ProblemText } from './source-file.ts'
 
 const NULLS: ReadonlySet<string> = new Set(['', '~', 'null', 'Null', 'NULL'])
 const TRUES: ReadonlySet<string> = new Set(['true', 'True', 'TRUE'])
@@ -33,7 +34,7 @@ export function isOtherType(key: string): boolean {
 }
 
 /** @example nonStringKey("8080") */
-export function nonStringKey(key: string): { readonly code: string; readonly message: string; readonly hint: string } {
+export function nonStringKey(key: string): ProblemText {
   const value = resolvePlain(key)
   const kind = value === null ? 'null' : typeof value === 'number' ? 'a number' : 'a boolean'
   return { code: 'NON_STRING_KEY', message: `the key ${key} is ${kind}, not a text`, hint: `quote it: "${key}"` }

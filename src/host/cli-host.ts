@@ -7,13 +7,14 @@ import { MycomposeError, errnoOf } from '../errors.ts'
 import { createClock } from './clock.ts'
 import { createFiles } from './files.ts'
 import type { Clock, Exec, Files } from './host.ts'
+import { decodeUtf8 } from './utf8.ts'
 
 /** A Compose file larger than this is a mistake (or an attack), not a Compose file. */
 const MAX_SOURCE_BYTES = 16 * 2 ** 20
 
 /** What src/compose reads through; the same shape as its SourceReader. */
 export interface SourceFiles {
-  /** Undefined when there is no such file. Throws MycomposeError UNREADABLE_FILE. */
+  /** Undefined when there is no such file. Throws MycomposeError UNREADABLE_FILE, FILE_TOO_LARGE, InvalidTextError. */
   readText(path: string): Promise<string | undefined>
   exists(path: string): Promise<boolean>
   kind(path: string): Promise<'file' | 'directory' | undefined>
@@ -54,10 +55,10 @@ function createSources(files: Files): SourceFiles {
         await using file = await files.open(path)
         const { size } = await file.stat()
         if (size > MAX_SOURCE_BYTES)
-          throw new MycomposeError(`cannot read ${path}: ${size} bytes are more than ${MAX_SOURCE_BYTES}`, {
+          throw new MycomposeError(`${path} is larger than 16 MiB`, {
             code: 'FILE_TOO_LARGE',
           })
-        return await file.readFile('utf8')
+        return decodeUtf8(await file.readFile(), path)
       } catch (error) {
         if (isAbsent(error)) return undefined
         throw error instanceof MycomposeError ? error : unreadable(path, error)

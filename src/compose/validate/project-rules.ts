@@ -1,6 +1,7 @@
 /**
  * Rules over the whole project: resources and names. Source: Compose Specification; what docker compose refuses.
  */
+import type { ProblemText } from '../source-file.ts'
 import type { ProjectRule, RuleContext } from './context.ts'
 
 export const hasServices: ProjectRule = (context) => {
@@ -17,7 +18,11 @@ const containerNamesDiffer: ProjectRule = (context) => {
     const owner = owners.get(containerName)
     if (owner !== undefined) {
       const message = `container_name "${containerName}" is used by the services "${owner}" and "${name}"`
-      context.error(['services', name, 'container_name'], { code: 'CONTAINER_NAME', message })
+      context.error(['services', name, 'container_name'], {
+        code: 'CONTAINER_NAME',
+        message,
+        hint: 'give one of them another name, or none',
+      })
     }
     owners.set(containerName, name)
   }
@@ -32,7 +37,7 @@ const externalAlone: ProjectRule = (context) => {
       if (extra === undefined) continue
       const message = `external ${section.slice(0, -1)} "${key}" takes no other keys than "name"`
       const hint = 'it exists already: mycompose does not create or change it'
-      const problem = { code: 'EXTERNAL', message, hint }
+      const problem: ProblemText = { code: 'EXTERNAL', message, hint }
       // docker compose refuses them for volumes only
       if (section === 'volumes') context.error([section, key], problem)
       else context.warn([section, key], problem)
@@ -42,25 +47,40 @@ const externalAlone: ProjectRule = (context) => {
 
 /** A warning, as docker compose starts what it can; ranges and random ports find a free one. */
 const portsDiffer: ProjectRule = (context) => {
-  const owners = new Map<string, { readonly service: string; readonly ip: string }[]>()
+  const owners = new Map<string, PortOwners>()
   for (const { name, ports } of Object.values(context.project.services)) {
     for (const [index, { published, protocol, hostIp = '0.0.0.0' }] of ports.entries()) {
       if (published === undefined || published === '0' || published.includes('-')) continue
       const key = `${published}/${protocol}`
-      const others = owners.get(key) ?? []
-      const clash = others.find(({ service, ip }) => service !== name && addressesOverlap(ip, hostIp))
+      const others = owners.get(key) ?? { services: new Set(), byAddress: new Map() }
+      owners.set(key, others)
+      const clash = otherOwner(others, hostIp, name)
       if (clash !== undefined) {
-        const message = `host port ${key} is published by the services "${clash.service}" and "${name}"`
+        const message = `host port ${key} is published by the services "${clash}" and "${name}"`
         const hint = 'only one of them can run at a time: give one another host port'
         context.warn(['services', name, 'ports', String(index)], { code: 'PORT_CLASH', message, hint })
       }
-      owners.set(key, [...others, { service: name, ip: hostIp }])
+      others.services.add(name)
+      if (!others.byAddress.has(hostIp)) others.byAddress.set(hostIp, name)
     }
   }
 }
 
-function addressesOverlap(a: string, b: string): boolean {
-  return a === b || a === '0.0.0.0' || b === '0.0.0.0'
+/** Who publishes one port, in order; and the first at each address. */
+interface PortOwners {
+  readonly services: Set<string>
+  readonly byAddress: Map<string, string>
+}
+
+const ALL_ADDRESSES = '0.0.0.0'
+
+/** Another service with the port at this address or one that covers it. */
+function otherOwner({ services, byAddress }: PortOwners, address: string, name: string): string | undefined {
+  if (address === ALL_ADDRESSES) {
+    for (const service of services) if (service !== name) return service
+    return undefined
+  }
+  return [byAddress.get(address), byAddress.get(ALL_ADDRESSES)].find((owner) => owner !== undefined && owner !== name)
 }
 
 const filesHaveOneSource: ProjectRule = (context) => {

@@ -6,7 +6,15 @@ import { nearestName } from '../../edit-distance.ts'
 import type { Service } from '../model.ts'
 import type { RuleContext, ServiceRule } from './context.ts'
 
-type Section = 'networks' | 'volumes' | 'secrets' | 'configs' | 'models'
+const UNDEFINED = {
+  networks: 'UNDEFINED_NETWORK',
+  volumes: 'UNDEFINED_VOLUME',
+  secrets: 'UNDEFINED_SECRET',
+  configs: 'UNDEFINED_CONFIG',
+  models: 'UNDEFINED_MODEL',
+} as const
+
+type Section = keyof typeof UNDEFINED
 
 export const referencesExist: ServiceRule = (service, context) => {
   const at = (...path: readonly string[]): readonly string[] => ['services', service.name, ...path]
@@ -16,7 +24,7 @@ export const referencesExist: ServiceRule = (service, context) => {
     const nearest = nearestName(key, Object.keys(declared))
     const kind = section.slice(0, -1)
     context.error(path, {
-      code: `UNDEFINED_${kind.toUpperCase()}`,
+      code: UNDEFINED[section],
       message: `service "${service.name}" refers to undefined ${kind} "${key}"`,
       hint:
         nearest === undefined
@@ -73,7 +81,7 @@ function reportUndefined(service: Service, name: string, path: readonly string[]
   context.error(path, {
     code: 'UNDEFINED_SERVICE',
     message: `service "${service.name}" depends on undefined service "${name}"`,
-    hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
+    hint: nearest === undefined ? `declare it under "services"` : `did you mean "${nearest}"?`,
   })
 }
 

@@ -35,7 +35,11 @@ const knownNetworkMode: ServiceRule = (service, context) => {
   }
   if (ports.length > 0 && networkMode !== 'bridge') {
     const message = `"ports" has no effect with network_mode "${networkMode}"`
-    context.warn(['services', service.name, 'ports'], { code: 'NO_EFFECT', message })
+    context.warn(['services', service.name, 'ports'], {
+      code: 'NO_EFFECT',
+      message,
+      hint: 'the container has no network of its own: remove it',
+    })
   }
 }
 
@@ -98,7 +102,7 @@ const mountsOnce: ServiceRule = (service, context) => {
       return
     }
     const message = `"${target}" of service "${service.name}" is mounted twice: by ${first} and by ${what}`
-    fail(service, context, path, { code: 'DUPLICATE_MOUNT', message })
+    fail(service, context, path, { code: 'DUPLICATE_MOUNT', message, hint: 'remove one of the two' })
   }
   for (const [index, { target }] of service.volumes.entries()) check(target, ['volumes', String(index)], 'volumes')
   for (const [index, entry] of (service.tmpfs ?? []).entries()) {
@@ -124,7 +128,7 @@ const buildFits: ServiceRule = (service, context) => {
   }
   if (platform !== undefined && build.platforms !== undefined && !build.platforms.includes(platform)) {
     const message = `build.platforms of service "${service.name}" lacks its platform "${platform}"`
-    fail(service, context, ['build', 'platforms'], { code: 'BUILD', message })
+    fail(service, context, ['build', 'platforms'], { code: 'BUILD', message, hint: 'add it there' })
   }
 }
 
@@ -160,7 +164,7 @@ const devicesFit: ServiceRule = (service, context) => {
   for (const [request, path] of requests) {
     if (request.count === undefined || request.deviceIds === undefined) continue
     const message = '"count" and "device_ids" exclude each other'
-    fail(service, context, path, { code: 'DEVICE_REQUEST', message })
+    fail(service, context, path, { code: 'DEVICE_REQUEST', message, hint: 'keep one of the two' })
   }
 }
 
@@ -168,7 +172,11 @@ const watchFits: ServiceRule = (service, context) => {
   for (const [index, { action, target }] of (service.develop?.watch ?? []).entries()) {
     if (action === 'rebuild' || action === 'restart' || target !== undefined) continue
     const message = `watch action "${action}" of service "${service.name}" needs a target`
-    fail(service, context, ['develop', 'watch', String(index)], { code: 'WATCH', message })
+    fail(service, context, ['develop', 'watch', String(index)], {
+      code: 'WATCH',
+      message,
+      hint: 'add "target: /path/in/the/container"',
+    })
   }
 }
 

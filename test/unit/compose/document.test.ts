@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { load, places, problemsOf } from './support.ts'
-import { parseDocuments, sourceFile } from '../../../src/compose/document.ts'
+import { parseDocuments } from '../../../src/compose/document.ts'
 import { originAt, toPlain, type Node } from '../../../src/compose/node.ts'
 import { createProblems } from '../../../src/compose/problems.ts'
-import { locationOf } from '../../../src/compose/source-file.ts'
+import { locationOf, sourceFile } from '../../../src/compose/source-file.ts'
 import { resolvePlain } from '../../../src/compose/yaml-scalar.ts'
 
 async function parse(text: string): Promise<readonly Node[]> {

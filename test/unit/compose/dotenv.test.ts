@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { sourceFile } from '../../../src/compose/document.ts'
+import { sourceFile } from '../../../src/compose/source-file.ts'
 import { parseDotenv, parseRawEnv } from '../../../src/compose/dotenv.ts'
 import { createProblems } from '../../../src/compose/problems.ts'
 import { lookupIn } from '../../../src/compose/variables.ts'

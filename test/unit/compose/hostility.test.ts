@@ -10,8 +10,9 @@ test('a text of a million characters in quotes', async () => {
   assert.equal(project.services['web']?.user?.length, 1_000_000)
 })
 
-test('what is no UTF-8 is told with its place', async () => {
-  assert.deepEqual(places(await problemsOf('services:\n  web:\n    image: a\uFFFD')), ['INVALID_UTF8 3:13'])
+test('a replacement character that was written is a character', async () => {
+  const { project } = await load('services: { web: { image: a, hostname: "a\uFFFD" } }')
+  assert.equal(project.services['web']?.hostname, 'a\uFFFD')
 })
 
 test('lists and mappings nested without end', async () => {
