@@ -120,7 +120,7 @@ describe('mounts that are none', () => {
       'did you mean type?',
     )
     assert.equal(
-      hintOf(() => mount('type=tmp')),
+      hintOf(() => mount('type=tmfs')),
       'did you mean tmpfs?',
     )
     assert.equal(
