@@ -67,6 +67,8 @@ export interface FromInstruction extends Common {
   readonly platform: Word | undefined
   /** As written; compare in lower case. */
   readonly as: Word | undefined
+  /** "AS", as written. Undefined when there is no name. */
+  readonly asKeyword?: string
 }
 
 export interface RunInstruction extends Common {

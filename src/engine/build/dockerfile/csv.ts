@@ -30,11 +30,17 @@ function bareField(value: string, start: number): CsvField | undefined {
 }
 
 function quotedField(value: string, start: number): CsvField | undefined {
-  const token = /"(?:[^"]|"")*"/y
-  token.lastIndex = start
-  const text = token.exec(value)?.[0]
-  if (text === undefined) return undefined
-  const end = start + text.length
-  if (end < value.length && value[end] !== ',') return undefined
-  return { text: text.slice(1, -1).replaceAll('""', '"'), start, end }
+  let text = ''
+  let at = start + 1
+  for (;;) {
+    const quote = value.indexOf('"', at)
+    if (quote === -1) return undefined
+    text += value.slice(at, quote)
+    if (value[quote + 1] !== '"') {
+      const end = quote + 1
+      return end === value.length || value[end] === ',' ? { text, start, end } : undefined
+    }
+    text += '"'
+    at = quote + 2
+  }
 }

@@ -36,8 +36,15 @@ import {
 import { type RawInstruction, scan, toScannedText } from './scan.ts'
 import { splitLine } from './split.ts'
 
+/** People write a few kilobytes, generators some hundred. */
+const MAX_LENGTH = 8 * 2 ** 20
+
 /** `file` is what messages call it. Throws DockerfileError. */
 export function parseDockerfile(text: string, file: string): Dockerfile {
+  if (text.length > MAX_LENGTH) {
+    const message = `${file} is longer than ${MAX_LENGTH} characters: ${text.length}`
+    throw new DockerfileError('DOCKERFILE_SYNTAX', message, undefined)
+  }
   const source = toScannedText(text, file)
   const { directives, count } = readDirectives(source)
   const { instructions, notes } = scan(source, count, directives.escape)

@@ -20,5 +20,6 @@ export function readFrom(reading: Reading): Parts<FromInstruction> {
     image: wordOf(reading, image),
     platform: readFlags(reading, { platform: 'string' }).word('platform'),
     as: name === undefined ? undefined : wordOf(reading, name),
+    ...(as === undefined ? {} : { asKeyword: as.text }),
   }
 }

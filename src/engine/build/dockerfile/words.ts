@@ -70,13 +70,12 @@ export function jsonList(line: LogicalLine, rest: Span): JsonList {
 
 /** As the list is valid, its tokens are found without reading it as JSON again. */
 function placed(line: LogicalLine, rest: Span, strings: readonly string[]): readonly Span[] {
-  const token = /"(?:[^"\\]|\\.)*"/gy
   let at = rest.start + 1
   return strings.map((text) => {
-    token.lastIndex = line.text.indexOf('"', at)
-    const start = token.lastIndex
-    token.test(line.text)
-    at = token.lastIndex
+    const start = line.text.indexOf('"', at)
+    at = start + 1
+    while (line.text[at] !== '"') at += line.text[at] === '\\' ? 2 : 1
+    at += 1
     return { text: text.toWellFormed(), start, end: at }
   })
 }
