@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { ConfigErrors, MycomposeError, NotFoundError } from '../../../src/errors.ts'
 import type { ProgressEvent } from '../../../src/events.ts'
 import { errorJson, formatBug, formatError } from '../../../src/cli/output/error.ts'
-import { createFrame } from '../../../src/cli/output/listr.ts'
+import { createFrame } from '../../../src/cli/output/frame.ts'
+import { createParts, formatBar } from '../../../src/cli/output/parts.ts'
 import { formatPorts } from '../../../src/cli/output/ports.ts'
 import { formatAgo } from '../../../src/cli/output/relative-time.ts'
 import { createRenderer } from '../../../src/cli/output/renderer.ts'
@@ -98,17 +99,78 @@ describe('progress', () => {
     })
 })
 
-test('a frame counts, aligns, sums the parts of a resource and stops the clock of what has ended', () => {
+test('a frame counts, aligns, sums the layers of an image and stops the clock of what has ended', () => {
   const frame = createFrame()
+  const layer = (id: string, text: string, current: number, total: number, nowMs: number): void =>
+    frame.apply({ id, parentId: 'Image web', status: 'working', text, current, total }, nowMs)
   frame.apply({ id: 'Image web', status: 'working', text: 'Pulling' }, 0)
-  frame.apply({ id: 'layer1', parentId: 'Image web', status: 'working', text: 'x', current: 1e6, total: 3e6 }, 100)
-  frame.apply({ id: 'layer2', parentId: 'Image web', status: 'working', text: 'x', current: 2e6, total: 4e6 }, 200)
+  layer('layer1', 'Downloading', 0, 3e6, 0)
+  frame.apply({ id: 'layer2', parentId: 'Image web', status: 'working', text: 'Pulling fs layer' }, 0)
   frame.apply({ id: 'Network n', status: 'working', text: 'Creating' }, 300)
   frame.apply({ id: 'Network n', status: 'done', text: 'Created' }, 800)
-  assert.equal(
-    frame.format(2000, '*', plainStyle),
-    'Running 1/2\n* Image web Pulling 3MB/7MB 2.0s\n✔ Network n Created         0.5s',
-  )
+  layer('layer1', 'Downloading', 1.5e6, 3e6, 1000)
+  const shown = (nowMs: number, maxLines: number): string[] =>
+    frame.format(nowMs, '*', plainStyle, maxLines).split('\n')
+  assert.deepEqual(shown(1000, 20), [
+    'Running 1/2',
+    '* Image web Pulling [==========>         ] 1.5MB/3MB 1.5MB/s 1.0s',
+    '  * layer1 Downloading      [==========>         ] 1.5MB/3MB',
+    '  * layer2 Pulling fs layer',
+    '✔ Network n Created                                          0.5s',
+  ])
+  // extracting overlaps with downloading; the first that is not complete is shown
+  layer('layer1', 'Extracting', 1e6, 3e6, 1500)
+  layer('layer1', 'Downloading', 3e6, 3e6, 2000)
+  layer('layer2', 'Downloading', 1e6, 1e6, 2000)
+  assert.deepEqual(shown(2000, 20).slice(1, 4), [
+    '* Image web Pulling [============>       ] 4MB/4MB 2.0s',
+    '  * layer1 Extracting  [======>             ] 1MB/3MB',
+    '  * layer2 Downloading [====================] 1MB/1MB',
+  ])
+  frame.apply({ id: 'layer1', parentId: 'Image web', status: 'done', text: 'Pull complete' }, 3000)
+  assert.equal(shown(3000, 20)[2], '  ✔ layer1 Pull complete')
+  // where there is no room, those that are done go first; then the rest is a number; then only the image
+  assert.deepEqual(shown(3000, 4), [...shown(3000, 20).slice(0, 2), '    and 2 more', shown(3000, 20)[4]])
+  assert.deepEqual(shown(3000, 3).length, 3)
+  frame.apply({ id: 'Image web', status: 'done', text: 'Pulled' }, 4000)
+  assert.deepEqual(shown(4000, 20), ['Running 2/2', '✔ Image web Pulled  4.0s', '✔ Network n Created 0.5s'])
+})
+
+test('bars are as long as what they show, and no longer', () => {
+  for (const [current, total, want] of [
+    [0, 0, '[>                   ]'],
+    [0, 10, '[>                   ]'],
+    [5, 10, '[==========>         ]'],
+    [9.99, 10, '[===================>]'],
+    [10, 10, '[====================]'],
+    [11, 10, '[====================]'],
+  ] as const)
+    assert.equal(formatBar({ current, total }), want)
+})
+
+test('twenty layers in a small terminal: those under way are shown', () => {
+  const parts = createParts()
+  for (let index = 0; index < 20; index += 1)
+    parts.apply(
+      { id: `l${index}`, status: index < 15 ? 'done' : 'working', text: index < 15 ? 'Pull complete' : 'Waiting' },
+      0,
+    )
+  const mark = (): string => '*'
+  assert.equal(parts.lines(20, mark).length, 20)
+  assert.deepEqual(parts.lines(4, mark), ['  * l15 Waiting', '  * l16 Waiting', '  * l17 Waiting', '    and 17 more'])
+  assert.deepEqual(parts.lines(0, mark), [])
+  assert.deepEqual(parts.lines(-3, mark), [])
+})
+
+test('the rate is that of the last seconds', () => {
+  const parts = createParts()
+  for (let second = 0; second <= 20; second += 1) {
+    const current = second <= 10 ? second * 1e6 : 10e6 + (second - 10) * 1e3
+    parts.apply({ id: 'l', status: 'working', text: 'Downloading', current, total: 50e6 }, second * 1000)
+    if (second === 10) assert.match(parts.summary(10_000), / 1MB\/s$/)
+  }
+  assert.match(parts.summary(20_000), / 1kB\/s$/)
+  assert.match(parts.summary(28_000), / 385B\/s$/, 'and sinks when nothing comes')
 })
 
 describe('errors', () => {
