@@ -24,7 +24,7 @@ const BIG = tarOf({ path: 'big', content: randomBytes(3 * MIB) })
 const BIG_BLOB = `/blobs/${sha256Of(BIG)}`
 const SMALL = tarOf({ path: 'small', content: 'small' })
 const LOGIN = { username: 'ann', password: 'hunter2' }
-const STALL_MS = 300
+const STALL_MS = 1000
 
 interface Scene {
   readonly store: PrivateStore
@@ -384,4 +384,56 @@ test('a push goes on where it broke, and tries again what the registry could not
     },
   )
   assert.deepEqual(list(store, 'tmp'), [])
+})
+
+test('an upload that breaks in the middle of a part arrives, with a registry that forgets it then', async (t) => {
+  const scene = await setUp(t, [])
+  const { store, proxy, registry, pauses } = scene
+  await store.images.import(streamOf(BIG), { reference: `${proxy.host}/web:1`, changes: [] }, () => {})
+  let cuts = 0
+  proxy.rule = ({ method, headers }) => {
+    if (method !== 'PATCH' || Number(headers['content-length']) < MIB || cuts === 2) return undefined
+    cuts += 1
+    return { kind: 'cut upload', afterBytes: 700_000 }
+  }
+  await scene.push()
+  assert.equal(cuts, 2)
+  assert.deepEqual(pauses.slice(0, 2), [500, 1000])
+  const judged = await registry.skopeo('inspect', '--tls-verify=false', `docker://${registry.host}/web:1`)
+  assert.equal((JSON.parse(judged) as { Layers: string[] }).Layers.length, 1)
+})
+
+test('a mirror that sends wrong bytes: the pull begins again at the registry', async (t) => {
+  for (const atByte of [100, BIG.length - 3000]) {
+    const scene = await setUp(t, [SMALL, BIG])
+    const mirror = await startFaultProxy(t, scene.registry.url)
+    mirror.rule = ({ path }) => (path.endsWith(BIG_BLOB) ? { kind: 'flip', atByte } : undefined)
+    writeFileSync(
+      join(scene.store.root, 'registries.json'),
+      JSON.stringify({ mirrors: { [scene.proxy.host]: [mirror.url] } }),
+    )
+    assert.match(await scene.pull(), /^Status: Downloaded/)
+    assert.ok(scene.store.logged.includes('a mirror sent wrong bytes'))
+    const asked = (proxy: FaultProxy, digest: string): number =>
+      proxy.seen.filter(({ method, path }) => method === 'GET' && path.endsWith(digest)).length
+    assert.ok(asked(mirror, BIG_BLOB) > 0 && asked(scene.proxy, BIG_BLOB) > 0)
+    assert.equal(list(scene.store, 'layers').length, 2)
+    for (const place of ['tmp', 'blobs/partial']) assert.deepEqual(list(scene.store, place), [], place)
+  }
+})
+
+test('wrong bytes of mirror and registry are an error, and nothing of them is kept', async (t) => {
+  const scene = await setUp(t, [SMALL, BIG])
+  const mirror = await startFaultProxy(t, scene.registry.url)
+  const flip: FaultProxy['rule'] = ({ path }) =>
+    path.endsWith(BIG_BLOB) ? { kind: 'flip', atByte: 2 * MIB } : undefined
+  mirror.rule = flip
+  scene.proxy.rule = flip
+  writeFileSync(
+    join(scene.store.root, 'registries.json'),
+    JSON.stringify({ mirrors: { [scene.proxy.host]: [mirror.url] } }),
+  )
+  await assert.rejects(scene.pull(), { code: 'REGISTRY_DIGEST', message: new RegExp(scene.proxy.host) })
+  await assertNothingVisible(scene)
+  assert.ok(!list(scene.store, 'blobs/sha256').includes(sha256Of(BIG).slice(7)))
 })

@@ -103,8 +103,10 @@ test('a blob is uploaded in parts, mounted elsewhere, and a manifest published t
   for (const [start, end] of [
     [0, half],
     [half, config.length],
-  ] as const)
+  ] as const) {
     upload = await sendChunk(other, upload, { start, length: end - start, body: () => config.subarray(start, end) })
+    assert.ok(upload)
+  }
   await finishUpload(other, upload, manifest.config.digest)
   assert.equal(await hasBlob(other, manifest.config.digest), true)
   await putManifest(other, 'latest', { bytes: fetched.bytes, mediaType: manifest.mediaType })

@@ -17,6 +17,8 @@ export type Fault =
     }
   /** The connection ends after so many bytes of the body. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** The connection ends after so many bytes of the request's body. */
+  | { readonly kind: 'cut upload'; readonly afterBytes: number }
   /** Nothing more comes, and the connection stays. */
   | { readonly kind: 'stall'; readonly afterBytes: number }
   | { readonly kind: 'slow'; readonly chunkBytes: number; readonly pauseMs: number }
@@ -34,6 +36,8 @@ export interface SeenRequest {
   readonly headers: IncomingHttpHeaders
   /** Of the answer's body, as far as it was sent. */
   sentBytes: number
+  /** Of the request's body, as far as it was passed on. */
+  receivedBytes: number
 }
 
 export interface FaultProxy {
@@ -89,7 +93,7 @@ export async function startFaultProxy(t: TestContext, upstream: string): Promise
   const counts = new Map<string, number>()
   const server = createServer((request, response) => {
     const { method = 'GET', url = '/', headers } = request
-    const seen: SeenRequest = { method, path: url, headers, sentBytes: 0 }
+    const seen: SeenRequest = { method, path: url, headers, sentBytes: 0, receivedBytes: 0 }
     const number = counts.get(`${method} ${url}`) ?? 0
     counts.set(`${method} ${url}`, number + 1)
     proxy.seen.push(seen)
@@ -108,7 +112,19 @@ export async function startFaultProxy(t: TestContext, upstream: string): Promise
     })
     up.on('error', () => response.destroy())
     response.on('close', () => up.destroy())
-    request.pipe(up)
+    request.on('data', (chunk: Buffer) => {
+      const limit = fault?.kind === 'cut upload' ? fault.afterBytes : Number.POSITIVE_INFINITY
+      const passedOn = chunk.subarray(0, limit - seen.receivedBytes)
+      seen.receivedBytes += passedOn.length
+      // what the registry does not take the client must not send
+      if (!up.write(passedOn)) request.pause()
+      if (seen.receivedBytes < limit) return
+      up.once('drain', () => up.destroy())
+      if (!up.writableNeedDrain) up.destroy()
+      request.destroy()
+    })
+    up.on('drain', () => request.resume())
+    request.on('end', () => up.end())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`

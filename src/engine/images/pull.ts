@@ -209,6 +209,24 @@ async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish)
   }
 }
 
+/** Of bytes that were changed on the way a tar makes no sense either; larger blobs are not fetched to their digest for that. */
+function areWrongBytes(error: unknown): boolean {
+  return error instanceof MycomposeError && (error.code === 'REGISTRY_DIGEST' || error.code === 'TAR_INVALID')
+}
+
+/** Once more from the next endpoint when a mirror sent wrong bytes: what was unpacked of them is gone. */
+async function bringFromAny(context: PullContext, plan: PullPlan, wish: PullWish): Promise<void> {
+  try {
+    await bringLayers(context, plan, wish)
+  } catch (error) {
+    const { endpoint } = plan.transport
+    const [transport, ...fallbacks] = plan.fallbacks
+    if (transport === undefined || !endpoint.isMirror || !areWrongBytes(error)) throw error
+    context.base.log('warn', 'a mirror sent wrong bytes', { mirror: endpoint.host, error: String(error) })
+    await bringFromAny(context, { ...plan, transport, fallbacks }, wish)
+  }
+}
+
 /** True when the name means here what it means at the registry, and nothing of it is missing. */
 function isCurrent(base: EngineBase, plan: PullPlan, reference: Reference): boolean {
   const { state } = base
@@ -234,7 +252,7 @@ export async function pullImage(context: PullContext, wish: PullWish): Promise<s
       staged: [],
       reference,
     })
-  else await bringLayers(context, plan, wish)
+  else await bringFromAny(context, plan, wish)
   base.events.publish({
     Type: 'image',
     Action: 'pull',

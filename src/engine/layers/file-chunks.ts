@@ -3,15 +3,16 @@ import type { Host } from '../../host/host.ts'
 
 const CHUNK_BYTES = 512 * 1024
 
-/** To its end. `onBytes` hears how many have been read. */
+/** From the byte `start` to its end. `onBytes` hears where the reading stands. */
 export async function* fileChunks(
   { files }: Pick<Host, 'files'>,
   path: string,
-  onBytes: (bytes: number) => void = () => {},
+  onBytes: (position: number) => void = () => {},
+  start = 0,
 ): AsyncGenerator<Buffer> {
   const file = await files.open(path, 'r')
   try {
-    for (let position = 0; ;) {
+    for (let position = start; ;) {
       const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
       const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, position)
       if (bytesRead === 0) return

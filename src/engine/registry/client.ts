@@ -156,12 +156,15 @@ export async function startUpload(
   return response.status === 201 ? undefined : locationOf(response, transport.endpoint.host)
 }
 
-/** Sends `length` bytes from `start` on, once. Returns where to go on. */
+/**
+ * Sends `length` bytes from `start` on, once. Returns where to go on; undefined when the upload does not stand at `start`
+ * (any more) or is forgotten: it has to be asked for.
+ */
 export async function sendChunk(
   transport: Transport,
   { location }: NonNullable<Upload>,
   chunk: { readonly start: number; readonly length: number; readonly body: () => Uint8Array | Readable },
-): Promise<NonNullable<Upload>> {
+): Promise<Upload> {
   const response = await transport.request({
     method: 'PATCH',
     target: location,
@@ -171,12 +174,12 @@ export async function sendChunk(
       'content-range': `${chunk.start}-${chunk.start + chunk.length - 1}`,
     },
     body: chunk.body,
-    ok: [202],
+    ok: [202, 404, 416],
     what: `a part of a blob for ${transport.repository}`,
     once: true,
   })
   await discardBody(response.body)
-  return locationOf(response, transport.endpoint.host)
+  return response.status === 202 ? locationOf(response, transport.endpoint.host) : undefined
 }
 
 /** How much of an upload the registry has, after a chunk of unknown fate; undefined: it has forgotten the upload. */

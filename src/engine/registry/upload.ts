@@ -3,12 +3,13 @@
  * it, else sent in one stream that goes on where it broke. Source: distribution-spec "Pushing blobs".
  */
 import { Readable } from 'node:stream'
-import { askUpload, finishUpload, hasBlob, sendChunk, startUpload } from './client.ts'
+import { askUpload, finishUpload, hasBlob, sendChunk, startUpload, type Upload } from './client.ts'
 import { blobPath } from './download.ts'
 import type { Descriptor } from './manifest.ts'
 import type { Transport } from './transport.ts'
 import type { EngineBase } from '../context.ts'
-import { CanceledError, MycomposeError } from '../../errors.ts'
+import { fileChunks } from '../layers/file-chunks.ts'
+import { MycomposeError } from '../../errors.ts'
 
 type Base = Pick<EngineBase, 'config' | 'host'>
 
@@ -27,50 +28,46 @@ export type UploadOutcome =
   | { readonly kind: 'mounted'; readonly from: string }
   | { readonly kind: 'sent' }
 
-const READ_BYTES = 256 * 1024
 const MAX_BREAKS = 5
 const FIRST_PAUSE_MS = 500
 
-async function* readFrom(
+/** Undefined when it did not arrive whole: where the registry stands now, only it can say. */
+async function sendRest(
   base: Base,
-  digest: string,
+  { transport, blob, onProgress }: UploadOptions,
+  upload: NonNullable<Upload>,
   start: number,
-  onBytes: (count: number) => void,
-): AsyncGenerator<Buffer> {
-  const file = await base.host.files.open(blobPath(base, digest), 'r')
+): Promise<Upload> {
+  const chunks = (): AsyncGenerator<Buffer> => fileChunks(base.host, blobPath(base, blob.digest), onProgress, start)
+  const body = (): Readable => Readable.from(chunks(), { objectMode: false })
   try {
-    for (let position = start; ;) {
-      const buffer = Buffer.allocUnsafe(READ_BYTES)
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position)
-      if (bytesRead === 0) return
-      position += bytesRead
-      onBytes(position)
-      yield buffer.subarray(0, bytesRead)
-    }
-  } finally {
-    await file.close()
+    return await sendChunk(transport, upload, { start, length: blob.size - start, body })
+  } catch (error) {
+    if (error instanceof MycomposeError && error.code === 'REGISTRY_UNREACHABLE') return undefined
+    throw error // another try would not help
   }
 }
 
-async function send(base: Base, options: UploadOptions, begun: { readonly location: URL }): Promise<void> {
-  const { transport, blob, signal, onProgress } = options
+async function send(base: Base, options: UploadOptions, begun: NonNullable<Upload>): Promise<void> {
+  const { transport, blob, signal } = options
   let upload = begun
   let start = 0
   for (let breaks = 1; start < blob.size; breaks += 1) {
-    const from = start
-    const body = (): Readable => Readable.from(readFrom(base, blob.digest, from, onProgress), { objectMode: false })
-    try {
-      upload = await sendChunk(transport, upload, { start, length: blob.size - start, body })
-      start = blob.size
-    } catch (error) {
-      // only a broken way is worth another try; where the registry is now, only it can say
-      const isBroken = error instanceof MycomposeError && error.code === 'REGISTRY_UNREACHABLE'
-      if (!isBroken || error instanceof CanceledError || breaks === MAX_BREAKS) throw error
-      await base.host.clock.sleep(FIRST_PAUSE_MS * 2 ** (breaks - 1), signal)
-      const asked = await askUpload(transport, upload)
-      upload = asked ?? (await startUpload(transport)) ?? upload
-      start = asked?.offset ?? 0
+    const sent = await sendRest(base, options, upload, start)
+    if (sent !== undefined) {
+      await finishUpload(transport, sent, blob.digest)
+      return
     }
+    if (breaks === MAX_BREAKS)
+      throw new MycomposeError(`uploads to the registry ${transport.endpoint.host} break again and again`, {
+        code: 'REGISTRY_UNREACHABLE',
+        hint: 'try again later: blobs that have arrived are not sent again',
+      })
+    await base.host.clock.sleep(FIRST_PAUSE_MS * 2 ** (breaks - 1), signal)
+    // distribution 2 takes a broken part and forgets the upload then: it begins again
+    const asked = await askUpload(transport, upload)
+    upload = asked ?? (await startUpload(transport)) ?? upload
+    start = asked?.offset ?? 0
   }
   await finishUpload(transport, upload, blob.digest)
 }
