@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test'
 import { openSource, type OpenSource, type OpenSourceOptions } from '../../src/engine/build/context/source.ts'
 import { checksumOfCopy, copyInto } from '../../src/engine/build/files/copy.ts'
 import { engineConfig } from '../../src/engine/config.ts'
+import { createKeyedMutex } from '../../src/engine/locks.ts'
 import { createNodeHost } from '../../src/host/node-host.ts'
 import type { Host } from '../../src/host/host.ts'
 import { copyWork, fromContext, listingOf, makeFiles, type Files } from '../support/copy-case.ts'
@@ -29,7 +30,12 @@ function place(t: Pick<TestContext, 'after'>, files: Files, change: (host: Host)
   const [context, target] = [join(folder, 'context'), join(folder, 'target')]
   for (const path of [context, target]) fs.mkdirSync(path)
   makeFiles(context, files)
-  const base = { host: change(createNodeHost()), config: engineConfig(join(folder, 'root'), 'test'), log: () => {} }
+  const base = {
+    host: change(createNodeHost()),
+    config: engineConfig(join(folder, 'root'), 'test'),
+    log: () => {},
+    locks: createKeyedMutex(),
+  }
   fs.mkdirSync(base.config.paths.temporary, { recursive: true })
   const open: Place['open'] = (source = { kind: 'directory', path: context }, options = {}) =>
     openSource(base, source, options)

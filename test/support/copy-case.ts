@@ -30,11 +30,16 @@ export type Files = Readonly<
 export const CONTEXT: Origin = { kind: 'context', name: 'context', source: { kind: 'directory', path: '/' } }
 
 export interface CopyCase {
+  /** Runs at the end of the test, before the folders go. */
+  readonly beforeEnd: (work: () => Promise<void>) => void
   readonly base: CopyBase
   readonly host: Host
   readonly source: string
   readonly target: string
-  readonly checksum: (work: Partial<CopyWork> | readonly string[], options?: TreeOptions) => Promise<string>
+  readonly checksum: (
+    work: Partial<CopyWork> | readonly string[],
+    options?: TreeOptions & CopyOptions,
+  ) => Promise<string>
   readonly copy: (work: Partial<CopyWork> | readonly string[], options?: TreeOptions & CopyOptions) => Promise<void>
   /** Sorted: path -> "644 0:0 text", "-> target", "755 0:0 /". Without the root. */
   readonly listing: (folder?: string) => Record<string, string>
@@ -103,7 +108,11 @@ export function fromContext(...patterns: readonly string[]): Pick<CopyWork, 'sou
 
 export function copyCase(t: Pick<TestContext, 'after'>, files: Files, target: Files = {}): CopyCase {
   const folder = fs.mkdtempSync(join(tmpdir(), 'mycompose-copy-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const last: (() => Promise<void>)[] = []
+  t.after(async () => {
+    for (const work of last) await work()
+    fs.rmSync(folder, { recursive: true, force: true })
+  })
   const [from, to] = [join(folder, 'source'), join(folder, 'target')]
   fs.mkdirSync(from)
   fs.mkdirSync(to)
@@ -126,11 +135,12 @@ export function copyCase(t: Pick<TestContext, 'after'>, files: Files, target: Fi
   }
 
   return {
+    beforeEnd: (work) => void last.push(work),
     base,
     host,
     source: from,
     target: to,
-    checksum: (work, options = {}) => withTree(options, (treeOf) => checksumOfCopy(copyWork(work), treeOf)),
+    checksum: (work, options = {}) => withTree(options, (treeOf) => checksumOfCopy(copyWork(work), treeOf, options)),
     copy: (work, options = {}) => withTree(options, (treeOf) => copyInto(base, to, copyWork(work), treeOf, options)),
     listing: (where = to) => listingOf(where),
   }

@@ -6,19 +6,19 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { openFileDigests } from './file-digests.ts'
+import { checkOut, type GitOptions } from './git.ts'
+import { fetchContext } from './http-context.ts'
 import { unpackContext } from './tar-context.ts'
 import type { BuildSource } from '../../../api/types/build.ts'
-import { InvalidRequestError, NotFoundError, UnsupportedError, errnoOf } from '../../../errors.ts'
+import { InvalidRequestError, NotFoundError, errnoOf } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
 import { openTree, type Tree } from '../files/tree.ts'
 import { createIgnore, type Ignore } from '../ignore/ignore.ts'
 
-export interface OpenSourceOptions {
+/** Of git and http: secrets, the socket of an agent. */
+export interface OpenSourceOptions extends GitOptions {
   /** In the source, or absolute on the machine: its own ".dockerignore" beside it goes before that of the source. */
   readonly dockerfile?: string
-  readonly signal?: AbortSignal
-  /** Lines about what is being fetched. */
-  readonly onProgress?: (line: string) => void
 }
 
 export interface OpenSource {
@@ -37,7 +37,7 @@ export interface OpenSource {
   close(): Promise<void>
 }
 
-type Base = Pick<EngineBase, 'host' | 'config' | 'log'>
+type Base = Pick<EngineBase, 'host' | 'config' | 'locks' | 'log'>
 
 /** A folder with what the source holds; `isOurs`: it was made for this build. */
 interface Place {
@@ -69,10 +69,12 @@ async function bring(base: Base, source: BuildSource, options: OpenSourceOptions
     case 'tar':
       return { path: await unpackContext(base, source.path, options.signal), isOurs: true }
     case 'git':
+      return { ...(await checkOut(base, source.url, options)), isOurs: true }
     case 'http':
+      return { path: await fetchContext(base, source.url, options), isOurs: true }
     case 'image':
     case 'oci-layout':
-      throw new UnsupportedError(`a build context of the kind ${source.kind} cannot be read yet`)
+      throw new Error(`${source.kind} is no folder: the plan resolves it to an image`)
     default:
       return source satisfies never
   }

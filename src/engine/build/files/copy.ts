@@ -12,8 +12,8 @@ import { selectFiles, type Selected } from './selection.ts'
 import { openTarget, type Target } from './target.ts'
 import type { Owner, Tree } from './tree.ts'
 import { createFileWriter, type FileWriter } from './write-files.ts'
+import type { Remotes } from '../context/remotes.ts'
 import type { CopySource, Origin, Work } from '../plan.ts'
-import { UnsupportedError } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
 
 export type CopyWork = Extract<Work, { readonly kind: 'copy' }>
@@ -22,6 +22,8 @@ export type CopyBase = Pick<EngineBase, 'host' | 'config'>
 
 export interface CopyOptions {
   readonly signal?: AbortSignal
+  /** One for each build; needed for ADD from addresses and repositories. */
+  readonly remotes?: Remotes
   /** What the user should know though the step goes on. */
   readonly warn?: (message: string) => void
 }
@@ -40,12 +42,18 @@ async function select(tree: Tree, source: PathSource, work: CopyWork, signal?: A
   return selectFiles(tree, { pattern: source.pattern, parents, excludes }, signal)
 }
 
+function remotesOf({ remotes }: CopyOptions): Remotes {
+  if (remotes === undefined) throw new Error('a copy from an address needs remotes')
+  return remotes
+}
+
 async function checksumOfSource(
   source: CopySource,
   work: CopyWork,
   treeOf: TreeOf,
-  signal?: AbortSignal,
+  options: CopyOptions,
 ): Promise<string> {
+  const { signal } = options
   switch (source.kind) {
     case 'path': {
       const tree = await treeOf(source.from)
@@ -53,9 +61,12 @@ async function checksumOfSource(
     }
     case 'text':
       return createHash('sha256').update(`${source.name}\0${source.content}`).digest('hex')
-    case 'http':
+    case 'http': {
+      const { name, digest, mtimeMs } = (await remotesOf(options).file(source)).download
+      return `${name} ${digest} ${mtimeMs}`
+    }
     case 'git':
-      throw new UnsupportedError(`ADD ${source.url}: no addresses and repositories yet`)
+      return await remotesOf(options).commit(source)
     default:
       return source satisfies never
   }
@@ -65,9 +76,10 @@ async function checksumOfSource(
  * Of all that the work reads, as "sha256:<hex>": part of the step's key, with the definition. Throws NotFoundError
  * (COPY_SOURCE_MISSING), CONTEXT_CHANGED, CanceledError, KernelError.
  */
-export async function checksumOfCopy(work: CopyWork, treeOf: TreeOf, { signal }: CopyOptions = {}): Promise<string> {
+export async function checksumOfCopy(work: CopyWork, treeOf: TreeOf, options: CopyOptions = {}): Promise<string> {
   const sums: string[] = []
-  for (const source of work.sources) sums.push(`${source.kind} ${await checksumOfSource(source, work, treeOf, signal)}`)
+  for (const source of work.sources)
+    sums.push(`${source.kind} ${await checksumOfSource(source, work, treeOf, options)}`)
   return `sha256:${createHash('sha256').update(sums.join('\n')).digest('hex')}`
 }
 
@@ -93,12 +105,13 @@ interface Writing {
   readonly target: Target
   readonly writer: FileWriter
   readonly owner: Owner | undefined
-  readonly signal: AbortSignal | undefined
+  readonly options: CopyOptions
 }
 
 /** The contents of an archive where it is one and is to be unpacked, else the file or folder itself. */
 async function writeSelected(writing: Writing, tree: Tree, selected: Selected, unpacks: boolean): Promise<void> {
-  const { base, work, target, writer, owner, signal } = writing
+  const { base, work, target, writer, owner } = writing
+  const { signal } = writing.options
   const entry = selected.files[0]?.entry
   const mayBeArchive = unpacks && entry?.file.kind === 'file'
   if (!mayBeArchive || !(await isArchive(base, readEntry(base, tree, entry))))
@@ -108,7 +121,8 @@ async function writeSelected(writing: Writing, tree: Tree, selected: Selected, u
 }
 
 async function copySource(source: CopySource, writing: Writing, treeOf: TreeOf): Promise<void> {
-  const { work, writer, signal } = writing
+  const { work, writer, options } = writing
+  const { signal } = options
   switch (source.kind) {
     case 'path': {
       const tree = await treeOf(source.from)
@@ -119,9 +133,21 @@ async function copySource(source: CopySource, writing: Writing, treeOf: TreeOf):
     case 'text':
       writer.writeText(source.name, source.content, work.destination, madeTime(work, writer.newestNs()))
       break
-    case 'http':
-    case 'git':
-      throw new UnsupportedError(`ADD ${source.url}: no addresses and repositories yet`)
+    case 'http': {
+      const { tree, download } = await remotesOf(options).file(source)
+      const entry = tree.entry(bytesOf(download.name))
+      if (entry === undefined) throw new Error(`the download ${download.name} is gone`)
+      const selected = { name: entry.name, files: [{ path: '', entry, isImplied: false }] }
+      await writeSelected(writing, tree, selected, source.unpack)
+      break
+    }
+    case 'git': {
+      const tree = await remotesOf(options).files(source)
+      const wish = { pattern: '', parents: false, excludes: work.excludes }
+      for (const selected of await selectFiles(tree, wish, options.signal))
+        await writer.write(tree, selected, work.destination)
+      break
+    }
     default:
       source satisfies never
   }
@@ -155,7 +181,7 @@ export async function copyInto(
       mode: work.chmod,
       ...(signal === undefined ? {} : { signal }),
     })
-    for (const source of work.sources) await copySource(source, { base, work, target, writer, owner, signal }, treeOf)
+    for (const source of work.sources) await copySource(source, { base, work, target, writer, owner, options }, treeOf)
     return madeTime(work, writer.newestNs())
   })
 }
