@@ -2,6 +2,7 @@
  * Puts the engine together: folders, state, services in the order in which they need each other; then lets each bring
  * its records in line with the kernel. No socket and no process matters here (main.ts), so a test can open one.
  */
+import { recoverSteps } from './build/run/recovery.ts'
 import type { EngineConfig } from './config.ts'
 import { createContainerService } from './containers/service.ts'
 import type { EngineBase, EngineContext } from './context.ts'
@@ -38,9 +39,13 @@ function createServices(base: EngineBase): EngineContext {
   return { ...base, platform, layers, images, volumes, networks, containers }
 }
 
-/** In the order of the layers; what lives must be known before the networks let go of what nobody uses. */
+/**
+ * Steps of dead builds go first: they keep layers mounted. Then in the order of the layers; what lives must be known before
+ * the networks let go of what nobody uses.
+ */
 async function recover(context: EngineContext): Promise<void> {
   const { layers, images, volumes, networks, containers } = context
+  await recoverSteps(context)
   await layers.recover()
   await images.recover()
   const live = containers.live()
