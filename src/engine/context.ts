@@ -5,7 +5,14 @@ import type { StateDatabase } from '../state/database.ts'
 import type { EngineConfig } from './config.ts'
 import type { Unpacker } from './layers/unpack-pool.ts'
 import type { Platform } from './platform.ts'
-import type { ContainerService, ImageService, LayerService, NetworkService, VolumeService } from './services/index.ts'
+import type {
+  BuildService,
+  ContainerService,
+  ImageService,
+  LayerService,
+  NetworkService,
+  VolumeService,
+} from './services/index.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -46,4 +53,5 @@ export interface EngineContext extends EngineBase {
   readonly volumes: VolumeService
   readonly networks: NetworkService
   readonly containers: ContainerService
+  readonly builds: BuildService
 }

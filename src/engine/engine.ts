@@ -3,6 +3,7 @@
  * its records in line with the kernel. No socket and no process matters here (main.ts), so a test can open one.
  */
 import { recoverSteps } from './build/run/recovery.ts'
+import { createBuildService } from './build/service.ts'
 import type { EngineConfig } from './config.ts'
 import { createContainerService } from './containers/service.ts'
 import type { EngineBase, EngineContext } from './context.ts'
@@ -36,7 +37,8 @@ function createServices(base: EngineBase): EngineContext {
   const networks = createNetworkService(base, { usersOf })
   const platform = createPlatform(base)
   containers = createContainerService(base, { images, layers, volumes, networks, platform })
-  return { ...base, platform, layers, images, volumes, networks, containers }
+  const builds = createBuildService({ ...base, platform, layers, images, networks })
+  return { ...base, platform, layers, images, volumes, networks, containers, builds }
 }
 
 /**
@@ -44,10 +46,11 @@ function createServices(base: EngineBase): EngineContext {
  * the networks let go of what nobody uses.
  */
 async function recover(context: EngineContext): Promise<void> {
-  const { layers, images, volumes, networks, containers } = context
+  const { layers, images, volumes, networks, containers, builds } = context
   await recoverSteps(context)
   await layers.recover()
   await images.recover()
+  await builds.recover()
   const live = containers.live()
   await volumes.recover(live.map(({ containerId }) => containerId))
   await networks.recover(live)
@@ -73,6 +76,7 @@ export async function openEngine(
   const context = createServices({ config, host, state, events, locks, log, storageDriver, unpacker })
   undo.defer(() => context.networks.shutdown())
   undo.defer(() => context.containers.shutdown())
+  undo.defer(() => context.builds.shutdown())
   await recover(context)
   const parts = undo.move()
   return { context, close: () => parts.disposeAsync() }

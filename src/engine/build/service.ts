@@ -1,0 +1,64 @@
+/** The BuildService: builds side by side that share what they do, and the cache that they leave. */
+import { availableParallelism } from 'node:os'
+import type { BuildService } from '../services/index.ts'
+import { build, type BuildContext } from './build.ts'
+import { enforceLimits } from './cache/limits.ts'
+import { dropLostRecords, listCache, pruneCache } from './cache/prune.ts'
+import { createCacheMounts } from './run/cache-mounts.ts'
+import { createFlights } from './solve/flights.ts'
+import { createSlots } from './solve/slots.ts'
+
+/** The limits look at the whole cache: not after each of many small builds. */
+const LIMITS_PAUSE_MS = 10 * 60_000
+
+export type BuildDependencies = Omit<BuildContext, 'cacheMounts' | 'flights' | 'slots'>
+
+export function createBuildService(dependencies: BuildDependencies): BuildService {
+  const { host, log } = dependencies
+  const context: BuildContext = {
+    ...dependencies,
+    cacheMounts: createCacheMounts(dependencies),
+    flights: createFlights(),
+    slots: createSlots(Math.max(4, availableParallelism())),
+  }
+  const halt = new AbortController()
+  const open = new Set<Promise<unknown>>()
+  let limitsAtMs = 0
+
+  /** At the service's end it is waited for. */
+  function keep(work: Promise<unknown>): void {
+    open.add(work)
+    const forget = (): void => void open.delete(work)
+    work.then(forget, forget)
+  }
+
+  function keepWithinLimits(): void {
+    const nowMs = host.clock.nowMs()
+    if (nowMs < limitsAtMs || halt.signal.aborted) return
+    limitsAtMs = nowMs + LIMITS_PAUSE_MS
+    keep(
+      enforceLimits(dependencies).catch((error: unknown) =>
+        log('error', 'the build cache cannot be kept within its limits', { error: String(error) }),
+      ),
+    )
+  }
+
+  return {
+    async build(request, emit, signal) {
+      const running = build(context, request, emit, AbortSignal.any([signal, halt.signal]))
+      keep(running)
+      const { closed } = await running
+      keep(closed)
+      closed.then(keepWithinLimits, () => {})
+    },
+    prune: (options) => pruneCache(dependencies, options),
+    diskUsage: async () => listCache(dependencies),
+    async recover() {
+      dropLostRecords(dependencies)
+    },
+    async shutdown() {
+      halt.abort()
+      while (open.size > 0) await Promise.allSettled(open)
+    },
+  }
+}
