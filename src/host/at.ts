@@ -180,7 +180,7 @@ export function createAt(libc: Libc): At {
 
   function names(folder: number): ByteString[] {
     const list = fs.readdirSync(`/proc/self/fd/${folder}`, { encoding: 'latin1' })
-    return list.toSorted((a, b) => (a < b ? -1 : 1)) // UTF-16 order is byte order here: all are below 256
+    return list.toSorted() // UTF-16 order is byte order here: all are below 256
   }
 
   function remove(folder: number, name: ByteString): boolean {

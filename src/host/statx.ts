@@ -16,16 +16,28 @@ export interface ScannedFile {
   /** Of a device node. */
   readonly major: number
   readonly minor: number
-  readonly mtimeNs: bigint
+  /** Since 1970, rounded down; the rest is `mtimeNanoseconds`. (One bigint a file would be felt.) */
+  readonly mtimeSeconds: number
+  readonly mtimeNanoseconds: number
   /** Of the last change to content or metadata. */
   readonly ctimeMs: number
-  /** Names the inode on this machine. */
-  readonly inode: string
   /**
-   * Device, inode, size, times of content and of metadata as bytes. Where it is the same the file has not been touched,
+   * Inode, size, times of metadata and of content, device: 48 bytes. Where it is the same the file has not been touched,
    * unless within the grain of the clock of its file system.
    */
   readonly identity: string
+}
+
+/** Bytes of an identity. */
+export const IDENTITY_BYTES = 48
+
+/** The inode on this machine: the same for hard links. */
+export function inodeOf({ identity }: ScannedFile): string {
+  return identity.slice(0, 8) + identity.slice(40)
+}
+
+export function mtimeNsOf({ mtimeSeconds, mtimeNanoseconds }: ScannedFile): bigint {
+  return BigInt(mtimeSeconds) * 1_000_000_000n + BigInt(mtimeNanoseconds)
 }
 
 export interface Statx {
@@ -48,32 +60,45 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [0o140000, 'socket'],
 ])
 
+/** Where the parts of an identity stand in struct statx, in words of 4 bytes: see man 2 statx. */
+const IDENTITY_WORDS = [8, 9, 10, 11, 24, 25, 26, 28, 29, 30, 34, 35] as const
+const MAX_NAME_BYTES = 4096
+const HIGH = 2 ** 32
+
 export function createStatx(libc: Libc): Statx {
   const statx = libc.func('int statx(int dirFd, const uint8_t *path, int flags, uint mask, uint8_t *into)')
-  const into = Buffer.alloc(BYTES)
-  const bytes = (start: number, end: number): string => into.toString('latin1', start, end)
+  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH
+  const path = Buffer.alloc(MAX_NAME_BYTES + 1)
+  const words = new Int32Array(BYTES / 4)
+  const into = Buffer.from(words.buffer)
+  const identityWords = new Int32Array(IDENTITY_BYTES / 4)
+  const identity = Buffer.from(identityWords.buffer)
+  const word = (index: number): number => words[index] ?? 0
+  const unsigned = (index: number): number => word(index) >>> 0
+
   return (folder, name) => {
-    const path = Buffer.from(`${name}\0`, 'latin1')
-    const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH
+    path[path.write(name.slice(0, MAX_NAME_BYTES), 'latin1')] = 0
     if (statx(folder, path, flags, STATX_BASIC_STATS, into) !== 0) {
       const shown = Buffer.from(name, 'latin1').toString('utf8')
       if (libc.errno() === 'ENOENT') return undefined
       throw libc.error(`cannot look at ${shown}`, shown)
     }
-    const type = into.readUInt16LE(28)
+    for (let index = 0; index < IDENTITY_WORDS.length; index += 1)
+      identityWords[index] = word(IDENTITY_WORDS[index] ?? 0)
+    const type = word(7) & 0xffff
     return {
       kind: KINDS.get(type & 0o170000) ?? 'socket',
       mode: type & 0o7777,
-      uid: into.readUInt32LE(20),
-      gid: into.readUInt32LE(24),
-      linkCount: into.readUInt32LE(16),
-      sizeBytes: into.readUInt32LE(40) + into.readUInt32LE(44) * 2 ** 32,
-      major: into.readUInt32LE(128),
-      minor: into.readUInt32LE(132),
-      mtimeNs: into.readBigInt64LE(112) * 1_000_000_000n + BigInt(into.readUInt32LE(120)),
-      ctimeMs: Number(into.readBigInt64LE(96)) * 1000 + Math.floor(into.readUInt32LE(104) / 1e6),
-      inode: bytes(32, 40) + bytes(136, 144),
-      identity: bytes(32, 48) + bytes(96, 108) + bytes(112, 124) + bytes(136, 144),
+      uid: unsigned(5),
+      gid: unsigned(6),
+      linkCount: unsigned(4),
+      sizeBytes: unsigned(10) + unsigned(11) * HIGH,
+      major: unsigned(32),
+      minor: unsigned(33),
+      mtimeSeconds: unsigned(28) + word(29) * HIGH,
+      mtimeNanoseconds: unsigned(30),
+      ctimeMs: (unsigned(24) + word(25) * HIGH) * 1000 + Math.floor(unsigned(26) / 1e6),
+      identity: identity.toString('latin1'),
     }
   }
 }

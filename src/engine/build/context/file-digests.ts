@@ -3,11 +3,12 @@
  * read again. One small file for each context, read and written whole: 20,000 entries are 2 MB and take 10 ms.
  * What is damaged or of another version counts as empty. Entries that eight builds did not ask for are dropped.
  */
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { EngineBase } from '../../context.ts'
-import type { DigestMemory } from '../files/tree.ts'
+import { DIGEST_BYTES, type DigestMemory } from '../files/tree.ts'
 import { errnoOf } from '../../../errors.ts'
+import { IDENTITY_BYTES } from '../../../host/statx.ts'
 
 export interface FileDigests extends DigestMemory {
   /** Writes what has changed; a failure is logged only, as it costs time and nothing else. */
@@ -16,53 +17,35 @@ export interface FileDigests extends DigestMemory {
 
 type Base = Pick<EngineBase, 'host' | 'config' | 'log'>
 
-const MAGIC = 'mycompose file digests 1\n'
-const IDENTITY_BYTES = 48
-/** "-" or "x", and 32 bytes; an empty content is all zeros. */
-const DIGEST_BYTES = 33
+const MAGIC = 'mycompose file digests 2\n'
+/** Builds since it was last asked for, in one byte, identity, digest. */
 const RECORD_BYTES = 1 + IDENTITY_BYTES + DIGEST_BYTES
 const MAX_AGE = 8
 const MAX_RECORDS = 1_000_000
 const MAX_FILES = 64
 const CHECK_BYTES = 32
-const NOTHING = '0'.repeat(64)
 
-interface Known {
-  readonly digest: string
-  /** Builds since it was last asked for. */
-  age: number
-}
-
-const pack = (digest: string): string =>
-  digest.slice(0, 1) + Buffer.from(digest.length === 1 ? NOTHING : digest.slice(1), 'hex').toString('latin1')
-
-function unpack(packed: string): string {
-  const hex = Buffer.from(packed.slice(1), 'latin1').toString('hex')
-  return hex === NOTHING ? packed.slice(0, 1) : packed.slice(0, 1) + hex
-}
-
-function parse(bytes: Buffer): Map<string, Known> {
-  const known = new Map<string, Known>()
+/** The records of the file; "" when it is damaged or none. */
+function recordsOf(bytes: Buffer): string {
+  if (bytes.length < MAGIC.length + CHECK_BYTES) return ''
   const body = bytes.subarray(0, -CHECK_BYTES)
   const isWhole =
     body.toString('latin1', 0, MAGIC.length) === MAGIC &&
-    createHash('sha256').update(body).digest().equals(bytes.subarray(body.length))
-  if (!isWhole) return known
-  const text = body.toString('latin1', MAGIC.length)
-  for (let at = 0; at + RECORD_BYTES <= text.length; at += RECORD_BYTES) {
-    const identity = text.slice(at + 1, at + 1 + IDENTITY_BYTES)
-    const digest = text.slice(at + 1 + IDENTITY_BYTES, at + RECORD_BYTES)
-    known.set(identity, { digest, age: text.charCodeAt(at) + 1 })
-  }
-  return known
+    hash('sha256', body, 'buffer').equals(bytes.subarray(body.length))
+  return isWhole ? body.toString('latin1', MAGIC.length) : ''
 }
 
-function format(known: ReadonlyMap<string, Known>): Buffer {
-  const records: string[] = [MAGIC]
-  for (const [identity, { digest, age }] of known)
-    if (age <= MAX_AGE && records.length <= MAX_RECORDS) records.push(String.fromCharCode(age), identity, digest)
-  const body = Buffer.from(records.join(''), 'latin1')
-  return Buffer.concat([body, createHash('sha256').update(body).digest()])
+/** Identity -> where its record begins. */
+function indexOf(records: string): Map<string, number> {
+  const index = new Map<string, number>()
+  for (let at = 0; at + RECORD_BYTES <= records.length; at += RECORD_BYTES)
+    index.set(records.slice(at + 1, at + 1 + IDENTITY_BYTES), at)
+  return index
+}
+
+function format(records: readonly string[]): Buffer {
+  const body = Buffer.from(MAGIC + records.slice(0, MAX_RECORDS).join(''), 'latin1')
+  return Buffer.concat([body, hash('sha256', body, 'buffer')])
 }
 
 /** Contexts that were not built for the longest time go. */
@@ -82,29 +65,41 @@ export async function openFileDigests(base: Base, context: string): Promise<File
   const folder = join(config.paths.root, 'build', 'digests')
   const file = join(folder, hash('sha256', context))
   const bytes = await host.files.readFile(file).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return Buffer.alloc(CHECK_BYTES)
+    if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0)
     throw error
   })
-  const known = parse(bytes)
-  let isChanged = false
+  const records = recordsOf(bytes)
+  const index = indexOf(records)
+  const asked = new Uint8Array(records.length / RECORD_BYTES)
+  const fresh = new Map<string, string>()
+
+  function allRecords(): string[] {
+    const all: string[] = []
+    for (const [identity, digest] of fresh) all.push(`\0${identity}${digest}`)
+    for (const [identity, at] of index) {
+      const age = asked[at / RECORD_BYTES] === 1 ? 0 : records.charCodeAt(at) + 1
+      if (age <= MAX_AGE && !fresh.has(identity))
+        all.push(String.fromCharCode(age) + records.slice(at + 1, at + RECORD_BYTES))
+    }
+    return all
+  }
+
   return {
     get(identity) {
-      const entry = known.get(identity)
-      if (entry === undefined) return undefined
-      entry.age = 0
-      return unpack(entry.digest)
+      const at = index.get(identity)
+      if (at === undefined) return fresh.get(identity)
+      asked[at / RECORD_BYTES] = 1
+      return records.slice(at + 1 + IDENTITY_BYTES, at + RECORD_BYTES)
     },
     set(identity, digest) {
-      if (identity.length !== IDENTITY_BYTES) return
-      known.set(identity, { digest: pack(digest), age: 0 })
-      isChanged = true
+      if (identity.length === IDENTITY_BYTES && digest.length === DIGEST_BYTES) fresh.set(identity, digest)
     },
     async save() {
-      if (!isChanged) return
+      if (fresh.size === 0) return
       try {
         await host.files.mkdir(folder, { recursive: true, mode: 0o700 })
-        await host.files.writeAtomic(file, format(known), { mode: 0o600, durable: false })
-        isChanged = false
+        await host.files.writeAtomic(file, format(allRecords()), { mode: 0o600, durable: false })
+        fresh.clear()
         await dropOldest(base, folder)
       } catch (error) {
         log('warn', 'the digests of a build context could not be kept', { context, error: String(error) })

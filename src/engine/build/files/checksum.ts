@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto'
 import { createTurns, type Selected } from './selection.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 
-/** Looking at the clock costs, too. */
-const FILES_A_LOOK = 32
+/** Each update of the hash and each look at the clock costs, too. */
+const FILES_A_BATCH = 64
 
 /** What of a file is in the checksum besides its path. */
 function describe(tree: Tree, { file }: TreeEntry, detail: string): string {
@@ -35,6 +35,7 @@ export async function checksumOfFiles(
   const sha256 = createHash('sha256')
   const takeTurn = createTurns(signal)
   let count = 0
+  let batch = ''
   for (const { name, files } of selected) {
     const [root] = files
     if (root === undefined) continue
@@ -44,10 +45,15 @@ export async function checksumOfFiles(
     for (const file of isFolder ? files.slice(1) : files) {
       // most files answer at once, and a promise each would cost more than all the rest
       const detail = detailAtOnce(tree, file.entry) ?? (await tree.longDigest(file.entry, signal))
-      sha256.update(`${file.path}\0${describe(tree, file.entry, detail)}\0`, 'latin1')
+      batch += `${file.path}\0${describe(tree, file.entry, detail)}\0`
       count += 1
-      if (count % FILES_A_LOOK === 0) await takeTurn()
+      if (count % FILES_A_BATCH !== 0) continue
+      sha256.update(batch, 'latin1')
+      batch = ''
+      await takeTurn()
     }
+    sha256.update(batch, 'latin1')
+    batch = ''
   }
   return sha256.digest('hex')
 }

@@ -64,7 +64,9 @@ async function collect(
 
   /** Whether it is taken, and whether what is in it may be. */
   function judge({ file }: TreeEntry, path: ByteString): { readonly isIn: boolean; readonly isOpen: boolean } {
-    const [text, isFolder] = [textOf(path), file.kind === 'folder']
+    const isFolder = file.kind === 'folder'
+    if (excludes === undefined && includes === undefined) return { isIn: true, isOpen: isFolder }
+    const text = textOf(path)
     const isOut = excludes?.matches(text) === true
     const isIncluded = includes === undefined || includes.patterns.matches(text)
     const isOpen =

@@ -9,7 +9,7 @@ import type { Owner } from './tree.ts'
 import { InvalidRequestError } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
 import type { Host } from '../../../host/host.ts'
-import type { ScannedFile } from '../../../host/statx.ts'
+import { mtimeNsOf, type ScannedFile } from '../../../host/statx.ts'
 import { openFolders } from '../../layers/folders.ts'
 
 export interface Target {
@@ -62,7 +62,8 @@ export function openTarget({ at, statx }: Host, root: string): Target {
 
   function touch(path: ByteString): number {
     const fd = folder(path)
-    if (!times.has(path) && !made.has(path)) times.set(path, statx(fd, '')?.mtimeNs ?? 0n)
+    const file = times.has(path) || made.has(path) ? undefined : statx(fd, '')
+    if (file !== undefined) times.set(path, mtimeNsOf(file))
     return fd
   }
 

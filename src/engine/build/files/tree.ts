@@ -31,6 +31,8 @@ export interface Owner {
 }
 
 /** Digests of files by their identity, kept from build to build (context/file-digests.ts). */
+export const DIGEST_BYTES = 33
+
 export interface DigestMemory {
   get(identity: string): string | undefined
   set(identity: string, digest: string): void
@@ -63,8 +65,8 @@ export interface Tree {
   /** Throws CONTEXT_CHANGED when the open file is not as it was when it was first looked at. */
   checkUnchanged(fd: number, entry: TreeEntry): void
   /**
-   * Of the content and the extended attributes that travel; first character "x" when there are such. For a file that has to
-   * be read first and is large undefined: then `longDigest`.
+   * Of the content and the extended attributes that travel, DIGEST_BYTES as a byte string; the first is "x" when there are
+   * such. For a file that has to be read first and is large undefined: then `longDigest`.
    */
   digest(entry: TreeEntry): string | undefined
   longDigest(entry: TreeEntry, signal?: AbortSignal): Promise<string>
@@ -75,6 +77,8 @@ export interface Tree {
 
 const AT_ONCE_BYTES = 256 * 1024
 const CHUNK_BYTES = 2 ** 20
+/** Of folders, devices and the like, and of empty files. */
+const NO_CONTENT = '\0'.repeat(32)
 /** Clocks of file systems tick this coarsely; one without nanoseconds ticks in (two) seconds. */
 const GRAIN_MS = 100
 const COARSE_GRAIN_MS = 2_100
@@ -100,6 +104,8 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   const folders = openFolders(at, root, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
   const listed = new Map<ByteString, readonly TreeEntry[]>()
   const found = new Map<ByteString, TreeEntry | undefined>()
+  /** The folders of what was found by itself. */
+  const foundIn = new Set<ByteString>()
   const hashed = new Map<string, string>()
   const hashing = new Map<string, Promise<string>>()
   const buffer = Buffer.allocUnsafe(AT_ONCE_BYTES)
@@ -126,7 +132,10 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     const { parent, name } = splitLast(path)
     const list = path === '' ? undefined : listed.get(parent)
     if (list !== undefined) return list.find((child) => child.name === name)
-    if (!found.has(path)) found.set(path, look(path))
+    if (!found.has(path)) {
+      found.set(path, look(path))
+      foundIn.add(parent)
+    }
     return found.get(path)
   }
 
@@ -134,11 +143,12 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     const folder = folders.peek(path)
     if (folder === undefined) return []
     const entries: TreeEntry[] = []
+    const mayBeFound = foundIn.has(path)
     for (const name of at.names(folder)) {
       const file = statx(folder, name)
       if (file === undefined) continue // gone since it was listed
       const child = { name, path: joinPath(path, name), file }
-      entries.push(found.get(child.path) ?? child)
+      entries.push((mayBeFound ? found.get(child.path) : undefined) ?? child)
     }
     // only now: to know whether an ignored folder shows may open many others, and close this one
     return ignore === undefined ? entries : entries.filter((child) => isVisible(child.path, child.file))
@@ -186,13 +196,13 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     const carried = at.xattrNames(folder, name).filter(isCarriedXattr)
     if (carried.length === 0) return ''
     const values = carried.map((attribute) => [attribute, at.xattr(folder, name, attribute)?.toString('latin1') ?? ''])
-    return hash('sha256', JSON.stringify(values))
+    return hash('sha256', JSON.stringify(values), 'binary')
   }
 
   /** The two parts of a digest as one; what was read is remembered when it is certain to be found changed later. */
   function remember(entry: TreeEntry, content: string): string {
     const xattrs = xattrDigest(entry)
-    const digest = xattrs === '' ? `-${content}` : `x${hash('sha256', `${xattrs}${content}`)}`
+    const digest = xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
     hashed.set(entry.file.identity, digest)
     if (isSettled(entry.file, clock.nowMs())) digests?.set(entry.file.identity, digest)
     return digest
@@ -204,7 +214,7 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
       let length = 0
       for (let count = -1; count !== 0 && length < buffer.length; length += count)
         count = at.read(fd, buffer.subarray(length))
-      const content = hash('sha256', buffer.subarray(0, length))
+      const content = hash('sha256', buffer.subarray(0, length), 'binary')
       checkUnchanged(fd, entry)
       return remember(entry, content)
     } finally {
@@ -216,7 +226,7 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     const { identity, kind, sizeBytes } = entry.file
     const known = hashed.get(identity) ?? digests?.get(identity)
     if (known !== undefined) return known
-    if (kind !== 'file' || sizeBytes === 0) return remember(entry, '')
+    if (kind !== 'file' || sizeBytes === 0) return remember(entry, NO_CONTENT)
     return sizeBytes < AT_ONCE_BYTES ? readAtOnce(entry) : undefined
   }
 
@@ -234,7 +244,7 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
         turnStart = performance.now()
       }
       checkUnchanged(fd, entry)
-      return remember(entry, sha256.digest('hex'))
+      return remember(entry, sha256.digest('binary'))
     } finally {
       at.close(fd)
     }

@@ -13,6 +13,7 @@ import type { ModeChange } from '../plan.ts'
 import { InvalidRequestError, errnoOf } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
 import type { Host } from '../../../host/host.ts'
+import { inodeOf, mtimeNsOf } from '../../../host/statx.ts'
 import { joinPath } from '../../layers/entry-path.ts'
 import { isCarriedXattr } from '../../layers/xattr-rules.ts'
 
@@ -81,7 +82,7 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     at.chown(folder, name, uid, gid)
     if (entry.file.kind !== 'symlink') at.chmod(folder, name, modeOf(entry))
     copyXattrs(tree, entry, folder, name)
-    if (entry.file.kind !== 'folder') at.setTimes(folder, name, entry.file.mtimeNs)
+    if (entry.file.kind !== 'folder') at.setTimes(folder, name, mtimeNsOf(entry.file))
   }
 
   async function fill(tree: Tree, entry: TreeEntry, to: number): Promise<void> {
@@ -124,9 +125,9 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
 
   function isLinked(entry: TreeEntry, path: ByteString, links: Map<string, ByteString>): boolean {
     if (entry.file.linkCount < 2) return false
-    const first = links.get(entry.file.inode)
+    const first = links.get(inodeOf(entry.file))
     if (first === undefined) {
-      links.set(entry.file.inode, path)
+      links.set(inodeOf(entry.file), path)
       return false
     }
     const from = splitLast(first)
@@ -146,7 +147,7 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
       at.chownOpen(to, uid, gid)
       at.chmodOpen(to, modeOf(entry))
       copyXattrs(tree, entry, target.folder(parent), name)
-      at.setTimesOpen(to, entry.file.mtimeNs)
+      at.setTimesOpen(to, mtimeNsOf(entry.file))
     } finally {
       at.close(to)
     }
@@ -170,7 +171,7 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     links: Map<string, ByteString>,
   ): Promise<void> {
     const { kind } = entry.file
-    if (entry.file.mtimeNs > newest) newest = entry.file.mtimeNs
+    if (mtimeNsOf(entry.file) > newest) newest = mtimeNsOf(entry.file)
     switch (kind) {
       case 'file':
       case 'socket':
@@ -210,7 +211,7 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     const folder = target.touch(parent)
     if (there === undefined) at.makeFolder(folder, name, 0o700)
     setMetadata(tree, entry, folder, name)
-    target.setTime(path, entry.file.mtimeNs)
+    target.setTime(path, mtimeNsOf(entry.file))
   }
 
   /** Where the source itself goes; what is missing on the way is made. */
