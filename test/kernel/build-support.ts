@@ -115,7 +115,11 @@ export async function openBuilder(t: Pick<TestContext, 'after'>): Promise<Builde
     const { files = {}, request = {}, signal = AbortSignal.timeout(120_000), onMessage } = wish
     const path = wish.context ?? folder(files)
     const messages: BuildMessage[] = []
-    const whole: BuildRequest = { context: { kind: 'directory', path }, dockerfileInline: dockerfile, ...request }
+    const whole: BuildRequest = {
+      context: { kind: 'directory', path },
+      ...(dockerfile === '' ? {} : { dockerfileInline: dockerfile }),
+      ...request,
+    }
     await builds.build(
       whole,
       (message) => {

@@ -6,6 +6,7 @@ import { ociArchitecture } from '../images/image-config.ts'
 import { parseBuildTag } from '../images/built.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import type { EngineBase, EngineContext } from '../context.ts'
+import { createRemotes, type RemoteOptions } from './context/remotes.ts'
 import { holdLayers, type BuildHold } from './cache/holds.ts'
 import { touchSteps } from './cache/records.ts'
 import type { Dockerfile } from './dockerfile/ast.ts'
@@ -87,10 +88,23 @@ function warnOfArgs({ progress }: Session, { unusedArgs }: Plan): void {
   })
 }
 
+/** What addresses and repositories may ask for: secrets of these names, the agent that is called "default". */
+function remoteOptions({ secrets = [], ssh = [] }: BuildRequest, signal: AbortSignal): RemoteOptions {
+  const logins = secrets.filter(({ id }) => /^(?:GIT|HTTP)_AUTH_(?:TOKEN|HEADER)/.test(id))
+  const agent = ssh.find(({ id }) => id === 'default')
+  return {
+    secrets: new Map(logins.map(({ id, valueBase64 }) => [id, Buffer.from(valueBase64, 'base64').toString()])),
+    signal,
+    ...(agent === undefined ? {} : { sshSocket: agent.socketPath }),
+  }
+}
+
 async function solve(session: Session, plan: Plan): Promise<Solution> {
   const { context, request, progress, contexts, states, hold, signal, begun, resources } = session
   const warn = (message: string): void => progress.warn({ kind: 'warning', message })
-  const worker = createStepWorker({ run: context, request, contexts, states, warn })
+  const remotes = createRemotes(context, remoteOptions(request, signal))
+  resources.defer(() => remotes.close())
+  const worker = createStepWorker({ run: context, request, contexts, states, remotes, warn })
   resources.use(worker)
   const { flights, slots } = context
   return await solvePlan({ base: context, worker, flights, slots, hold, progress, begun }, plan, signal)
@@ -119,7 +133,14 @@ function openSession(context: BuildContext, request: BuildRequest, progress: Pro
     context,
     request,
     progress,
-    contexts: resources.use(createContexts({ base: context, progress, signal, dockerfile: request.dockerfile })),
+    contexts: resources.use(
+      createContexts({
+        base: context,
+        progress,
+        options: remoteOptions(request, signal),
+        dockerfile: request.dockerfile,
+      }),
+    ),
     states: resources.use(mountStates(context, context.layers)),
     hold: resources.use(holdLayers(context)),
     signal,

@@ -26,8 +26,11 @@ type Base = Pick<EngineBase, 'host' | 'config' | 'locks'>
 
 const ROOT = { uid: 0, gid: 0 }
 
-/** One for each build. `options.secrets`: see DownloadOptions and GitOptions. */
-export function createRemotes(base: Base, options: GitOptions = {}): Remotes {
+/** Secrets as in DownloadOptions and GitOptions. */
+export type RemoteOptions = GitOptions
+
+/** One for each build. */
+export function createRemotes(base: Base, options: RemoteOptions = {}): Remotes {
   const { host, config } = base
   const open = new AsyncDisposableStack()
   const files = new Map<string, ReturnType<Remotes['file']>>()

@@ -202,7 +202,8 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   /** The two parts of a digest as one; what was read is remembered when it is certain to be found changed later. */
   function remember(entry: TreeEntry, content: string): string {
     const xattrs = xattrDigest(entry)
-    const digest = xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
+    const digest =
+      xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
     hashed.set(entry.file.identity, digest)
     if (isSettled(entry.file, clock.nowMs())) digests?.set(entry.file.identity, digest)
     return digest

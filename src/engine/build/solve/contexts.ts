@@ -7,6 +7,7 @@ import type { EngineBase } from '../../context.ts'
 import { digestOf } from '../../layers/chain.ts'
 import { joinPath } from '../../layers/entry-path.ts'
 import type { ByteString } from '../../../host/at.ts'
+import type { RemoteOptions } from '../context/remotes.ts'
 import { openSource, type OpenSource } from '../context/source.ts'
 import type { Tree } from '../files/tree.ts'
 import type { Origin } from '../plan.ts'
@@ -27,7 +28,7 @@ export interface Contexts extends AsyncDisposable {
 export interface ContextsRequest {
   readonly base: EngineBase
   readonly progress: Progress
-  readonly signal: AbortSignal
+  readonly options: RemoteOptions
   /** Of the main context: its own .dockerignore may lie beside it. */
   readonly dockerfile: string | undefined
 }
@@ -94,13 +95,13 @@ function isMain(name: string): boolean {
   return name === 'context'
 }
 
-export function createContexts({ base, progress, signal, dockerfile }: ContextsRequest): Contexts {
+export function createContexts({ base, progress, options, dockerfile }: ContextsRequest): Contexts {
   const opened = new Map<string, Promise<OpenSource>>()
   const close = new AsyncDisposableStack()
 
   async function openOne(name: string, source: BuildSource): Promise<OpenSource> {
-    const options = { signal, ...(isMain(name) && dockerfile !== undefined ? { dockerfile } : {}) }
-    const open = await openSource(base, source, options)
+    const own = isMain(name) && dockerfile !== undefined ? { dockerfile } : {}
+    const open = await openSource(base, source, { ...options, ...own })
     close.defer(() => open.close())
     return open
   }

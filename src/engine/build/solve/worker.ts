@@ -8,6 +8,7 @@ import { findBuildChecksum, saveBuildChecksum } from '../../../state/builds.ts'
 import type { StagedLayer } from '../../layers/store.ts'
 import { checksumKey, type Input, type Reading } from '../cache/keys.ts'
 import { checksumOfCopy, copyInto, makeWorkingFolder, type CopyWork, type TreeOf } from '../files/copy.ts'
+import type { Remotes } from '../context/remotes.ts'
 import { openTree, type Tree } from '../files/tree.ts'
 import type { CopySource, Origin } from '../plan.ts'
 import type { MountOrigin } from '../run/bind-source.ts'
@@ -24,6 +25,7 @@ export interface WorkerContext {
   readonly request: BuildRequest
   readonly contexts: Contexts
   readonly states: MountedStates
+  readonly remotes: Remotes
   readonly warn: (message: string) => void
 }
 
@@ -97,7 +99,10 @@ async function contentOf(
 ): Promise<string> {
   const treeOf = trees.of(stateOf)
   if (input.kind === 'remote')
-    return await checksumOfCopy(copyOf(input.source, { parents: false, excludes: [] }), treeOf, { signal })
+    return await checksumOfCopy(copyOf(input.source, { parents: false, excludes: [] }), treeOf, {
+      signal,
+      remotes: context.remotes,
+    })
   const { reading } = input
   const work = copyOf({ kind: 'path', from: reading.from, pattern: reading.pattern }, reading)
   const { from } = reading
@@ -153,7 +158,7 @@ function epochOf({ work }: StepRequest['operation'], request: BuildRequest): num
 }
 
 async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer | undefined> {
-  const { run, warn, request } = context
+  const { run, warn, request, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
   const { work } = operation
   await using snapshot = await openSnapshot(run, chainIds)
@@ -162,7 +167,7 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
       await runCommand(context, step, work, snapshot)
       break
     case 'copy':
-      await copyInto(run, snapshot.root, work, trees.of(stateOf), { signal, warn })
+      await copyInto(run, snapshot.root, work, trees.of(stateOf), { signal, warn, remotes })
       break
     case 'mkdir':
       await makeWorkingFolder(run, snapshot.root, work, { signal, warn })

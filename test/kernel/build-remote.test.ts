@@ -1,0 +1,103 @@
+/** Whole builds that take from addresses, repositories and tars: contexts and ADD, and what the cache makes of them. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { openBuilder, type Builder } from './build-support.ts'
+import { commitAll, gitDaemon, webServer, type WebServer } from '../support/git-server.ts'
+
+describe('a build from elsewhere', () => {
+  let builder: Builder
+  let served: string
+  let web: WebServer
+  let daemon: string
+  const undo: (() => Promise<void> | void)[] = []
+  const t = { after: (work: unknown): void => void undo.push(work as () => Promise<void>) }
+  before(async () => {
+    builder = await openBuilder(t)
+    served = builder.folder()
+    web = await webServer(t, served)
+    daemon = await gitDaemon(t, served)
+  })
+  after(async () => {
+    for (const work of undo.toReversed()) await work()
+  })
+
+  it('takes a context from git, a folder of it, with its Dockerfile', async () => {
+    const repo = join(served, 'repo')
+    fs.mkdirSync(join(repo, 'web'), { recursive: true })
+    fs.writeFileSync(join(repo, 'web', 'Dockerfile'), 'FROM busybox\nCOPY . /src\n')
+    fs.writeFileSync(join(repo, 'web', 'app'), 'one')
+    commitAll(repo)
+    const request = { context: { kind: 'git', url: `${daemon}/repo/.git#main:web` }, dockerfile: 'Dockerfile' } as const
+    const build = async (): Promise<string> => {
+      const { id } = await builder.image('', { request })
+      return id
+    }
+    const first = await build()
+    assert.equal(await builder.look(first, 'ls -A src; cat src/app'), 'Dockerfile\napp\none')
+    assert.equal(await build(), first)
+    fs.writeFileSync(join(repo, 'web', 'app'), 'two')
+    commitAll(repo)
+    assert.equal(await builder.look(await build(), 'cat src/app'), 'two')
+  })
+
+  it('takes a compressed tar as its context', async () => {
+    const files = builder.folder({ Dockerfile: 'FROM busybox\nCOPY d /d\n', 'd/x': 'x' })
+    const tar = join(served, 'context.tar.gz')
+    execFileSync('tar', ['-czf', tar, '-C', files, '.'])
+    const { id } = await builder.image('', {
+      request: { context: { kind: 'tar', path: tar }, dockerfile: 'Dockerfile' },
+    })
+    assert.equal(await builder.look(id, 'cat d/x'), 'x')
+    const { id: same } = await builder.image('', {
+      request: { context: { kind: 'http', url: `${web.url}/context.tar.gz` }, dockerfile: 'Dockerfile' },
+    })
+    assert.equal(same, id, 'same input, same image')
+  })
+
+  it('ADDs an address, and again only when it has changed', async () => {
+    fs.writeFileSync(join(served, 'file'), 'one')
+    web.answer = (_, response) => {
+      response.setHeader('last-modified', fs.statSync(join(served, 'file')).mtime.toUTCString())
+      return false
+    }
+    const dockerfile = `FROM busybox\nADD ${web.url}/file /x/\nRUN cat /x/file\n`
+    const first = await builder.image(dockerfile)
+    assert.equal(await builder.look(first.id, 'stat -c "%a %u" x/file; cat x/file'), '600 0\none')
+    const again = await builder.image(dockerfile)
+    assert.deepEqual([again.id, again.ran], [first.id, []])
+    fs.writeFileSync(join(served, 'file'), 'two')
+    const changed = await builder.image(dockerfile)
+    assert.equal(changed.ran.length, 2)
+    assert.equal(await builder.look(changed.id, 'cat x/file'), 'two')
+  })
+
+  it('ADDs a repository by its commit: a new commit is a new layer', async () => {
+    const repo = join(served, 'lib')
+    fs.mkdirSync(repo)
+    fs.writeFileSync(join(repo, 'lib.c'), 'one')
+    commitAll(repo)
+    const dockerfile = `FROM busybox\nADD ${daemon}/lib/.git /lib\n`
+    const first = await builder.image(dockerfile)
+    assert.equal(await builder.look(first.id, 'ls -A lib; cat lib/lib.c'), 'lib.c\none')
+    assert.deepEqual((await builder.image(dockerfile)).ran, [])
+    fs.writeFileSync(join(repo, 'lib.c'), 'two')
+    commitAll(repo)
+    assert.equal((await builder.image(dockerfile)).ran.length, 1)
+  })
+
+  it('tells the line of an ADD that cannot be', async () => {
+    const { error } = await builder.build(`FROM busybox\nADD ${web.url}/none /x\n`)
+    assert.equal(error?.source?.range.line, 2)
+    assert.match(error?.message ?? '', /status 404/)
+  })
+
+  it('unpacks an archive that ADD finds in the context', async () => {
+    const folder = builder.folder({ 'in/a': 'a', 'in/b/c': 'c' })
+    execFileSync('tar', ['-cJf', join(folder, 'x.bin'), '-C', join(folder, 'in'), '.'])
+    const { id } = await builder.image('FROM scratch\nADD x.bin /to\n', { context: folder })
+    assert.equal(await builder.look(id, 'cat to/a to/b/c'), 'ac')
+  })
+})
