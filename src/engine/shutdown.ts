@@ -5,6 +5,7 @@
 import { HALT_GRACE_SECONDS } from './config.ts'
 import type { Engine } from './engine.ts'
 import type { EngineContext } from './context.ts'
+import { forgetForwarding, restoreForwarding } from '../network/forwarding.ts'
 
 /** What becomes of the containers: they go on; they end as by a user's stop; they end until the next boot. */
 export type ContainersFate = 'keep' | 'stop' | 'halt'
@@ -45,12 +46,15 @@ async function removeCgroupParents({ config, host }: EngineContext): Promise<voi
 }
 
 /** Bridges and table: the networks are made again from the state when the next engine starts. */
-async function removeNetworkTraces({ config, host, log }: EngineContext): Promise<void> {
+async function removeNetworkTraces(context: EngineContext): Promise<void> {
+  const { config, host, log } = context
   try {
     const links = host.files.readdirSync('/sys/class/net').filter((name) => name.startsWith(config.bridgePrefix))
     await Promise.all(links.map((name) => host.links.removeAsync(name)))
     if ((await host.nft.list(`table inet ${config.nftTable}`)) !== undefined)
       await host.nft.apply(`delete table inet ${config.nftTable}\n`)
+    restoreForwarding(context)
+    await forgetForwarding(context)
   } catch (error) {
     log('warn', 'cannot remove the network of an engine without containers', { error })
   }

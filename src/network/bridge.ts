@@ -5,7 +5,7 @@
 import type { EngineBase } from '../engine/context.ts'
 import { ConflictError, errnoOf } from '../errors.ts'
 import type { NetworkRecord } from '../state/networks.ts'
-import { enableForwarding } from './forwarding.ts'
+import { enableForwarding, restoreForwarding } from './forwarding.ts'
 import { hasGatewayAddress, parseBridgeOptions } from './options.ts'
 
 /** The kernel keeps this text with each of our links: whose it is, whatever its name. */
@@ -76,10 +76,14 @@ export function hasOwnBridge(base: EngineBase, network: NetworkRecord): boolean 
 
 /** Deletes the bridge if it is ours; nothing happens when it is gone. */
 export async function removeBridge(base: EngineBase, network: NetworkRecord): Promise<void> {
-  if (hasOwnBridge(base, network)) await base.host.links.removeAsync(network.bridge)
+  if (!hasOwnBridge(base, network)) return
+  await base.host.links.removeAsync(network.bridge)
+  restoreForwarding(base)
 }
 
 /** As removeBridge at one stroke, for a network that stays and may be joined at any moment. Takes some 30 ms. */
 export function removeBridgeSync(base: EngineBase, network: NetworkRecord): void {
-  if (hasOwnBridge(base, network)) base.host.links.remove(network.bridge)
+  if (!hasOwnBridge(base, network)) return
+  base.host.links.remove(network.bridge)
+  restoreForwarding(base)
 }

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { until } from '../support/poll.ts'
 import { createHarness, type Harness } from './network-harness.ts'
 
 const FORWARD = '/proc/sys/net/ipv4/ip_forward'
@@ -68,4 +69,22 @@ test('what the engine opens it shuts between the interfaces that were there, ove
   await harness.restart()
   await harness.service.recover([{ containerId: harness.idOf(1), pid: process.pid }])
   await check()
+})
+
+test('with the last network the host is no router any more, unless somebody else may count on it', async () => {
+  const forward = (): string => harness.host.files.readTextSync(FORWARD)?.trim() ?? ''
+  await harness.service.closeSandbox(harness.idOf(1))
+  const removed = async (name: string): Promise<void> => {
+    await harness.service.remove(name)
+    await until(() => harness.host.links.list().every(({ kind }) => kind !== 'bridge'), { what: 'its bridge is gone' })
+  }
+  await removed('app')
+  assert.equal(forward(), '1', 'wan79 has come since')
+  harness.host.links.remove('wan79')
+  await harness.service.create({ Name: 'short' })
+  await harness.open(2, { endpoints: { short: {} } })
+  await harness.service.closeSandbox(harness.idOf(2))
+  await removed('short')
+  await until(() => forward() === '0', { what: 'forwarding is off' })
+  assert.equal(await harness.isShut(lan, '10.78.0.2', 80), true)
 })
