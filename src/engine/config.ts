@@ -54,6 +54,8 @@ export interface EnginePaths {
   readonly exits: string
   /** State folder of the OCI runtime (crun --root). */
   readonly runtime: string
+  /** See cgroups/made-parents.ts. */
+  readonly madeCgroups: string
   /** One folder for each RUN step of a build that runs just now: a tmpfs with all that it needs. */
   readonly buildSteps: string
 }
@@ -106,6 +108,7 @@ export function engineConfig(root: string, version: string): EngineConfig {
       netns: join(run, 'netns'),
       exits: join(run, 'exits'),
       runtime: join(run, 'runtime'),
+      madeCgroups: join(run, 'made-cgroups'),
       buildSteps: join(run, 'build'),
     },
   }

@@ -35,7 +35,7 @@ async function openPlatform(base: Base): Promise<Platform> {
   const { host, config } = base
   const layout = detectCgroupLayout(host)
   return {
-    cgroups: await openCgroups(host, layout, config.cgroupParent),
+    cgroups: await openCgroups(host, layout, config),
     runtimes: findRuntimes(host, config, layout),
     machine: readMachine(host),
     seccompFor: createSeccompFor(base),

@@ -3,7 +3,7 @@
  * Checks read /proc, /sys/fs/cgroup and mountinfo.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -128,32 +128,6 @@ test('restarts at the same time keep an AutoRemove container', async () => {
   assert.equal((await engine.containers.inspect(id)).State.Running, true)
   await engine.containers.stop(id, { timeoutSeconds: 0 })
   await until(() => !existsSync(join(engine.base.config.paths.containers, id)))
-})
-
-/** Hierarchies in which the folder is. */
-const treesWith = (folder: string): string[] =>
-  ['', ...readdirSync('/sys/fs/cgroup')].filter((name) => existsSync(join('/sys/fs/cgroup', name, folder)))
-
-test('a cgroup parent that came with a container goes with the last; one that was there stays', async (t) => {
-  const fresh = `mycompose-test-${process.pid}`
-  const [one, other] = [
-    await run({ Cmd: ['sleep', '1000'], HostConfig: { CgroupParent: `${fresh}/inner` } }),
-    await run({ Cmd: ['sleep', '1000'], HostConfig: { CgroupParent: fresh } }),
-  ]
-  assert.notDeepEqual(treesWith(`${fresh}/inner/${one}`), [])
-  await engine.containers.remove(one, { force: true, volumes: false })
-  assert.deepEqual(treesWith(`${fresh}/inner`), [])
-  assert.notDeepEqual(treesWith(fresh), [])
-  await engine.containers.remove(other, { force: true, volumes: false })
-  assert.deepEqual(treesWith(fresh), [])
-
-  const [tree = ''] = treesWith('cgroup.procs').filter((name) => name !== 'unified')
-  const mine = join('/sys/fs/cgroup', tree, `${fresh}-mine`)
-  mkdirSync(mine)
-  t.after(() => rmdirSync(mine))
-  const third = await run({ Cmd: ['sleep', '1000'], HostConfig: { CgroupParent: `${fresh}-mine` } })
-  await engine.containers.remove(third, { force: true, volumes: false })
-  assert.deepEqual(treesWith(`${fresh}-mine`), [tree])
 })
 
 test('mounts, limits, sysctls, init, hostname and hosts are as asked', async () => {

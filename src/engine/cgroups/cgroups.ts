@@ -4,11 +4,13 @@
  * Source: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  */
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { InvalidRequestError, KernelError, UnsupportedError, errnoOf } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
+import type { EngineConfig } from '../config.ts'
 import { cgroupMountPoints, type CgroupLayout } from './layout.ts'
 import type { CgroupAbilities } from './limits.ts'
+import { createMadeParents } from './made-parents.ts'
 import { createMonitorCgroup } from './monitors.ts'
 import { grantRealtime } from './realtime.ts'
 import { readUsage, type CgroupUsage } from './usage.ts'
@@ -99,8 +101,17 @@ function readAbilities(host: Host, layout: CgroupLayout, parent: string): Cgroup
 }
 
 /** Makes the engine's parent where it needs to be there first (v2). */
-export async function openCgroups(host: Host, layout: CgroupLayout, parent: string): Promise<Cgroups> {
+export async function openCgroups(
+  host: Host,
+  layout: CgroupLayout,
+  { cgroupParent: parent, paths }: Pick<EngineConfig, 'cgroupParent' | 'paths'>,
+): Promise<Cgroups> {
   const mountPoints = cgroupMountPoints(layout)
+  const parents = createMadeParents(host.files, {
+    mountPoints,
+    ownParent: join('/', parent),
+    record: paths.madeCgroups,
+  })
   const monitors = createMonitorCgroup(host, layout, parent)
   const v2Root = layout.kind === 'v2' ? layout.trees.get('') : undefined
   if (v2Root !== undefined) {
@@ -165,38 +176,14 @@ export async function openCgroups(host: Host, layout: CgroupLayout, parent: stri
     return [...own, ...below]
   }
 
-  const ownParent = join('/', parent)
-  /** Folders that came to be with a container of ours. A user's own, made before, are never removed. */
-  const madeParents = new Set<string>()
-
-  async function removeMadeParents(path: string): Promise<void> {
-    for (let above = dirname(path); above !== '/' && above !== ownParent; above = dirname(above))
-      for (const folder of mountPoints.map((mountPoint) => join(mountPoint, above))) {
-        if (!madeParents.has(folder)) continue
-        try {
-          await host.files.rmdir(folder)
-        } catch (error) {
-          if (['EBUSY', 'ENOTEMPTY'].includes(errnoOf(error) ?? '')) continue // others are in it
-          if (errnoOf(error) !== 'ENOENT') throw error
-        }
-        madeParents.delete(folder)
-      }
-  }
-
   return {
     layout,
     abilities: readAbilities(host, layout, parent),
     pathOf: (containerId, other) => join('/', other === undefined || other === '' ? parent : other, containerId),
-    expect(path) {
-      for (const mountPoint of mountPoints)
-        for (let above = dirname(path); above !== '/' && above !== ownParent; above = dirname(above)) {
-          const folder = join(mountPoint, above)
-          if (!host.files.existsSync(folder)) madeParents.add(folder)
-        }
-    },
+    expect: (path) => parents.expect(path),
     async remove(path) {
       const removed = await Promise.all(mountPoints.map((mountPoint) => removeFolder(join(mountPoint, path))))
-      await removeMadeParents(path)
+      await parents.removeAbove(path)
       return removed.every(Boolean)
     },
     processIds: (path) => (lookupTree === undefined ? [] : processIds(join(lookupTree, path))),
