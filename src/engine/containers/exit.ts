@@ -9,7 +9,7 @@ import { containerFolder } from './folders.ts'
 import { releaseSources } from './mount-sources.ts'
 import { noticeOomKills } from './oom.ts'
 import { removeLocked } from './remove.ts'
-import { restartDelayMs } from './restart-policy.ts'
+import { restartDelayMs, startsWithEngine } from './restart-policy.ts'
 import { startLocked } from './start.ts'
 import type { Container } from './store.ts'
 
@@ -88,14 +88,27 @@ export function retryOrGiveUp(context: ContainersContext, container: Container):
   scheduleRestart(context, container, delayMs)
 }
 
-/** Holds the lock. `exitCode` as conmon told it; `error`: why it ended, when that is not the program's doing. */
-export async function finishLocked(
-  context: ContainersContext,
-  container: Container,
-  exitCode: number,
-  error = '',
-): Promise<void> {
+export interface Ending {
+  /** As conmon told it. */
+  readonly exitCode: number
+  /** Why it ended, when that is not the program's doing. */
+  readonly error?: string
+  /** No engine looked: whoever calls starts it again, by the rules of an engine's start. */
+  readonly unseen?: boolean
+}
+
+/** Recorded with the end, so that a crash before the new start loses nothing. */
+function statusAfter({ document }: Container, { exitCode, unseen }: Ending, delayMs: number | undefined) {
+  const { hostConfig, manuallyStopped, restartCount } = document
+  const absence = { policy: hostConfig.RestartPolicy, exitCode, manuallyStopped, restartCount, endedUnseen: true }
+  const isToStart = unseen === true ? startsWithEngine(absence) : delayMs !== undefined
+  return isToStart ? 'restarting' : 'exited'
+}
+
+/** Holds the lock. */
+export async function finishLocked(context: ContainersContext, container: Container, ending: Ending): Promise<void> {
   const { run } = container
+  const { exitCode, error = '', unseen = false } = ending
   if (run === undefined) return
   noticeOomKills(context, await context.platform(), container)
   context.logKeeper.unwatch(container.id)
@@ -103,7 +116,8 @@ export async function finishLocked(
   container.health = undefined
   const { document } = container
   const ranMs = context.host.clock.nowMs() - run.startedAtMs
-  const delayMs = container.isRestarting
+  const isDecided = container.isRestarting || unseen
+  const delayMs = isDecided
     ? undefined
     : restartDelayMs({
         policy: document.hostConfig.RestartPolicy,
@@ -117,7 +131,7 @@ export async function finishLocked(
   await cleanUp(context, container, run.cgroupPath)
   container.isEnding = false
   context.store.updateState(container, {
-    status: delayMs === undefined ? 'exited' : 'restarting',
+    status: statusAfter(container, ending, delayMs),
     process: undefined,
     conmon: undefined,
     exitCode,
@@ -141,7 +155,7 @@ export async function finishLocked(
   container.nextExit = Promise.withResolvers()
   waiters.resolve(exitCode)
   run.end(exitCode)
-  if (document.hostConfig.AutoRemove === true && !container.isRemoving && !container.isRestarting)
+  if (document.hostConfig.AutoRemove === true && !container.isRemoving && !isDecided)
     await removeLocked(context, container, { volumes: true })
 }
 
@@ -153,7 +167,7 @@ export async function handleExit(context: ContainersContext, id: string): Promis
     if (container.run === undefined) return
     const exitFile = join(context.config.paths.exits, id)
     if (!context.host.files.existsSync(exitFile)) return // told twice: that was an earlier run's
-    await finishLocked(context, container, await readExitCode(context, exitFile))
+    await finishLocked(context, container, { exitCode: await readExitCode(context, exitFile) })
   })
 }
 

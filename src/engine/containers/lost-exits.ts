@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { lockKey, type ContainersContext } from './context.ts'
-import { LOST_EXIT_CODE, finishLocked, handleExit } from './exit.ts'
+import { LOST_EXIT_CODE, finishLocked, handleExit, type Ending } from './exit.ts'
 import type { Container } from './store.ts'
 
 const KILLED_EXIT_CODE = 137
@@ -19,13 +19,18 @@ export function isUnmonitored({ host }: ContainersContext, { document: { state }
 }
 
 /** Holds the lock. Ends what is left of a container whose conmon was killed. */
-export async function finishUnmonitored(context: ContainersContext, container: Container): Promise<void> {
+export async function finishUnmonitored(
+  context: ContainersContext,
+  container: Container,
+  options: Pick<Ending, 'unseen'> = {},
+): Promise<void> {
   const { cgroups } = await context.platform()
   const { process } = container.document.state
   const isAlive = process !== undefined && context.host.processes.startTime(process.pid) === process.startTime
   context.log('warn', 'conmon was killed, the container is ended', { container: container.id })
   if (container.run !== undefined) await cgroups.remove(container.run.cgroupPath)
-  await finishLocked(context, container, isAlive ? KILLED_EXIT_CODE : LOST_EXIT_CODE, CONMON_LOST)
+  const exitCode = isAlive ? KILLED_EXIT_CODE : LOST_EXIT_CODE
+  await finishLocked(context, container, { ...options, exitCode, error: CONMON_LOST })
 }
 
 async function handleLost(context: ContainersContext, container: Container): Promise<void> {

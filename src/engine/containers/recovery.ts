@@ -82,25 +82,21 @@ async function readUnseenCode(context: ContainersContext, container: Container, 
   return Number.isNaN(exitCode) ? LOST_EXIT_CODE : exitCode
 }
 
-/** Holds the lock. It ended while no engine looked: recorded as it would have been under our eyes. */
+/** Holds the lock. It ended while no engine looked: recorded as it would have been under our eyes; recoverOne starts it. */
 async function finishUnseen(context: ContainersContext, container: Container, bootId: string): Promise<void> {
-  container.isRestarting = true // its policy is applied by recoverOne, and at once
-  try {
-    const { exitFile } = containerFolder(context.config, container.id)
-    // the process may live: then it was conmon that was killed
-    if (isAlive(context, container, bootId) && !context.host.files.existsSync(exitFile))
-      await finishUnmonitored(context, container)
-    else await finishLocked(context, container, await readUnseenCode(context, container, bootId))
-  } finally {
-    container.isRestarting = false
-  }
+  const { exitFile } = containerFolder(context.config, container.id)
+  // the process may live: then it was conmon that was killed
+  if (isAlive(context, container, bootId) && !context.host.files.existsSync(exitFile))
+    return finishUnmonitored(context, container, { unseen: true })
+  const exitCode = await readUnseenCode(context, container, bootId)
+  return finishLocked(context, container, { exitCode, unseen: true })
 }
 
-/** Holds the lock. */
-async function restart(context: ContainersContext, container: Container, endedUnseen: boolean): Promise<void> {
+/** Holds the lock. `isNew`: not a try that was begun, and counted, before. */
+async function restart(context: ContainersContext, container: Container, isNew: boolean): Promise<void> {
   const { hostConfig, restartCount } = container.document
   // tries are only limited, and so only worth counting, with on-failure
-  if (endedUnseen && hostConfig.RestartPolicy?.Name === 'on-failure')
+  if (isNew && hostConfig.RestartPolicy?.Name === 'on-failure')
     context.store.update(container, { restartCount: restartCount + 1 })
   try {
     await startLocked(context, container)
@@ -161,8 +157,9 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
     restartCount,
     endedUnseen,
   }
-  if (status !== 'created' && startsWithEngine(absence)) return restart(context, container, endedUnseen)
-  if (status === 'restarting') context.store.updateState(container, { status: 'exited' })
+  const isNew = endedUnseen && before.unfinished === undefined
+  if (status !== 'created' && startsWithEngine(absence)) return restart(context, container, isNew)
+  if (container.document.state.status === 'restarting') context.store.updateState(container, { status: 'exited' })
   if (hostConfig.AutoRemove === true && status !== 'created') await removeLocked(context, container, { volumes: true })
 }
 
