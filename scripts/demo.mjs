@@ -4,14 +4,17 @@
  * Plain JavaScript for Node >= 20.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { environmentWith } from './setup-dependencies.mjs'
-import { bootstrapArguments, imagesOf, readRecipes } from './setup-images.mjs'
+import { bootstrapArguments, imagesOf, readRecipes, registryNames } from './setup-images.mjs'
 import { createReport, elapsed, runScript, SetupError } from './setup-report.mjs'
 import { REPOSITORY, setUp } from './setup.mjs'
 
 const COMPOSE_FILE = 'examples/web-postgres/compose.yaml'
+/** A machine that drops what goes out would have us wait for minutes. */
+const PROBE_TIMEOUT_MS = 15_000
 const report = createReport('demo')
 
 /** How a user would type it from where they stand. */
@@ -22,29 +25,56 @@ function commandLine(args) {
 }
 
 function createRunner(env) {
-  const spawn = (args, stdio) =>
-    spawnSync(join(REPOSITORY, 'bin/mycompose'), args, { cwd: REPOSITORY, env, stdio, encoding: 'utf8' })
+  const spawn = (args, stdio, timeout) =>
+    spawnSync(join(REPOSITORY, 'bin/mycompose'), args, { cwd: REPOSITORY, env, stdio, timeout, encoding: 'utf8' })
+  const announce = (args) => void process.stdout.write(`\n$ ${commandLine(args)}\n`)
   return {
     /** The user sees the command and what it prints. */
     show(args, hint) {
-      process.stdout.write(`\n$ ${commandLine(args)}\n`)
+      announce(args)
       const { status, signal } = spawn(args, 'inherit')
       if (status !== 0) throw new SetupError(`mycompose ended with ${signal ?? `exit code ${status}`}`, hint)
     },
-    /** Its standard output, or undefined when it failed. */
-    ask(args) {
-      const { status, stdout } = spawn(args, ['ignore', 'pipe', 'ignore'])
+    /** The same; false when it failed. */
+    try(args) {
+      announce(args)
+      return spawn(args, 'inherit').status === 0
+    },
+    /** Its standard output, or undefined when it failed or took too long. */
+    ask(args, timeoutMs) {
+      const { status, stdout } = spawn(args, ['ignore', 'pipe', 'ignore'], timeoutMs)
       return status === 0 ? stdout : undefined
     },
   }
 }
 
-function makeImages(mycompose) {
+/** Whether a registry or a mirror is reached that has the image. Asks for its digest only. */
+function registryHas(mycompose, name) {
+  const folder = mkdtempSync(join(tmpdir(), 'mycompose-demo-'))
+  const file = join(folder, 'compose.yaml')
+  try {
+    writeFileSync(file, JSON.stringify({ services: { probe: { image: name } } }))
+    const args = ['-f', file, 'config', '--resolve-image-digests', '--quiet']
+    return mycompose.ask(args, PROBE_TIMEOUT_MS) !== undefined
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function bringImages(mycompose) {
   const recipes = readRecipes(REPOSITORY)
+  const isPresent = (name) => mycompose.ask(['image', 'inspect', name]) !== undefined
   const names = imagesOf(readFileSync(join(REPOSITORY, COMPOSE_FILE), 'utf8'), recipes)
-  const present = names.filter((name) => mycompose.ask(['image', 'inspect', name]) !== undefined)
-  if (present.length > 0) report.line(`images present: ${present.join(', ')}`)
-  for (const name of names.filter((candidate) => !present.includes(candidate))) {
+  const missing = names.filter((name) => !isPresent(name))
+  if (missing.length < names.length)
+    report.line(`images present: ${names.filter((name) => !missing.includes(name)).join(', ')}`)
+  for (const name of registryNames(missing, recipes).filter((candidate) => !isPresent(candidate))) {
+    if (!registryHas(mycompose, name))
+      report.line(`image ${name}: no registry and no mirror is reached that has it, so it is made from Debian packages`)
+    else if (!mycompose.try(['image', 'pull', name]))
+      report.line(`image ${name}: the pull failed, so it is made from Debian packages`)
+  }
+  for (const name of missing.filter((candidate) => !isPresent(candidate))) {
     report.line(`image ${name}, from the Debian packages ${recipes[name].include.join(', ')} (a minute or so)`)
     mycompose.show(
       bootstrapArguments(name, recipes[name]),
@@ -87,7 +117,7 @@ async function main() {
     throw new SetupError('containers need root here', 'run: sudo npm run demo (rootless engines are a later step)')
   const node = setUp()
   const mycompose = createRunner(environmentWith(node))
-  makeImages(mycompose)
+  bringImages(mycompose)
   mycompose.show(
     ['-f', COMPOSE_FILE, 'up', '-d', '--wait'],
     'the lines above name the cause; WEB_PORT=9000 npm run demo takes another port; mycompose doctor checks the machine',

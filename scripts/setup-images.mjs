@@ -1,6 +1,7 @@
 /**
- * The images of the examples: made by `mycompose image bootstrap` from Debian packages as examples/images.json says.
- * The demo, the tests and the benchmarks ask here. Plain JavaScript for Node >= 20.
+ * The images of the examples, and how `mycompose image bootstrap` makes them from Debian packages (examples/images.json).
+ * Those with `registry` have their true names: where a registry is reached they are pulled instead, and so is the base of
+ * the others. The demo, the tests and the benchmarks ask here. Plain JavaScript for Node >= 20.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,6 +22,16 @@ export function imagesOf(composeText, recipes) {
 /** examples/images.json: name -> recipe. */
 export function readRecipes(repository) {
   return JSON.parse(readFileSync(join(repository, 'examples/images.json'), 'utf8'))
+}
+
+/**
+ * Names among these images, and among what they stand on, that a registry may have; sorted.
+ * @param {readonly string[]} names
+ * @param {Record<string, { from: string, registry?: boolean }>} recipes
+ */
+export function registryNames(names, recipes) {
+  const wanted = names.map((name) => (recipes[name].registry === true ? name : recipes[name].from))
+  return [...new Set(wanted)].toSorted()
 }
 
 /**

@@ -12,7 +12,8 @@ if [ "$(id -u)" = 0 ]; then
     export POSTGRES_PASSWORD
   fi
   mkdir -p "$PGDATA" /run/postgresql
-  chown postgres:postgres "$PGDATA" /run/postgresql
+  # the number of this user is another one in other images
+  find "$PGDATA" /run/postgresql \! -user postgres -exec chown postgres:postgres {} +
   chmod 0700 "$PGDATA"
   exec setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all bash "$0" "$@"
 fi

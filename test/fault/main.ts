@@ -55,7 +55,7 @@ function tailOfLog(): string {
 async function provideImages(): Promise<void> {
   await engine.ok(['image', 'import', await busyboxTar(), BUSYBOX_IMAGE])
   if (!values.postgres) return
-  const name = 'examples/postgres:15'
+  const name = 'postgres:15-bookworm'
   if ((await engine.run(['image', 'inspect', name])).exitCode === 0) return
   const recipe = readRecipes(REPOSITORY)[name]
   if (recipe === undefined) throw new Error(`examples/images.json has no ${name}`)

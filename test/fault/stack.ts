@@ -38,7 +38,7 @@ const PSQL = ['psql', '-U', 'app', '-qAt', '-v', 'ON_ERROR_STOP=1', '-c']
 
 export const postgresDatabase: Database = {
   service: {
-    image: 'examples/postgres:15',
+    image: 'postgres:15-bookworm',
     entrypoint: ['bash', '/usr/local/bin/postgres-entrypoint.sh'],
     environment: { POSTGRES_USER: 'app', POSTGRES_DB: 'app', POSTGRES_PASSWORD: 'only-here' },
     volumes: [

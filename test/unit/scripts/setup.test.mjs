@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { bootstrapArguments, imagesOf, readRecipes } from '../../../scripts/setup-images.mjs'
+import { bootstrapArguments, imagesOf, readRecipes, registryNames } from '../../../scripts/setup-images.mjs'
 import { findNpmCli, isAtLeast, wantedNodeVersion } from '../../../scripts/setup-node.mjs'
 import { missingPackages } from '../../../scripts/setup-packages.mjs'
 
@@ -41,6 +41,16 @@ test('every image that an example uses has a recipe, and every recipe is used', 
   const named = texts.flatMap((text) => [...text.matchAll(/^\s*image:\s*(\S+)/gm)].map(([, name]) => name))
   assert.deepEqual(Object.keys(Object.groupBy(named, (name) => name)).toSorted(), Object.keys(recipes).toSorted())
   assert.deepEqual(imagesOf(texts.join('\n'), recipes), Object.keys(recipes).toSorted())
+})
+
+test('a registry is asked for true names only, and for what the others stand on', () => {
+  const recipes = {
+    'db:1': { from: 'base:1', registry: true },
+    'own:1': { from: 'base:2' },
+    'own:2': { from: 'base:2' },
+  }
+  assert.deepEqual(registryNames(['db:1', 'own:1', 'own:2'], recipes), ['base:2', 'db:1'])
+  assert.deepEqual(registryNames([], recipes), [])
 })
 
 test('a recipe becomes one command', () => {
