@@ -41,8 +41,8 @@ export async function ask({ io, signal }: Asking, question: string): Promise<str
 /** One line from a terminal that shows nothing of it. @throws CanceledError at Ctrl-C, and at Ctrl-D on an empty line */
 export async function askSecret({ io, signal }: Asking, question: string): Promise<string> {
   const { stdin, stderr } = io
+  stdin.setRawMode?.(true) // before the question: who answers at once is not to be seen
   stderr.write(question)
-  stdin.setRawMode?.(true)
   try {
     return await new Promise<string>((resolve, reject) => {
       const decoder = new TextDecoder()
