@@ -5,6 +5,8 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { openBuilder, type Builder } from './build-support.ts'
+import { writeLayout } from '../support/oci-layout.ts'
+import { folder, tarOf } from '../support/tar-bytes.ts'
 import { commitAll, gitDaemon, webServer, type WebServer } from '../support/git-server.ts'
 
 describe('a build from elsewhere', () => {
@@ -99,5 +101,48 @@ describe('a build from elsewhere', () => {
     execFileSync('tar', ['-cJf', join(folder, 'x.bin'), '-C', join(folder, 'in'), '.'])
     const { id } = await builder.image('FROM scratch\nADD x.bin /to\n', { context: folder })
     assert.equal(await builder.look(id, 'cat to/a to/b/c'), 'ac')
+  })
+
+  it('builds on an image of an OCI layout, by its tag, the only one, its digest, or one of several platforms', async () => {
+    const layout = builder.folder()
+    const layer = (text: string): Buffer => tarOf(folder('d/'), { path: 'd/x', content: text })
+    writeLayout(layout, [
+      { name: 'one:v1', layers: [layer('one')], config: { Env: ['A=1'] } },
+      { name: 'two:v2', layers: [layer('two')] },
+      ...['amd64', 'arm64'].map((architecture) => ({
+        name: 'both:v3',
+        layers: [layer(architecture)],
+        platform: { os: 'linux', architecture },
+      })),
+    ])
+    const dockerfile = 'FROM base\nCOPY --from=other /d/x /other\n'
+    const at = (reference?: string): object => ({
+      kind: 'oci-layout',
+      path: layout,
+      ...(reference === undefined ? {} : { reference }),
+    })
+    const build = (base: object, other: object): ReturnType<Builder['build']> =>
+      builder.build(dockerfile, { request: { additionalContexts: { base, other } as never } })
+    const { result } = await build(at('v1'), at('v2'))
+    assert.equal(await builder.look(result?.imageId ?? '', 'cat d/x other'), 'onetwo')
+    const both = await build(at('v3'), at('v2'))
+    const own = process.arch === 'arm64' ? 'arm64' : 'amd64'
+    assert.equal(await builder.look(both.result?.imageId ?? '', 'cat d/x'), own)
+    const images = await builder.engine.context.images.list({ all: true, filters: {} })
+    assert.ok(!JSON.stringify(images).includes('two:v2'), 'a layout names nothing in the store')
+    const index = JSON.parse(fs.readFileSync(join(layout, 'index.json'), 'utf8')) as {
+      manifests: { digest: string; annotations?: object }[]
+    }
+    const [first, second] = index.manifests
+    const again = await build(at(first?.digest), at(second?.digest))
+    assert.equal(again.result?.imageId, result?.imageId)
+    const { error } = await build(at('none'), at('v2'))
+    assert.equal(error?.code, 'OCI_LAYOUT')
+    fs.writeFileSync(join(layout, 'index.json'), JSON.stringify({ ...index, manifests: [first] }))
+    assert.equal((await build(at(), at('v1'))).error, undefined)
+    const digest = first?.digest.slice(7) ?? ''
+    fs.rmSync(join(layout, 'blobs/sha256', digest))
+    fs.symlinkSync('/etc/passwd', join(layout, 'blobs/sha256', digest))
+    assert.equal((await build(at('v1'), at('v1'))).error?.code !== undefined, true)
   })
 })

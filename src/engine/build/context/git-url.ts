@@ -154,13 +154,13 @@ function decode(text: string, part: string): string {
   }
 }
 
-function parseUrl(text: string): GitAddress | undefined {
+function parseUrl(text: string, isKnown: boolean): GitAddress | undefined {
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined || !SCHEMES.has(scheme) || !URL.canParse(text)) return undefined
   const [whole, fragment] = cut(text, '#')
   const [remote, query] = cut(whole, '?')
   const url = new URL(remote)
-  if (scheme.startsWith('http') && !url.pathname.endsWith('.git')) return undefined
+  if (!isKnown && scheme.startsWith('http') && !url.pathname.endsWith('.git')) return undefined
   if (CONTROL.test(remote)) throw bad(text, 'blanks and control characters')
   if (url.hostname.startsWith('-') || decode(text, url.username).startsWith('-') || url.hostname === '')
     throw bad(text, `the host ${JSON.stringify(url.hostname)} cannot be`)
@@ -178,10 +178,11 @@ function parseScp(text: string): GitAddress | undefined {
 }
 
 /**
- * Undefined: no address of a git repository (a path, another URL). Throws InvalidRequestError (GIT_URL).
+ * Undefined: no address of a git repository (a path, another URL). `isKnown`: it was said to be one, so that an http address
+ * need not end in ".git". Throws InvalidRequestError (GIT_URL).
  *
  * @example parseGitAddress("https://example.com/web.git#v1:docker")?.folder // "docker"
  */
-export function parseGitAddress(text: string): GitAddress | undefined {
-  return parseUrl(text) ?? parseScp(text)
+export function parseGitAddress(text: string, isKnown = false): GitAddress | undefined {
+  return parseUrl(text, isKnown) ?? parseScp(text)
 }

@@ -161,7 +161,7 @@ async function resolveRef(git: Git, address: GitAddress): Promise<Resolved> {
 }
 
 function parse(url: string): GitAddress {
-  const address = parseGitAddress(url)
+  const address = parseGitAddress(url, true)
   if (address !== undefined) return address
   throw new InvalidRequestError(`${JSON.stringify(url)} is no address of a git repository`, {
     code: 'GIT_URL',

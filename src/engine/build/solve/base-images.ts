@@ -3,13 +3,15 @@
  * that come. What was found is held until the build ends.
  */
 import { parseReference, toCanonicalTag } from '../../../api/reference.ts'
-import type { BuildRequest } from '../../../api/types/build.ts'
+import type { BuildRequest, BuildSource } from '../../../api/types/build.ts'
 import type { ImageConfig, ProgressMessage } from '../../../api/types/index.ts'
 import type { EngineBase } from '../../context.ts'
-import { NotFoundError, UnsupportedError } from '../../../errors.ts'
+import { NotFoundError } from '../../../errors.ts'
 import { findImage } from '../../../state/images.ts'
 import type { ImageService, ResolvedImage } from '../../services/index.ts'
 import type { BuildHold } from '../cache/holds.ts'
+import { openLayout } from '../context/oci-layout.ts'
+import type { BaseImage } from '../plan.ts'
 import { formatPlatform } from '../plan/global-args.ts'
 import type { ImageWish, ResolveImage } from '../plan/plan-context.ts'
 import type { Platform } from '../plan/stage-state.ts'
@@ -24,6 +26,8 @@ export interface BaseImageContext {
   readonly hold: BuildHold
   readonly signal: AbortSignal
 }
+
+type OciLayout = Extract<BuildSource, { readonly kind: 'oci-layout' }>
 
 const ID = /^(?:sha256:)?[0-9a-f]{64}$/
 
@@ -80,13 +84,35 @@ async function bring(context: BaseImageContext, text: string, wish: ImageWish, i
   return await context.images.resolve(image.id)
 }
 
+const LOADED = /^Loaded image ID: (sha256:[0-9a-f]{64})/
+
+/** The image of a folder with an OCI layout, brought into the store without a name unless it is there. */
+async function bringLayout(
+  { base, images, hold, signal }: BaseImageContext,
+  { path, reference }: OciLayout,
+  { isPlatformAsked, platform }: ImageWish,
+): Promise<ResolvedImage> {
+  const layout = openLayout(base.host, path, reference)
+  let id = layout.id !== undefined && findImage(base.state, layout.id) !== undefined ? layout.id : undefined
+  if (id === undefined) {
+    const options = { quiet: true, signal, ...(isPlatformAsked ? { platform: formatPlatform(platform) } : {}) }
+    await images.load(layout.tar(), options, ({ stream = '' }) => {
+      id = LOADED.exec(stream)?.[1] ?? id
+    })
+  }
+  if (id === undefined) throw new Error(`the loader told no image of ${path}`)
+  const image = await images.resolve(id)
+  hold.add(image.chainIds)
+  return await images.resolve(id)
+}
+
 /** For one build. */
 export function createImageResolver(context: BaseImageContext): ResolveImage {
   const { base, progress } = context
   const ids = new Map<string, string>()
 
-  function announce(text: string): string {
-    const name = `[internal] load metadata for ${ID.test(text) ? text : toCanonicalTag(parseReference(text))}`
+  function announce(shown: string): string {
+    const name = `[internal] load metadata for ${shown}`
     const known = ids.get(name)
     if (known !== undefined) return known
     const id = `metadata-${ids.size}`
@@ -95,13 +121,24 @@ export function createImageResolver(context: BaseImageContext): ResolveImage {
     return id
   }
 
+  async function fromLayout(source: OciLayout, wish: ImageWish): Promise<BaseImage> {
+    const reference = `oci-layout://${source.path}${source.reference === undefined ? '' : `:${source.reference}`}`
+    const id = announce(reference)
+    progress.started(id)
+    try {
+      const { id: imageId, chainIds, config } = await bringLayout(context, source, wish)
+      progress.ended(id, { kind: 'done', cached: false })
+      return { reference, id: imageId, chainIds, config }
+    } catch (error) {
+      progress.ended(id, endingOf(error))
+      throw error
+    }
+  }
+
   return async (wish) => {
-    if (wish.source.kind === 'oci-layout')
-      throw new UnsupportedError(`an OCI layout cannot be a context yet: ${wish.source.path}`, {
-        hint: `load it (tar -C ${wish.source.path} -c . | mycompose image load) and use docker-image://NAME`,
-      })
+    if (wish.source.kind === 'oci-layout') return await fromLayout(wish.source, wish)
     const text = wish.source.reference
-    const id = announce(text)
+    const id = announce(ID.test(text) ? text : toCanonicalTag(parseReference(text)))
     progress.started(id)
     try {
       const { id: imageId, chainIds, config } = await bring(context, text, wish, id)
