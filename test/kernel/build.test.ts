@@ -43,7 +43,7 @@ describe('a build', () => {
   })
 
   it('finds everything in the cache the second time, and makes the same image', async () => {
-    const dockerfile = 'FROM busybox\nCOPY . /src\nRUN date +%N > /time\nRUN echo 2 > /two\n'
+    const dockerfile = 'FROM busybox\nCOPY . /src\nRUN cat /proc/sys/kernel/random/uuid > /time\nRUN echo 2 > /two\n'
     const context = builder.folder({ a: 'a', 'b/c': 'c' })
     const first = await builder.image(dockerfile, { context })
     assert.equal(first.cached.length, 0)
@@ -124,7 +124,7 @@ describe('a build', () => {
 
   it('shares steps between builds that run at the same time', async () => {
     const dockerfile = (own: string): string =>
-      `FROM busybox\nRUN sleep 0.3; date +%N > /shared\nRUN echo ${own} > /own\n`
+      `FROM busybox\nRUN sleep 0.3; cat /proc/sys/kernel/random/uuid > /shared\nRUN echo ${own} > /own\n`
     const [one, two] = await Promise.all([builder.image(dockerfile('1')), builder.image(dockerfile('2'))])
     assert.equal(await builder.look(one.id, 'cat shared'), await builder.look(two.id, 'cat shared'))
   })

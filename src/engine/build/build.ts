@@ -4,9 +4,11 @@ import { toFamiliar, toCanonicalTag } from '../../api/reference.ts'
 import { CanceledError, InvalidRequestError, UnsupportedError } from '../../errors.ts'
 import { ociArchitecture } from '../images/image-config.ts'
 import { parseBuildTag } from '../images/built.ts'
+import { freeLayers } from '../layers/store.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import type { EngineBase, EngineContext } from '../context.ts'
 import { createRemotes, type RemoteOptions } from './context/remotes.ts'
+import { checkDockerfile } from './check.ts'
 import { holdLayers, type BuildHold } from './cache/holds.ts'
 import { touchSteps } from './cache/records.ts'
 import type { Dockerfile } from './dockerfile/ast.ts'
@@ -42,6 +44,8 @@ interface Session {
   readonly signal: AbortSignal
   /** Steps that were begun; they may go on for another build when this one has ended. */
   readonly begun: Set<Promise<unknown>>
+  /** See SolveContext. */
+  readonly replaced: Set<string>
   /** What is open for it. */
   readonly resources: AsyncDisposableStack
 }
@@ -100,14 +104,14 @@ function remoteOptions({ secrets = [], ssh = [] }: BuildRequest, signal: AbortSi
 }
 
 async function solve(session: Session, plan: Plan): Promise<Solution> {
-  const { context, request, progress, contexts, states, hold, signal, begun, resources } = session
+  const { context, request, progress, contexts, states, hold, signal, begun, replaced, resources } = session
   const warn = (message: string): void => progress.warn({ kind: 'warning', message })
   const remotes = createRemotes(context, remoteOptions(request, signal))
   resources.defer(() => remotes.close())
   const worker = createStepWorker({ run: context, request, contexts, states, remotes, warn })
   resources.use(worker)
   const { flights, slots } = context
-  return await solvePlan({ base: context, worker, flights, slots, hold, progress, begun }, plan, signal)
+  return await solvePlan({ base: context, worker, flights, slots, hold, progress, begun, replaced }, plan, signal)
 }
 
 const EXPORT_ID = 'export'
@@ -138,25 +142,32 @@ function openSession(context: BuildContext, request: BuildRequest, progress: Pro
         base: context,
         progress,
         options: remoteOptions(request, signal),
-        dockerfile: request.dockerfile,
+        dockerfile: request.dockerfileInline === undefined ? (request.dockerfile ?? 'Dockerfile') : undefined,
       }),
     ),
     states: resources.use(mountStates(context, context.layers)),
     hold: resources.use(holdLayers(context)),
     signal,
     begun: new Set(),
+    replaced: new Set(),
     resources,
   }
 }
 
 /** Steps that go on for another build read what this one has opened. */
-async function closeSession({ context, begun, resources }: Session): Promise<void> {
+async function closeSession({ context, begun, replaced, resources }: Session): Promise<void> {
   try {
     await Promise.allSettled(begun)
     await resources.disposeAsync()
+    if (replaced.size > 0) await freeLayers(context, [...replaced], () => {})
   } catch (error) {
     context.log('error', 'what a build had open could not be closed', { error: String(error) })
   }
+}
+
+async function check({ context, request, contexts, progress }: Session, dockerfile: Dockerfile): Promise<void> {
+  const platforms = { buildPlatform: machinePlatform(), targetPlatform: targetPlatform(request) }
+  await checkDockerfile({ images: context.images, request, contexts, progress, platforms }, dockerfile)
 }
 
 async function plan(session: Session, dockerfile: Dockerfile): Promise<Plan> {
@@ -185,7 +196,13 @@ export async function build(
   try {
     checkRequest(context, request)
     dockerfile = await loadDockerfile(context, request, session)
+    if (request.check === true) {
+      await check(session, dockerfile)
+      emit({ kind: 'result', tags: [], warnings: progress.warningCount() })
+      return { closed: closeSession(session) }
+    }
     const planned = await plan(session, dockerfile)
+    await check(session, dockerfile)
     warnOfArgs(session, planned)
     const imageId = await exportImage(session, planned, await solve(session, planned))
     const tags = (request.tags ?? []).map((tag) => toFamiliar(toCanonicalTag(parseBuildTag(tag))))

@@ -21,6 +21,7 @@ export function createBuildService(dependencies: BuildDependencies): BuildServic
     flights: createFlights(),
     slots: createSlots(Math.max(4, availableParallelism())),
   }
+  const cache = { base: dependencies, cacheMounts: context.cacheMounts }
   const halt = new AbortController()
   const open = new Set<Promise<unknown>>()
   let limitsAtMs = 0
@@ -37,7 +38,7 @@ export function createBuildService(dependencies: BuildDependencies): BuildServic
     if (nowMs < limitsAtMs || halt.signal.aborted) return
     limitsAtMs = nowMs + LIMITS_PAUSE_MS
     keep(
-      enforceLimits(dependencies).catch((error: unknown) =>
+      enforceLimits(cache).catch((error: unknown) =>
         log('error', 'the build cache cannot be kept within its limits', { error: String(error) }),
       ),
     )
@@ -51,8 +52,8 @@ export function createBuildService(dependencies: BuildDependencies): BuildServic
       keep(closed)
       closed.then(keepWithinLimits, () => {})
     },
-    prune: (options) => pruneCache(dependencies, options),
-    diskUsage: async () => listCache(dependencies),
+    prune: (options) => pruneCache(cache, options),
+    diskUsage: () => listCache(cache),
     async recover() {
       dropLostRecords(dependencies)
     },

@@ -3,7 +3,7 @@ import type { BuildCacheRecord, BuildMessage, BuildPruneResponse, BuildRequest }
 import type { Filters } from './filters.ts'
 
 export interface BuildPruneOptions {
-  /** Also what images still stand on, and the contents of cache mounts. */
+  /** Also what images still stand on. */
   readonly all: boolean
   /** until ("24h"), id, type, description, inuse, shared, private. */
   readonly filters: Filters

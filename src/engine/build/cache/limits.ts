@@ -2,9 +2,7 @@
  * How large the cache becomes by itself: it may fill the disk up to where space becomes scarce, then the least used goes until
  * it is small; what nobody used for two months goes anyway. Source: BuildKit's default garbage collection policy.
  */
-import type { EngineBase } from '../../context.ts'
-import { listBuildRecords } from '../../../state/builds.ts'
-import { pruneCache } from './prune.ts'
+import { listCache, pruneCache, type CacheContext } from './prune.ts'
 
 /** Of the disk: below this much free space is scarce. */
 const SCARCE_PART = 0.2
@@ -28,12 +26,13 @@ export function shrinkTo({ totalBytes, freeBytes, cacheBytes }: DiskFacts): numb
 }
 
 /** Called after builds. */
-export async function enforceLimits(base: EngineBase): Promise<void> {
-  const { host, config, state } = base
+export async function enforceLimits(context: CacheContext): Promise<void> {
+  const { host, config } = context.base
   const nothing = { all: false, filters: {} }
-  await pruneCache(base, { ...nothing, filters: { until: [`${MAX_UNUSED_HOURS}h`] }, keepBytes: undefined })
+  await pruneCache(context, { ...nothing, filters: { until: [`${MAX_UNUSED_HOURS}h`] }, keepBytes: undefined })
   const { bavail, blocks, bsize } = await host.files.statfs(config.paths.root)
-  const cacheBytes = listBuildRecords(state).reduce((total, { sizeBytes }) => total + sizeBytes, 0)
+  const records = await listCache(context)
+  const cacheBytes = records.reduce((total, { Shared: isShared, Size: size }) => total + (isShared ? 0 : size), 0)
   const keepBytes = shrinkTo({ totalBytes: blocks * bsize, freeBytes: bavail * bsize, cacheBytes })
-  if (keepBytes !== undefined) await pruneCache(base, { ...nothing, keepBytes })
+  if (keepBytes !== undefined) await pruneCache(context, { ...nothing, keepBytes })
 }

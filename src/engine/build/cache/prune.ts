@@ -3,6 +3,7 @@ import type { BuildCacheRecord, BuildPruneResponse } from '../../../api/types/bu
 import type { EngineBase } from '../../context.ts'
 import type { BuildPruneOptions } from '../../services/index.ts'
 import { freeLayers } from '../../layers/store.ts'
+import type { CacheMountRecord, CacheMounts } from '../run/cache-mounts.ts'
 import { selectForPrune, type CacheItem } from './selection.ts'
 import {
   deleteBuildRecord,
@@ -30,41 +31,73 @@ function toItem(record: BuildRecord, held: ReadonlySet<string>, ofImages: Readon
   return { record: shown, usedAtMs }
 }
 
-interface KnownItem {
-  readonly item: CacheItem
-  readonly source: BuildRecord
+function toMountItem({ key, id, createdAt, lastUsedAt, sizeBytes, inUse }: CacheMountRecord): CacheItem {
+  const record: BuildCacheRecord = {
+    ID: key,
+    Type: 'exec.cachemount',
+    Description: `cache mount ${id}`,
+    InUse: inUse,
+    Shared: false,
+    Size: sizeBytes,
+    CreatedAt: createdAt,
+    LastUsedAt: lastUsedAt,
+    UsageCount: 1,
+  }
+  return { record, usedAtMs: Date.parse(lastUsedAt) }
+}
+
+/** A step's record, or (undefined) the folder of a cache mount, whose ID names it. */
+type Source = BuildRecord | undefined
+
+export interface CacheContext {
+  readonly base: EngineBase
+  readonly cacheMounts: CacheMounts
 }
 
 /** Newest use first. */
-function listItems({ state }: Pick<EngineBase, 'state'>): readonly KnownItem[] {
+async function listItems({ base: { state }, cacheMounts }: CacheContext): Promise<ReadonlyMap<CacheItem, Source>> {
   const held = heldLayers(state)
   const ofImages = new Set(listImages(state).flatMap(({ chainIds }) => chainIds))
-  return listBuildRecords(state)
-    .map((source) => ({ item: toItem(source, held, ofImages), source }))
-    .toSorted((a, b) => b.source.usedAtMs - a.source.usedAtMs)
+  const steps = listBuildRecords(state).map((source): [CacheItem, Source] => [toItem(source, held, ofImages), source])
+  const mounts = (await cacheMounts.list()).map((mount): [CacheItem, Source] => [toMountItem(mount), undefined])
+  return new Map([...steps, ...mounts].toSorted(([a], [b]) => b.usedAtMs - a.usedAtMs))
 }
 
-export function listCache(base: Pick<EngineBase, 'state'>): BuildCacheRecord[] {
-  return listItems(base).map(({ item }) => item.record)
+export async function listCache(context: CacheContext): Promise<BuildCacheRecord[]> {
+  return [...(await listItems(context)).keys()].map(({ record }) => record)
 }
 
-/** Throws InvalidRequestError for a filter that it does not know. */
-export async function pruneCache(base: EngineBase, options: BuildPruneOptions): Promise<BuildPruneResponse> {
-  const { state, host } = base
-  const items = new Map(listItems(base).map(({ item, source }) => [item, source]))
-  const doomed = selectForPrune([...items.keys()], { ...options, nowMs: host.clock.nowMs() })
-  if (doomed.length === 0) return { CachesDeleted: [], SpaceReclaimed: 0 }
-  const records = doomed.flatMap((item) => items.get(item) ?? [])
+/** Returns the bytes that this freed: a layer that an image stands on stays. */
+async function removeSteps(base: EngineBase, records: readonly BuildRecord[]): Promise<number> {
+  const { state } = base
+  if (records.length === 0) return 0
   const sizes = new Map(records.map(({ layer, sizeBytes }) => [layer, sizeBytes]))
   const layers = records.flatMap(({ layer }) => layer ?? [])
   const freed = await freeLayers(base, layers, () => {
     for (const { key } of records) deleteBuildRecord(state, key)
   })
   state.transaction(() => deleteStrayChecksums(state))
-  return {
-    CachesDeleted: doomed.map(({ record }) => record.ID),
-    SpaceReclaimed: freed.reduce((total, chainId) => total + (sizes.get(chainId) ?? 0), 0),
+  return freed.reduce((total, chainId) => total + (sizes.get(chainId) ?? 0), 0)
+}
+
+/** Throws InvalidRequestError for a filter that it does not know. */
+export async function pruneCache(context: CacheContext, options: BuildPruneOptions): Promise<BuildPruneResponse> {
+  const { base, cacheMounts } = context
+  const items = await listItems(context)
+  const doomed = selectForPrune([...items.keys()], { ...options, nowMs: base.host.clock.nowMs() })
+  const deleted: string[] = []
+  let bytes = await removeSteps(
+    base,
+    doomed.flatMap((item) => items.get(item) ?? []),
+  )
+  for (const item of doomed) {
+    const { ID: id, Size: size } = item.record
+    const isMount = items.get(item) === undefined
+    if (isMount && !(await cacheMounts.remove(id))) continue // in use since
+    if (isMount) bytes += size
+    deleted.push(id)
   }
+  return { CachesDeleted: deleted, SpaceReclaimed: bytes }
 }
 
 /** Records of layers that are not there any more, as after a crash or an older engine's clean-up. */

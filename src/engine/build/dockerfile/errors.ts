@@ -31,6 +31,8 @@ export type DockerfileErrorCode =
   | 'DOCKERFILE_EXPANSION'
   /** Stages: unknown, circular, not yet built. */
   | 'DOCKERFILE_STAGE'
+  /** A check found something, and `# check=error=true` makes that an error. */
+  | 'DOCKERFILE_CHECK'
 
 export class DockerfileError extends MycomposeError {
   /** Undefined where a text without a file was expanded. */

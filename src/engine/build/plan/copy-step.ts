@@ -3,6 +3,7 @@
  * finding out what `--from` names. Source: Dockerfile reference, COPY and ADD.
  */
 import type { SourceRange } from '../../../api/types/build.ts'
+import { parseGitAddress } from '../context/git-url.ts'
 import type { CopyInstruction, Word } from '../dockerfile/ast.ts'
 import { parseModeChange } from '../dockerfile/mode.ts'
 import type { CopySource, ModeChange, Origin, Work } from '../plan.ts'
@@ -19,11 +20,15 @@ export interface CopyContext {
   readonly originOf: (from: Word | undefined, range: SourceRange) => Promise<Origin>
 }
 
-const GIT = /^(?:git:\/\/|ssh:\/\/|git@[^/]+:|https?:\/\/[^?#]+\.git(?:[?#/]|$))/
 const HTTP = /^https?:\/\//
 
+/** A path that looks like one ("github.com/a/b") is a path. */
+function isGit(url: string): boolean {
+  return /^(?:[a-z]+:\/\/|[^/]+@)/.test(url) && parseGitAddress(url) !== undefined
+}
+
 function remoteSource(url: string, instruction: CopyInstruction, checksum: string | undefined): CopySource | undefined {
-  if (GIT.test(url)) return { kind: 'git', url, checksum, keepGitDir: instruction.keepGitDir ?? false }
+  if (isGit(url)) return { kind: 'git', url, checksum, keepGitDir: instruction.keepGitDir ?? false }
   if (HTTP.test(url)) return { kind: 'http', url, checksum, unpack: instruction.unpack ?? false }
   return undefined
 }
@@ -43,7 +48,7 @@ function modeOf(chmod: Word | undefined, text: string, expander: Expander): Mode
 /** `--checksum` is of one source that comes over the network. */
 function checkChecksum({ checksum }: CopyInstruction, paths: readonly string[], expander: Expander): void {
   if (checksum === undefined) return
-  const isRemote = paths.length === 1 && paths.every((path) => HTTP.test(path) || GIT.test(path))
+  const isRemote = paths.length === 1 && paths.every((path) => HTTP.test(path) || isGit(path))
   if (isRemote) return
   const why = paths.length === 1 ? 'needs an HTTP(S) or git source' : 'goes with exactly one source'
   throw expander.error(checksum.range, 'DOCKERFILE_INVALID_VALUE', `--checksum ${why}`)

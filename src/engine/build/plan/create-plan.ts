@@ -9,7 +9,7 @@ import { createOperationList } from './operation-list.ts'
 import type { PlanContext, ResolveImage } from './plan-context.ts'
 import { planStage } from './plan-stage.ts'
 import { isImageSource } from './stage-base.ts'
-import { findContextIn, findTarget, stageNamed, toStageNodes, type StageNode } from './stage-graph.ts'
+import { findContextIn, findTarget, stageNamed, toStageNodes, type FindContext, type StageNode } from './stage-graph.ts'
 import type { Platform, StageState } from './stage-state.ts'
 
 export interface PlanOptions {
@@ -39,7 +39,7 @@ function epochOf({ args = {} }: BuildRequest, globals: Arguments, expander: Expa
  * Stages that the target needs as far as the file itself tells: their images are looked up side by side from the start. What
  * ONBUILDs of an image name comes later, one by one.
  */
-function reachableNodes(nodes: readonly StageNode[], target: StageNode): ReadonlySet<StageNode> {
+export function reachableNodes(nodes: readonly StageNode[], target: StageNode): ReadonlySet<StageNode> {
   const stages = nodes.map(({ stage }) => stage)
   const found = new Set<StageNode>()
   const queue = [target]
@@ -110,26 +110,50 @@ function toImage(state: StageState, context: PlanContext): PlannedImage {
   }
 }
 
-/** Throws DockerfileError, BUILD_TARGET, and what resolveImage throws, with a place in the file. */
-export async function createPlan(dockerfile: Dockerfile, request: BuildRequest, options: PlanOptions): Promise<Plan> {
+/** What the file says by itself, before any image is looked at. */
+export interface ReadStages {
+  readonly expander: Expander
+  readonly automatic: Arguments
+  readonly globals: Arguments
+  readonly nodes: readonly StageNode[]
+  readonly findContext: FindContext
+  readonly target: Platform
+  readonly targetNode: StageNode
+}
+
+/** PURE. Throws DockerfileError, BUILD_TARGET, IMAGE_REFERENCE with a place. */
+export function readStages(
+  dockerfile: Dockerfile,
+  request: BuildRequest,
+  { buildPlatform, targetPlatform }: Pick<PlanOptions, 'buildPlatform' | 'targetPlatform'>,
+): ReadStages {
   const expander = createExpander(dockerfile)
   const given = request.args ?? {}
-  const targetStage = findTarget(dockerfile.stages, request.target)
-  const target = options.targetPlatform ?? options.buildPlatform
-  const automatic = automaticArgs(
-    { build: options.buildPlatform, target },
-    request.target ?? targetStage.name ?? '',
-    given,
-  )
+  const stage = findTarget(dockerfile.stages, request.target)
+  const target = targetPlatform ?? buildPlatform
+  const automatic = automaticArgs({ build: buildPlatform, target }, request.target ?? stage.name ?? '', given)
   const globals = globalArgs(dockerfile, automatic, given, expander)
   const findContext = findContextIn(request.additionalContexts ?? {})
   const nodes = toStageNodes(dockerfile, globals, findContext, expander)
+  const targetNode = nodes[stage.index]
+  if (targetNode === undefined) throw new Error(`no stage ${stage.index}`)
+  return { expander, automatic, globals, nodes, findContext, target, targetNode }
+}
+
+/** Of all stages, whether they are needed or not. */
+function declaredArgs({ globalArgs: args, stages }: Dockerfile): Set<string> {
+  const own = stages.flatMap(({ instructions }) => instructions.filter((instruction) => instruction.kind === 'arg'))
+  return new Set([...args, ...own].flatMap(({ pairs }) => pairs.map(({ key }) => key.text)))
+}
+
+/** Throws DockerfileError, BUILD_TARGET, and what resolveImage throws, with a place in the file. */
+export async function createPlan(dockerfile: Dockerfile, request: BuildRequest, options: PlanOptions): Promise<Plan> {
+  const { expander, automatic, globals, nodes, findContext, target, targetNode } = readStages(
+    dockerfile,
+    request,
+    options,
+  )
   const states = new Map<number, Promise<StageState>>()
-  const nodeAt = (index: number): StageNode => {
-    const node = nodes[index]
-    if (node === undefined) throw new Error(`no stage ${index}`)
-    return node
-  }
   const context: PlanContext = {
     dockerfile,
     request,
@@ -142,22 +166,20 @@ export async function createPlan(dockerfile: Dockerfile, request: BuildRequest, 
     target,
     isPlatformAsked: options.targetPlatform !== undefined,
     epochSeconds: epochOf(request, globals, expander),
-    declaredArgs: new Set(
-      dockerfile.globalArgs.flatMap(({ pairs }) => pairs.map(({ key }) => expander.word(key, globals))),
-    ),
+    declaredArgs: declaredArgs(dockerfile),
     stageState(index) {
-      const state = states.get(index) ?? planStage(context, nodeAt(index))
+      const node = nodes[index]
+      if (node === undefined) throw new Error(`no stage ${index}`)
+      const state = states.get(index) ?? planStage(context, node)
       states.set(index, state)
       return state
     },
   }
-  const targetNode = nodeAt(targetStage.index)
   lookAhead(context, targetNode)
-  const image = toImage(await context.stageState(targetStage.index), context)
-  const automaticNames = [...automatic.keys()]
+  const image = toImage(await context.stageState(targetNode.stage.index), context)
   return {
     operations: context.operations.all,
     image,
-    unusedArgs: unusedArgs(given, new Set([...context.declaredArgs, ...automaticNames])),
+    unusedArgs: unusedArgs(request.args ?? {}, new Set([...context.declaredArgs, ...automatic.keys()])),
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { EngineBase } from '../../context.ts'
 import { CanceledError } from '../../../errors.ts'
-import type { BuildRecord } from '../../../state/builds.ts'
+import { findBuildRecord, type BuildRecord } from '../../../state/builds.ts'
 import type { BuildHold } from '../cache/holds.ts'
 import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
 import { findStep, recordStep } from '../cache/records.ts'
@@ -56,6 +56,8 @@ export interface SolveContext {
   readonly progress: Progress
   /** Steps that this build has begun: they may go on for another one when it has ended. */
   readonly begun: Set<Promise<unknown>>
+  /** Layers that the cache named before a step was run anew: nothing may need them any more. */
+  readonly replaced: Set<string>
 }
 
 export interface Solution {
@@ -82,8 +84,14 @@ function neededBy(operation: Operation): readonly OperationId[] {
 }
 
 /** Runs the step and brings its layer into the store, recorded under `key`. */
-async function runStep({ base, worker, slots }: SolveContext, key: string, step: StepRequest): Promise<BuildRecord> {
+async function runStep(
+  { base, worker, slots, replaced }: SolveContext,
+  key: string,
+  step: StepRequest,
+): Promise<BuildRecord> {
   return await slots.run(async () => {
+    const before = findBuildRecord(base.state, key)?.layer
+    if (before !== undefined) replaced.add(before)
     const staged = await worker.perform(step)
     const about = { key, description: step.operation.name, below: step.chainIds.at(-1) }
     if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))

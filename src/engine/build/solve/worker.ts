@@ -6,7 +6,7 @@
 import type { BuildRequest } from '../../../api/types/build.ts'
 import { findBuildChecksum, saveBuildChecksum } from '../../../state/builds.ts'
 import type { StagedLayer } from '../../layers/store.ts'
-import { checksumKey, type Input, type Reading } from '../cache/keys.ts'
+import { checksumKey, isIndependent, type Input, type Reading } from '../cache/keys.ts'
 import { checksumOfCopy, copyInto, makeWorkingFolder, type CopyWork, type TreeOf } from '../files/copy.ts'
 import type { Remotes } from '../context/remotes.ts'
 import { openTree, type Tree } from '../files/tree.ts'
@@ -161,7 +161,8 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
   const { run, warn, request, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
   const { work } = operation
-  await using snapshot = await openSnapshot(run, chainIds)
+  // what does not look at what is below cannot be led astray by it, and is the same layer wherever it is put
+  await using snapshot = await openSnapshot(run, isIndependent(work) ? [] : chainIds)
   switch (work.kind) {
     case 'run':
       await runCommand(context, step, work, snapshot)

@@ -53,7 +53,7 @@ function createBench(t: TestContext, act: (step: StepRequest) => Promise<void> =
     async solve(plan, signal = new AbortController().signal) {
       using hold = holdLayers(base)
       const progress = createProgress((message) => messages.push(message), clock)
-      return await solvePlan({ ...shared, hold, progress, begun: new Set() }, plan, signal)
+      return await solvePlan({ ...shared, hold, progress, begun: new Set(), replaced: new Set() }, plan, signal)
     },
   }
 }
