@@ -4,6 +4,7 @@
  */
 import type { RunInstruction, Word } from '../dockerfile/ast.ts'
 import type { RunMount, Work } from '../plan.ts'
+import { entitlementsOf } from '../run/entitlements.ts'
 import { commandOf } from './config-instructions.ts'
 import { proxyVariables } from './global-args.ts'
 import { loneHeredoc, summaryOfScript, toScript, type Script } from './heredoc-script.ts'
@@ -46,8 +47,7 @@ function networkOf(word: Word | undefined, state: StageState, { expander, reques
       `${JSON.stringify(wanted)} is no network of RUN`,
       'write --network=default, none or host',
     )
-  const mayHost = request.network === 'host' || request.entitlements?.includes('network.host') === true
-  if (wanted === 'host' && !mayHost)
+  if (wanted === 'host' && !entitlementsOf(request).includes('network.host'))
     throw expander.error(
       word.range,
       'DOCKERFILE_INVALID_VALUE',
@@ -67,7 +67,7 @@ function securityOf(word: Word | undefined, state: StageState, { expander, reque
       `${JSON.stringify(wanted)} is no security mode of RUN`,
       'write --security=sandbox or insecure',
     )
-  if (request.privileged === true || request.entitlements?.includes('security.insecure') === true) return 'insecure'
+  if (entitlementsOf(request).includes('security.insecure')) return 'insecure'
   throw expander.error(
     word.range,
     'DOCKERFILE_INVALID_VALUE',

@@ -1,6 +1,16 @@
 /** What a Dockerfile may only do when the one who builds allows it. Source: docker-docs "build entitlements". PURE. */
+import type { BuildRequest } from '../../../api/types/build.ts'
 import { MycomposeError } from '../../../errors.ts'
 import type { RunStep } from './step.ts'
+
+/** What a request grants: what it names, and what its own settings ask for. */
+export function entitlementsOf({ entitlements = [], network, privileged }: BuildRequest): readonly string[] {
+  return [
+    ...entitlements,
+    ...(network === 'host' ? ['network.host'] : []),
+    ...(privileged === true ? ['security.insecure'] : []),
+  ]
+}
 
 function refusal(what: string, entitlement: string): MycomposeError {
   return new MycomposeError(`${what} is not allowed`, {

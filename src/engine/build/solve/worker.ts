@@ -12,6 +12,7 @@ import type { Remotes } from '../context/remotes.ts'
 import { openTree, type Tree } from '../files/tree.ts'
 import type { CopySource, Origin } from '../plan.ts'
 import type { MountOrigin } from '../run/bind-source.ts'
+import { entitlementsOf } from '../run/entitlements.ts'
 import { runStep } from '../run/run.ts'
 import type { RunContext, RunWork } from '../run/step.ts'
 import { openSnapshot, type Snapshot } from '../snapshot/snapshot.ts'
@@ -140,7 +141,7 @@ async function runCommand(context: WorkerContext, step: StepRequest, work: RunWo
       origins,
       secrets: new Map((request.secrets ?? []).map(({ id, valueBase64 }) => [id, Buffer.from(valueBase64, 'base64')])),
       ssh: new Map((request.ssh ?? []).map(({ id, socketPath }) => [id, socketPath])),
-      entitlements: request.entitlements ?? [],
+      entitlements: entitlementsOf(request),
       network: isNamedNetwork ? request.network : undefined,
       cgroupParent: request.cgroupParent,
       memoryBytes: request.memoryBytes,
