@@ -59,19 +59,20 @@ async function transfer(
   }
 }
 
+/** What every request that may go to a registry says. */
+async function asked(context: ProjectContext, { reference }: ImageWish) {
+  const auth = await context.loginFor?.(reference)
+  return { abort: context.signal, ...(auth === undefined ? {} : { auth }) }
+}
+
 /** @throws what the engine says: REGISTRY_*, PLATFORM_MISSING */
 export async function pullImage(
   context: ProjectContext,
   wish: ImageWish,
   options: TransferOptions = {},
 ): Promise<void> {
-  const { client, signal } = context
-  const auth = await context.loginFor?.(wish.reference)
-  const messages = client.images.pull(wish.reference, {
-    abort: signal,
-    ...(wish.platform === undefined ? {} : { platform: wish.platform }),
-    ...(auth === undefined ? {} : { auth }),
-  })
+  const platform = wish.platform === undefined ? {} : { platform: wish.platform }
+  const messages = context.client.images.pull(wish.reference, { ...(await asked(context, wish)), ...platform })
   await transfer(context, wish, ['Pulling', 'Pulled'], options, messages)
 }
 
@@ -80,9 +81,7 @@ export async function pushImage(
   wish: ImageWish,
   options: TransferOptions = {},
 ): Promise<void> {
-  const { client, signal } = context
-  const auth = await context.loginFor?.(wish.reference)
-  const messages = client.images.push(wish.reference, { abort: signal, ...(auth === undefined ? {} : { auth }) })
+  const messages = context.client.images.push(wish.reference, await asked(context, wish))
   await transfer(context, wish, ['Pushing', 'Pushed'], options, messages)
 }
 

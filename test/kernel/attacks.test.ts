@@ -18,12 +18,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
+import { SECRET, useCanary } from './canary.ts'
 import { createDriver, shell } from './containers-driver.ts'
-import { openTestEngine, type TestEngine } from './containers-support.ts'
 import type { ContainerCreateRequest } from '../../src/api/types/index.ts'
 
-const SECRET = 'known only on the host'
 const RUNTIMES = ['crun', 'runc'] as const
 /** Docker's lists (reference engine.md, section 1). */
 const MASKED = [
@@ -39,31 +38,12 @@ const MASKED = [
 ]
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']
 
-let engine: TestEngine
-let keepAlive: NodeJS.Timeout
-let canary = ''
-const { run, outputOf, exec } = createDriver(() => engine)
-
-before(async () => {
-  keepAlive = setInterval(() => {}, 1000)
-  engine = await openTestEngine()
-  canary = join(engine.base.config.paths.root, 'canary')
-  mkdirSync(canary)
-  writeFileSync(join(canary, 'secret'), SECRET)
-})
-after(async () => {
-  clearInterval(keepAlive)
-  try {
-    assert.deepEqual(readdirSync(canary), ['secret'], 'nothing was put there')
-    assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), SECRET)
-  } finally {
-    await engine[Symbol.asyncDispose]()
-  }
-})
+const { engine, canary } = useCanary()
+const { run, outputOf, exec } = createDriver(engine)
 
 /** A container whose image has `links` (path -> target); started if the engine lets it. Its output, or the error. */
 async function withLinks(links: Readonly<Record<string, string>>, request: ContainerCreateRequest): Promise<string> {
-  const { containers, base } = engine
+  const { containers, base } = engine()
   const { Id } = await containers.create({ Image: 'test', ...request }, {})
   const upper = join(base.config.paths.containers, Id, 'upper')
   for (const [path, target] of Object.entries(links)) {
@@ -94,23 +74,23 @@ for (const Runtime of RUNTIMES) {
     assert.match((await exec(id, { Cmd: shell(overwrite) })).output, /done/)
     await exec(id, { Cmd: shell("printf '#!/proc/self/exe\\n' > /bin/bait; busybox chmod 755 /bin/bait") })
     await exec(id, { Cmd: ['/bin/bait'] }).catch(() => {})
-    await engine.containers.remove(id, { force: true, volumes: true })
+    await engine().containers.remove(id, { force: true, volumes: true })
     assert.equal(hash(), before)
   })
 
   test(`${Runtime}: links of the image for /dev, /proc, /sys and what lies in them lead nowhere (rows 3, 4, 6, 8)`, async () => {
     for (const path of ['dev', 'proc', 'sys'])
       assert.match(
-        await withLinks({ [path]: `../../../../..${canary}` }, { Cmd: ['true'], HostConfig }),
+        await withLinks({ [path]: `../../../../..${canary()}` }, { Cmd: ['true'], HostConfig }),
         /symbolic link/,
       )
     const write = shell(
       'echo overwritten > /dev/null; echo overwritten > /dev/console; echo x > /proc/sys/kernel/core_pattern',
     )
     const inside = {
-      'dev/null': `${canary}/secret`,
-      'dev/console': `${canary}/console`,
-      'proc/keys': `${canary}/secret`,
+      'dev/null': `${canary()}/secret`,
+      'dev/console': `${canary()}/console`,
+      'proc/keys': `${canary()}/secret`,
     }
     for (const Tty of [false, true]) {
       const output = await withLinks(inside, { Cmd: write, Tty, HostConfig })
@@ -120,7 +100,7 @@ for (const Runtime of RUNTIMES) {
   })
 
   test(`${Runtime}: a shared volume whose folder is swapped for a link while others mount on it (rows 7, 9)`, async () => {
-    const swap = `busybox mkdir -p /v/t; busybox rm -rf /v/t; busybox ln -s ${canary} /v/t; busybox rm -f /v/t`
+    const swap = `busybox mkdir -p /v/t; busybox rm -rf /v/t; busybox ln -s ${canary()} /v/t; busybox rm -f /v/t`
     const swapper = await run({
       Cmd: shell(`while :; do ${swap}; done`),
       HostConfig: { ...HostConfig, Binds: ['race:/v'] },
@@ -132,12 +112,12 @@ for (const Runtime of RUNTIMES) {
       // a start that fails is as good as one that meets the folder
       const output = await outputOf(request).catch(String)
       assert.ok(!output.includes(SECRET), output)
-      assert.deepEqual(readdirSync(canary), ['secret'])
+      assert.deepEqual(readdirSync(canary()), ['secret'])
     }
     assert.equal(execFileSync('ls', ['-A', '/'], { encoding: 'utf8' }), before)
-    await engine.containers.remove(swapper, { force: true, volumes: true })
-    for (const { Id } of await engine.containers.list({ all: true, size: false, filters: {} }))
-      await engine.containers.remove(Id, { force: true, volumes: true })
+    await engine().containers.remove(swapper, { force: true, volumes: true })
+    for (const { Id } of await engine().containers.list({ all: true, size: false, filters: {} }))
+      await engine().containers.remove(Id, { force: true, volumes: true })
   })
 
   test(`${Runtime}: masked and read-only parts of /proc and /sys (rows 10, 44)`, async () => {
@@ -177,14 +157,14 @@ for (const Runtime of RUNTIMES) {
     await exec(id, { Cmd: shell(keep) })
     for (const User of ['worker', '1234:1235', '5:1235'])
       assert.match((await exec(id, { User, Cmd: ['cat', '/tmp/f'] })).output, /Permission denied/)
-    await engine.containers.remove(id, { force: true, volumes: true })
+    await engine().containers.remove(id, { force: true, volumes: true })
   })
 }
 
 test('user files that lead to the host are not followed there (row 16)', async () => {
   const named = { Cmd: ['id', '-u'], User: 'canaryuser' }
-  writeFileSync(join(engine.base.config.paths.temporary, 'passwd'), 'canaryuser:x:4242:4242::/:/bin/sh\n')
-  const host = join(engine.base.config.paths.temporary, 'passwd')
+  writeFileSync(join(engine().base.config.paths.temporary, 'passwd'), 'canaryuser:x:4242:4242::/:/bin/sh\n')
+  const host = join(engine().base.config.paths.temporary, 'passwd')
   assert.match(await withLinks({ 'etc/passwd': host }, named), /unable to find user canaryuser|no matching entries/)
 })
 
@@ -194,18 +174,18 @@ test('copying runs no program and loads no library of the container (row 18)', a
     (name) => `printf '#!/bin/sh\\ntouch /ran\\n' > /bin/${name}; busybox chmod 755 /bin/${name}`,
   )
   await exec(id, { Cmd: shell(fake.join('; ')) })
-  const folder = engine.base.config.paths.temporary
+  const folder = engine().base.config.paths.temporary
   writeFileSync(join(folder, 'file'), 'x')
   const tar = execFileSync('tar', ['-C', folder, '-czf', '-', 'file'])
-  await engine.containers.putArchive(id, '/tmp', Readable.from([tar]), { keepKinds: false })
-  await (await engine.containers.getArchive(id, '/tmp/file')).tar.toArray()
-  await engine.containers.top(id, 'aux') // row 41: ps is the host's
+  await engine().containers.putArchive(id, '/tmp', Readable.from([tar]), { keepKinds: false })
+  await (await engine().containers.getArchive(id, '/tmp/file')).tar.toArray()
+  await engine().containers.top(id, 'aux') // row 41: ps is the host's
   assert.equal((await exec(id, { Cmd: shell('ls /tmp; [ ! -e /ran ] || echo RAN') })).output, 'file\n')
-  await engine.containers.remove(id, { force: true, volumes: true })
+  await engine().containers.remove(id, { force: true, volumes: true })
 })
 
 test('the store is closed to others, set-uid files in it too (row 21)', async () => {
-  const { paths } = engine.base.config
+  const { paths } = engine().base.config
   for (const path of [paths.root, paths.layers, paths.containers, paths.volumes, paths.temporary])
     assert.equal(statSync(path).mode & 0o777, 0o700, path)
   const id = await run({ Cmd: shell('busybox cp /bin/busybox /suid; busybox chmod 4755 /suid; sleep 1000') })
@@ -220,12 +200,12 @@ test('the store is closed to others, set-uid files in it too (row 21)', async ()
   ])
   assert.notEqual(status, 0)
   assert.match(stderr.toString(), /Permission denied/)
-  await engine.containers.remove(id, { force: true, volumes: true })
+  await engine().containers.remove(id, { force: true, volumes: true })
 })
 
 test('helpers get no secret of a container, and no abstract socket is opened (rows 40, 42)', async () => {
   const id = await run({ Cmd: ['sleep', '1000'], Env: ['TOKEN=hush-hush'] })
-  const { State } = await engine.containers.inspect(id)
+  const { State } = await engine().containers.inspect(id)
   const parent = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${State.Pid}/status`, 'utf8'))?.[1] ?? ''
   assert.match(readFileSync(`/proc/${parent}/comm`, 'utf8'), /conmon/)
   for (const file of ['environ', 'cmdline'])
@@ -236,13 +216,13 @@ test('helpers get no secret of a container, and no abstract socket is opened (ro
     .map((line) => line.trim().split(/\s+/))
     .filter((words) => words[7]?.startsWith('@') === true && inodes.has(words[6] ?? ''))
   assert.deepEqual(abstract, [])
-  await engine.containers.remove(id, { force: true, volumes: true })
+  await engine().containers.remove(id, { force: true, volumes: true })
 })
 
 function socketInodes(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
-      return /^socket:\[(\d+)\]$/.exec(engine.base.host.files.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
+      return /^socket:\[(\d+)\]$/.exec(engine().base.host.files.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
     } catch {
       return [] // the descriptor of this very listing
     }

@@ -5,48 +5,31 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
+import { SECRET, useCanary } from './canary.ts'
 import { createDriver, shell } from './containers-driver.ts'
-import { openTestEngine, type TestEngine } from './containers-support.ts'
 
-const SECRET = 'known only on the host'
 const RUNTIMES = ['crun', 'runc'] as const
 const SWAPS = 100
 /** On a busy machine the container's shell may not come to run for a while. */
 const PATIENCE_MS = 10_000
 
-let engine: TestEngine
-let keepAlive: NodeJS.Timeout // the engine's own watchers do not hold the process
-let canary = ''
+const { engine, canary } = useCanary()
+const { run, until, outputOf, exec } = createDriver(engine)
 
-const { run, until, outputOf, exec } = createDriver(() => engine)
-
-before(async () => {
-  keepAlive = setInterval(() => {}, 1000)
-  engine = await openTestEngine()
-  canary = join(engine.base.config.paths.root, 'canary')
-  mkdirSync(canary)
-  writeFileSync(join(canary, 'secret'), SECRET)
-})
-after(async () => {
-  clearInterval(keepAlive)
-  assert.deepEqual(readdirSync(canary), ['secret'], 'nothing was put there')
-  assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), SECRET)
-  await engine[Symbol.asyncDispose]()
-  assert.deepEqual(engine.log, [], 'nothing went wrong behind the scenes')
-})
+after(() => assert.deepEqual(engine().log, [], 'nothing went wrong behind the scenes'))
 
 test('copying to and from a path that the container swaps for a link all the time', async () => {
   const [mkdir, rm, ln] = ['mkdir', 'rm', 'ln'].map((applet) => `busybox ${applet}`)
-  const swap = `${mkdir} -p /w/x; ${rm} -rf /w/x; ${ln} -s ${canary} /w/x; ${rm} -f /w/x`
+  const swap = `${mkdir} -p /w/x; ${rm} -rf /w/x; ${ln} -s ${canary()} /w/x; ${rm} -f /w/x`
   const id = await run({ Cmd: shell(`${mkdir} /w; while :; do ${swap}; done`) })
-  const { containers } = engine
-  writeFileSync(join(engine.base.config.paths.temporary, 'secret'), 'overwritten')
-  const tar = execFileSync('tar', ['-C', engine.base.config.paths.temporary, '-cf', '-', 'secret'])
+  const { containers } = engine()
+  writeFileSync(join(engine().base.config.paths.temporary, 'secret'), 'overwritten')
+  const tar = execFileSync('tar', ['-C', engine().base.config.paths.temporary, '-cf', '-', 'secret'])
   let copied = 0
   const end = Date.now() + PATIENCE_MS
   for (let turn = 0; turn < SWAPS || (copied === 0 && Date.now() < end); turn += 1) {
@@ -61,7 +44,7 @@ test('copying to and from a path that the container swaps for a link all the tim
       () => Buffer.alloc(0),
     )
     assert.ok(!got.includes(SECRET), 'read from the host')
-    assert.equal(readFileSync(join(canary, 'secret'), 'utf8'), SECRET)
+    assert.equal(readFileSync(join(canary(), 'secret'), 'utf8'), SECRET)
   }
   assert.ok(copied > 0, 'the folder was met at least once')
   await containers.remove(id, { force: true, volumes: true })
@@ -69,11 +52,11 @@ test('copying to and from a path that the container swaps for a link all the tim
 
 for (const Runtime of RUNTIMES)
   test(`${Runtime}: no descriptor of the host to work in`, async () => {
-    const { containers } = engine
+    const { containers } = engine()
     for (const WorkingDir of Array.from({ length: 12 }, (_, fd) => `/proc/self/fd/${fd + 3}`)) {
       const request = { Image: 'test', WorkingDir, HostConfig: { Runtime } }
       const { Id } = await containers.create(
-        { ...request, Cmd: shell(`cat ../../../../../..${canary}/secret; pwd -P`) },
+        { ...request, Cmd: shell(`cat ../../../../../..${canary()}/secret; pwd -P`) },
         {},
       )
       try {
@@ -82,13 +65,13 @@ for (const Runtime of RUNTIMES)
       } catch {
         // refused: as good
       }
-      const log = join(engine.base.config.paths.containers, Id, 'ctr.log')
+      const log = join(engine().base.config.paths.containers, Id, 'ctr.log')
       assert.ok(!readFileSync(log, { encoding: 'utf8', flag: 'a+' }).includes(SECRET), WorkingDir)
       await containers.remove(Id, { force: true, volumes: true })
     }
     const id = await run({ Cmd: ['sleep', '1000'], HostConfig: { Runtime } })
     for (const WorkingDir of ['/proc/self/fd/3', '/proc/self/fd/7', '/proc/self/fd/9']) {
-      const { output } = await exec(id, { WorkingDir, Cmd: shell(`cat ../../../../../..${canary}/secret`) })
+      const { output } = await exec(id, { WorkingDir, Cmd: shell(`cat ../../../../../..${canary()}/secret`) })
       assert.ok(!output.includes(SECRET), WorkingDir)
     }
     await containers.remove(id, { force: true, volumes: true })
@@ -99,18 +82,18 @@ test('a probe has no inheritable capabilities, nor has an exec', async () => {
     Cmd: ['sleep', '1000'],
     Healthcheck: { Test: ['CMD', 'grep', '-E', 'Cap(Inh|Amb)', '/proc/self/status'], Interval: 30e9 },
   })
-  const probes = async () => (await engine.containers.inspect(id)).State.Health?.Log ?? []
+  const probes = async () => (await engine().containers.inspect(id)).State.Health?.Log ?? []
   await until(async () => (await probes()).length > 0)
   const none = 'CapInh:\t0000000000000000\nCapAmb:\t0000000000000000\n'
   assert.equal((await probes())[0]?.Output, none)
   assert.equal((await exec(id, { Cmd: ['grep', '-E', 'Cap(Inh|Amb)', '/proc/self/status'] })).output, none)
-  await engine.containers.remove(id, { force: true, volumes: true })
+  await engine().containers.remove(id, { force: true, volumes: true })
 })
 
 test('a FIFO where the users are is not waited for', async () => {
-  const { containers } = engine
+  const { containers } = engine()
   const { Id } = await containers.create({ Image: 'test', Cmd: ['true'], User: 'worker' }, {})
-  const etc = join(engine.base.config.paths.containers, Id, 'upper/etc')
+  const etc = join(engine().base.config.paths.containers, Id, 'upper/etc')
   mkdirSync(etc, { recursive: true })
   execFileSync('mkfifo', [join(etc, 'passwd')])
   await assert.rejects(containers.start(Id), { code: 'HOSTILE_FILE' })
@@ -119,8 +102,8 @@ test('a FIFO where the users are is not waited for', async () => {
 
 for (const Runtime of RUNTIMES)
   test(`${Runtime}: read-only is so with what is mounted below the source`, async () => {
-    const { mounts } = engine.base.host
-    const source = join(canary, '..', `disk-${Runtime}`)
+    const { mounts } = engine().base.host
+    const source = join(canary(), '..', `disk-${Runtime}`)
     mkdirSync(join(source, 'below'), { recursive: true })
     mounts.mount({ source: 'tmpfs', target: join(source, 'below'), type: 'tmpfs' })
     try {
@@ -130,19 +113,19 @@ for (const Runtime of RUNTIMES)
       assert.equal(strict.match(/Read-only file system/g)?.length, 2, strict)
       const loose = { ...bind, BindOptions: { ReadOnlyNonRecursive: true } }
       assert.match(await outputOf({ Cmd: touch, HostConfig: { Runtime, Mounts: [loose] } }), /^written$/m)
-      const { Id, Warnings } = await engine.containers.create(
+      const { Id, Warnings } = await engine().containers.create(
         { Image: 'test', HostConfig: { Runtime, Binds: [`${source}:/ro:ro`] }, Cmd: ['true'] },
         {},
       )
       assert.deepEqual(Warnings, [])
-      await engine.containers.remove(Id, { force: false, volumes: false })
+      await engine().containers.remove(Id, { force: false, volumes: false })
     } finally {
       mounts.umount(join(source, 'below'))
     }
   })
 
 test('volumes_from gives the same volumes, and no more rights than asked for', async () => {
-  const { containers } = engine
+  const { containers } = engine()
   const owner = await run(
     { Cmd: shell('echo mine > /vol/file; sleep 1000'), HostConfig: { Binds: ['data:/vol'], Tmpfs: { '/own': '' } } },
     'volume-owner',

@@ -3,46 +3,11 @@
  * records every request, so that tests can count round trips.
  */
 import { setImmediate as tick } from 'node:timers/promises'
-import type {
-  ContainersApi,
-  EngineClient,
-  ImagesApi,
-  LogRequest,
-  NetworksApi,
-  OutputChunk,
-  VolumesApi,
-} from '../../../src/api/client/client.ts'
-import type {
-  ContainerCreateRequest,
-  ContainerInspect,
-  ContainerStatus,
-  ContainerSummary,
-  EventMessage,
-  Health,
-  ImageInspect,
-  ImageSummary,
-  MountPoint,
-  NetworkInspect,
-  Volume,
-} from '../../../src/api/types/index.ts'
+import type { ContainersApi, EngineClient, LogRequest, OutputChunk } from '../../../src/api/client/client.ts'
+import type { EventMessage, Health, MountPoint, NetworkInspect, Volume } from '../../../src/api/types/index.ts'
 import { ConflictError, NotFoundError } from '../../../src/errors.ts'
-
-const notAsked = (): Promise<never> => Promise.reject(new Error('not asked for'))
-
-export interface FakeContainer {
-  readonly id: string
-  name: string
-  readonly request: ContainerCreateRequest
-  readonly imageId: string
-  status: ContainerStatus
-  exitCode: number
-  health: Health['Status'] | undefined
-  healthLog: { Start: string; End: string; ExitCode: number; Output: string }[]
-  networks: Set<string>
-  mounts: MountPoint[]
-  log: string
-  readonly files: { path: string; tar: Buffer }[]
-}
+import { hasLabel, toInspect, toSummary, type FakeContainer } from './fake-documents.ts'
+import { createFakeImages, createFakeNetworks, createFakeVolumes, notAsked } from './fake-stores.ts'
 
 export interface FakeEngine {
   readonly client: EngineClient
@@ -263,111 +228,6 @@ export function createFakeEngine(): FakeEngine {
     }
   }
 
-  const networksApi: NetworksApi = {
-    async list() {
-      await request('list networks')
-      return [...networks.values()]
-    },
-    async inspect(name) {
-      await request(`inspect network ${name}`)
-      const found = networks.get(name)
-      if (found === undefined) throw new NotFoundError(`network ${name} not found`)
-      return found
-    },
-    async create(body) {
-      await request(`create network ${body.Name}`)
-      if (networks.has(body.Name)) throw new ConflictError(`network ${body.Name} exists`)
-      const network = toNetwork(newId(), body.Name, body.Labels ?? {})
-      networks.set(body.Name, network)
-      return { Id: network.Id }
-    },
-    async remove(id) {
-      const found = [...networks.values()].find((one) => one.Id === id || one.Name === id)
-      if (found === undefined) throw new NotFoundError(`network ${id} not found`)
-      await request(`remove network ${found.Name}`)
-      if ([...containers.values()].some((one) => one.networks.has(found.Name))) throw new ConflictError('in use')
-      networks.delete(found.Name)
-    },
-    async connect(network, id) {
-      await request(`connect ${nameOf(id)} ${network}`)
-      find(id).networks.add(network)
-    },
-    async disconnect(network, id) {
-      await request(`disconnect ${nameOf(id)} ${network}`)
-      find(id).networks.delete(network)
-    },
-  }
-
-  const volumesApi: VolumesApi = {
-    async list() {
-      await request('list volumes')
-      return [...volumes.values()]
-    },
-    async inspect(name) {
-      await request(`inspect volume ${name}`)
-      const found = volumes.get(name)
-      if (found === undefined) throw new NotFoundError(`no such volume: ${name}`)
-      return found
-    },
-    async create(body) {
-      await request(`create volume ${body.Name}`)
-      const volume = toVolume(body.Name ?? newId(), body.Labels ?? {})
-      volumes.set(volume.Name, volume)
-      return volume
-    },
-    async remove(name) {
-      await request(`remove volume ${name}`)
-      const isUsed = [...containers.values()].some((one) => one.mounts.some((mount) => mount.Name === name))
-      if (isUsed) throw new ConflictError(`volume ${name} is in use`)
-      volumes.delete(name)
-    },
-  }
-
-  const imagesApi: ImagesApi = {
-    async list() {
-      await request('list images')
-      return [...images].map(([reference, { id }]) => toImageSummary(reference, id))
-    },
-    async inspect(reference) {
-      await request(`inspect image ${reference}`)
-      const image = images.get(reference)
-      if (image === undefined) throw new NotFoundError(`No such image: ${reference}`)
-      return toImageInspect(reference, image)
-    },
-    remove: () => Promise.resolve([]),
-    history: notAsked,
-    save: notAsked,
-    load: () => {
-      throw new Error('not asked for')
-    },
-    tag: () => Promise.resolve(),
-    async *pull(reference, { platform, auth } = {}) {
-      const wish = platform === undefined ? '' : ` for ${platform}`
-      await request(`pull ${reference}${wish}${auth === undefined ? '' : ` as ${auth.username}`}`)
-      const id = registry.get(reference)
-      if (id === undefined) throw new NotFoundError(`the registry has not got ${reference}`)
-      yield { status: 'Pulling fs layer', id: 'a1' }
-      yield { status: 'Downloading', id: 'a1', progressDetail: { current: 1, total: 2 } }
-      yield { status: 'Pull complete', id: 'a1' }
-      images.set(reference, { id, healthcheck: false })
-    },
-    async *push(reference) {
-      await request(`push ${reference}`)
-      yield { status: 'Pushed', id: 'a1' }
-    },
-    distribution: (reference) =>
-      Promise.resolve({
-        Descriptor: { mediaType: '', digest: `sha256:${reference}`, size: 1 },
-        Platforms: [],
-      }),
-    import: () => {
-      throw new Error('the fake engine imports nothing')
-    },
-    bootstrap: () => {
-      throw new Error('the fake engine bootstraps nothing')
-    },
-  }
-
   async function* events(abort: AbortSignal | undefined): AsyncGenerator<EventMessage> {
     requests.push('events')
     const queue: EventMessage[] = []
@@ -398,12 +258,13 @@ export function createFakeEngine(): FakeEngine {
     return containers.get(id)?.name ?? id
   }
 
+  const state = { containers, networks, volumes, images, registry, newId, request, find, nameOf }
   const engine: FakeEngine = {
     client: {
       containers: containersApi,
-      networks: networksApi,
-      volumes: volumesApi,
-      images: imagesApi,
+      networks: createFakeNetworks(state),
+      volumes: createFakeVolumes(state),
+      images: createFakeImages(state),
       prune: { containers: notAsked, networks: notAsked, volumes: notAsked, images: notAsked },
       diskUsage: notAsked,
       version: notAsked,
@@ -439,143 +300,4 @@ export function createFakeEngine(): FakeEngine {
     mute: false,
   }
   return engine
-}
-
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const equals = wanted.indexOf('=')
-  return equals === -1 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1)
-}
-
-function statusText({ status, health, exitCode }: FakeContainer): string {
-  if (status === 'exited') return `Exited (${exitCode}) 1 second ago`
-  if (status !== 'running') return status === 'created' ? 'Created' : status
-  if (health === undefined) return 'Up 1 second'
-  return health === 'starting' ? 'Up 1 second (health: starting)' : `Up 1 second (${health})`
-}
-
-function toSummary(container: FakeContainer): ContainerSummary {
-  const { request } = container
-  const bindings = Object.entries(request.HostConfig?.PortBindings ?? {})
-  return {
-    Id: container.id,
-    Names: [`/${container.name}`],
-    Image: request.Image ?? '',
-    ImageID: container.imageId,
-    Command: (request.Cmd ?? []).join(' '),
-    Created: 1_700_000_000,
-    Ports: bindings.flatMap(([key, list]) =>
-      list.map(({ HostPort }) => ({
-        PrivatePort: Number.parseInt(key, 10),
-        PublicPort: Number(HostPort),
-        Type: 'tcp' as const,
-      })),
-    ),
-    Labels: request.Labels ?? {},
-    State: container.status,
-    Status: statusText(container),
-    HostConfig: { NetworkMode: request.HostConfig?.NetworkMode ?? 'default' },
-    NetworkSettings: { Networks: Object.fromEntries([...container.networks].map((name) => [name, {}])) },
-    Mounts: container.mounts,
-  }
-}
-
-function toInspect(container: FakeContainer): ContainerInspect {
-  const { status, exitCode, health, healthLog, request } = container
-  return {
-    Id: container.id,
-    Created: '2026-01-01T00:00:00Z',
-    Path: '',
-    Args: [],
-    State: {
-      Status: status,
-      Running: status === 'running',
-      Paused: false,
-      Restarting: status === 'restarting',
-      OOMKilled: false,
-      Dead: false,
-      Pid: 1,
-      ExitCode: exitCode,
-      Error: '',
-      StartedAt: '',
-      FinishedAt: '',
-      ...(health === undefined ? {} : { Health: { Status: health, FailingStreak: 0, Log: healthLog } }),
-    },
-    Image: container.imageId,
-    ResolvConfPath: '',
-    HostnamePath: '',
-    HostsPath: '',
-    LogPath: '',
-    Name: `/${container.name}`,
-    RestartCount: 0,
-    Driver: 'overlay',
-    Platform: 'linux',
-    MountLabel: '',
-    ProcessLabel: '',
-    AppArmorProfile: '',
-    ExecIDs: null,
-    HostConfig: request.HostConfig ?? {},
-    GraphDriver: { Name: '', Data: {} },
-    Mounts: container.mounts,
-    Config: request,
-    NetworkSettings: { SandboxID: '', SandboxKey: '', Ports: {}, Networks: {} },
-  }
-}
-
-export function toNetwork(id: string, name: string, labels: Readonly<Record<string, string>>): NetworkInspect {
-  return {
-    Name: name,
-    Id: id,
-    Created: '',
-    Scope: 'local',
-    Driver: 'bridge',
-    EnableIPv4: true,
-    EnableIPv6: false,
-    IPAM: {},
-    Internal: false,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
-    Containers: {},
-    Options: {},
-    Labels: labels,
-  }
-}
-
-export function toVolume(name: string, labels: Readonly<Record<string, string>>): Volume {
-  return { Name: name, Driver: 'local', Mountpoint: '', CreatedAt: '', Labels: labels, Options: null, Scope: 'local' }
-}
-
-function toImageSummary(reference: string, id: string): ImageSummary {
-  const tagged = reference.includes(':') ? reference : `${reference}:latest`
-  return {
-    Id: id,
-    ParentId: '',
-    RepoTags: [tagged],
-    RepoDigests: [],
-    Created: 0,
-    Size: 0,
-    SharedSize: 0,
-    Labels: null,
-    Containers: 0,
-  }
-}
-
-function toImageInspect(reference: string, { id, healthcheck }: { id: string; healthcheck: boolean }): ImageInspect {
-  return {
-    Id: id,
-    RepoTags: [reference],
-    RepoDigests: [],
-    Parent: '',
-    Comment: '',
-    Created: '',
-    Author: '',
-    Config: healthcheck ? { Healthcheck: { Test: ['CMD', 'true'] } } : {},
-    Architecture: 'amd64',
-    Os: 'linux',
-    Size: 0,
-    GraphDriver: { Name: '', Data: {} },
-    RootFS: { Type: 'layers', Layers: [] },
-    Metadata: { LastTagTime: '' },
-  }
 }

@@ -11,7 +11,7 @@ import { formatPlan } from '../../../src/project/plan.ts'
 import type { Plan } from '../../../src/project/plan.ts'
 import { up } from '../../../src/project/up.ts'
 import type { UpOptions } from '../../../src/project/up.ts'
-import { toNetwork, toVolume } from './fake-engine.ts'
+import { toNetwork, toVolume } from './fake-documents.ts'
 import type { FakeEngine } from './fake-engine.ts'
 import { createHarness, project } from './harness.ts'
 
