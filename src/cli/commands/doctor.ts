@@ -10,6 +10,10 @@ import type { Style } from '../output/style.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
 
+/** Doctor starts nothing. */
+const NOT_ASKED =
+  'does not run: kernel, versions and their known holes, firewall, addresses and limits are looked at by it alone'
+
 interface DoctorFlags {
   readonly format: 'pretty' | 'json'
   readonly json?: boolean
@@ -44,7 +48,7 @@ async function askEngine(session: Session): Promise<readonly DoctorFinding[]> {
   const check = 'engine'
   try {
     if (!(await answers(location, session.io)))
-      return [{ check, status: 'ok', message: 'does not run; the first command that needs it starts it' }]
+      return [{ check, status: 'warning', message: NOT_ASKED, fix: 'mycompose engine start, then mycompose doctor' }]
     const client = await session.client()
     const { Version } = await client.version()
     const running: DoctorFinding = { check, status: 'ok', message: `runs, version ${Version}, ${location.socketPath}` }

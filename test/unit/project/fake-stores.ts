@@ -12,11 +12,11 @@ export interface FakeState {
   readonly images: Map<string, { id: string; healthcheck: boolean }>
   /** What can be pulled: reference -> id. */
   readonly registry: Map<string, string>
-  newId(): string
+  readonly newId: () => string
   /** Records it, and fails when the test wants it to. */
-  request(text: string): Promise<void>
-  find(idOrName: string): FakeContainer
-  nameOf(id: string): string
+  readonly request: (text: string) => Promise<void>
+  readonly find: (idOrName: string) => FakeContainer
+  readonly nameOf: (id: string) => string
 }
 
 export const notAsked = (): Promise<never> => Promise.reject(new Error('not asked for'))
