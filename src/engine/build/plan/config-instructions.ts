@@ -101,7 +101,11 @@ function applyCommand(state: StageState, { kind, command }: CommandInstruction):
       { ...withConfig(state, { Cmd: argv, ArgsEscaped: true }), hasCmd: true },
       `CMD ${quoteList(argv)}`,
     )
-  const changed = withConfig(state, { Entrypoint: argv })
+  // `ENTRYPOINT []` takes it away: the image has none, rather than an empty one
+  const changed =
+    argv.length === 0
+      ? { ...state, config: without(state.config, 'Entrypoint') }
+      : withConfig(state, { Entrypoint: argv })
   // the default arguments of another entry point mean nothing to this one
   const config = state.hasCmd ? changed.config : without(changed.config, 'Cmd')
   return withHistory({ ...changed, config }, `ENTRYPOINT ${quoteList(argv)}`)
