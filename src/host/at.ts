@@ -9,6 +9,7 @@ import { KernelError } from '../errors.ts'
 import { createCopyContent, type CopyContent, type CopyLongContent } from './copy-content.ts'
 import type { Libc } from './libc.ts'
 import { createOpenAt2, type Resolution } from './openat2.ts'
+import { createStatx, inodeOf, mtimeNsOf } from './statx.ts'
 
 /** Each character is one byte (0..255). */
 export type ByteString = string
@@ -88,16 +89,6 @@ const O_PATH = 0o10000000
 const AT_SYMLINK_NOFOLLOW = 0x100
 const AT_REMOVEDIR = 0x200
 const AT_EMPTY_PATH = 0x1000
-const S_IFMT = 0o170000
-const KINDS: ReadonlyMap<number, FileKind> = new Map([
-  [0o100000, 'file'],
-  [0o040000, 'folder'],
-  [0o120000, 'symlink'],
-  [0o020000, 'character'],
-  [0o060000, 'block'],
-  [0o010000, 'fifo'],
-  [0o140000, 'socket'],
-])
 const MAX_XATTR_BYTES = 65536
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK } = fs.constants
 
@@ -105,23 +96,6 @@ const cString = (text: ByteString): Buffer => Buffer.from(`${text}\0`, 'latin1')
 /** For Node's own calls; the last name is not followed by any call used here. */
 const procPath = (folder: number, name: ByteString): Buffer => Buffer.from(`/proc/self/fd/${folder}/${name}`, 'latin1')
 const shown = (name: ByteString): string => Buffer.from(name, 'latin1').toString('utf8')
-
-function factsOf(stat: fs.BigIntStats): FileFacts {
-  const device = stat.rdev
-  return {
-    kind: KINDS.get(Number(stat.mode) & S_IFMT) ?? 'socket',
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    sizeBytes: Number(stat.size),
-    allocatedBytes: Number(stat.blocks) * 512,
-    mtimeNs: stat.mtimeNs,
-    linkCount: Number(stat.nlink),
-    inode: `${stat.dev}:${stat.ino}`,
-    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn)),
-    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
-  }
-}
 
 /** Both times of utimensat(2) are the time of change: nobody needs another time of access. */
 function timesOf(mtimeNs: bigint): Buffer {
@@ -142,6 +116,7 @@ function timesOf(mtimeNs: bigint): Buffer {
 /** The real one. */
 export function createAt(libc: Libc): At {
   const openat2 = createOpenAt2(libc)
+  const statx = createStatx(libc)
   const openat = libc.func('int openat(int dirFd, const uint8_t *path, int flags, uint mode)')
   const mkdirat = libc.func('int mkdirat(int dirFd, const uint8_t *path, uint mode)')
   const symlinkat = libc.func('int symlinkat(const uint8_t *target, int dirFd, const uint8_t *path)')
@@ -208,7 +183,7 @@ export function createAt(libc: Libc): At {
       }),
     openFile(folder, name) {
       const fd = openAt(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-      if (fs.fstatSync(fd).isFile()) return fd
+      if (statx(fd, '')?.kind === 'file') return fd
       fs.closeSync(fd)
       throw new KernelError(`${shown(name)} is no regular file`, { errno: 'EINVAL', path: shown(name) })
     },
@@ -257,8 +232,11 @@ export function createAt(libc: Libc): At {
       check(utimensat(folder, cString(name), timesOf(mtimeNs), AT_SYMLINK_NOFOLLOW), 'set the times of', name),
     remove,
     stat(folder, name) {
-      const stat = fs.lstatSync(procPath(folder, name), { bigint: true, throwIfNoEntry: false })
-      return stat === undefined ? undefined : factsOf(stat)
+      const file = statx(folder, name)
+      if (file === undefined) return undefined
+      const { kind, mode, uid, gid, sizeBytes, allocatedBytes, linkCount, major, minor } = file
+      const [mtimeNs, inode] = [mtimeNsOf(file), inodeOf(file)]
+      return { kind, mode, uid, gid, sizeBytes, allocatedBytes, mtimeNs, linkCount, inode, major, minor }
     },
     names,
     readlink: (folder, name) => fs.readlinkSync(procPath(folder, name), { encoding: 'latin1' }),

@@ -12,6 +12,7 @@ export interface ScannedFile {
   readonly uid: number
   readonly gid: number
   readonly sizeBytes: number
+  readonly allocatedBytes: number
   readonly linkCount: number
   /** Of a device node. */
   readonly major: number
@@ -93,6 +94,7 @@ export function createStatx(libc: Libc): Statx {
       gid: unsigned(6),
       linkCount: unsigned(4),
       sizeBytes: unsigned(10) + unsigned(11) * HIGH,
+      allocatedBytes: (unsigned(12) + unsigned(13) * HIGH) * 512,
       major: unsigned(32),
       minor: unsigned(33),
       mtimeSeconds: unsigned(28) + word(29) * HIGH,

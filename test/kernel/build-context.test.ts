@@ -1,6 +1,6 @@
 /** Build contexts: read in place, .dockerignore, hostile files and links, files that change meanwhile, tars. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -333,4 +333,61 @@ test('a long file is read and copied in turns, and what comes out is the same', 
   await assert.rejects(copyInto(base, target, copyWork(['long', '/']), treeOf, { signal: stop.signal }), {
     code: 'CANCELED',
   })
+})
+
+test('100,000 files are walked, kept in mind, and those that are wanted copied, and others get their turn meanwhile', async (t) => {
+  const { open, base, context, target } = place(t, {})
+  for (let folder = 0; folder < 100; folder += 1) {
+    fs.mkdirSync(join(context, `d${folder}`))
+    for (let file = 0; file < 1000; file += 1) fs.writeFileSync(join(context, `d${folder}`, `f${file}`), '')
+  }
+  let turns = 0
+  const timer = setInterval(() => (turns += 1), 1)
+  t.after(() => clearInterval(timer))
+  const source = await open()
+  t.after(() => source.close())
+  const treeOf = (): Promise<OpenSource['tree']> => Promise.resolve(source.tree)
+  const first = await checksumOfCopy(copyWork(['', '/']), treeOf)
+  assert.ok(turns > 10, `only ${turns} turns while the checksum was made`)
+  assert.equal(await checksumOfCopy(copyWork(['', '/']), treeOf), first)
+  turns = 0
+  await copyInto(base, target, copyWork(['d*/f99?', '/some/']), treeOf)
+  assert.equal(fs.readdirSync(join(target, 'some')).length, 10)
+  await copyInto(base, target, copyWork({ ...fromContext('d1*'), parents: true, destination: '/all/' }), treeOf)
+  assert.ok(turns > 50, `only ${turns} turns while files were copied`)
+  assert.equal(fs.readdirSync(join(target, 'all'), { recursive: true }).length, 11_011)
+})
+
+test('a context that is changed all the time gives its own files or an error, never those outside', async (t) => {
+  const { open, base, context, folder } = place(t, { 'd/deep/f': 'ours', 'd/g': 'ours', file: 'ours' })
+  makeFiles(folder, { 'outside/deep/f': 'SECRET', 'outside/g': 'SECRET', secret: 'SECRET' })
+  const script =
+    'while :; do mv d e; ln -s ../outside d; rm d; mv e d; mv file h; ln -s ../secret file; rm file; mv h file; echo ours > d/g; done'
+  const child = spawn('sh', ['-c', script], { cwd: context, stdio: 'ignore' })
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
+  })
+  const outcomes = new Map<string, number>()
+  for (let round = 0; round < 150; round += 1) {
+    const target = fs.mkdtempSync(join(folder, 'target-'))
+    const source = await open()
+    const treeOf = (): Promise<OpenSource['tree']> => Promise.resolve(source.tree)
+    const outcome = await checksumOfCopy(copyWork(['d', 'file', '/']), treeOf)
+      .then(() => copyInto(base, target, copyWork(['d', 'file', '/']), treeOf))
+      .then(
+        () => 'copied',
+        (error: unknown) => (error as { readonly code?: string }).code ?? String(error),
+      )
+    await source.close()
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+    assert.ok(!JSON.stringify(listingOf(target)).includes('SECRET'), `round ${round}`)
+    fs.rmSync(target, { recursive: true })
+  }
+  const known = new Set(['copied', 'CONTEXT_CHANGED', 'COPY_SOURCE_MISSING'])
+  assert.deepEqual(
+    [...outcomes.keys()].filter((outcome) => !known.has(outcome)),
+    [],
+  )
+  assert.equal(child.exitCode, null, 'nothing was changed meanwhile')
 })

@@ -3,7 +3,7 @@
  * names. What stands before the first wildcard is followed through links; below it links are not entered. PURE but for the
  * tree. Source: BuildKit's fsutil copy, ResolveWildcards.
  */
-import { matchPath } from '../ignore/match.ts'
+import { compilePath } from '../ignore/match.ts'
 import { bytesOf, splitLast, textOf } from './paths.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 import type { ByteString } from '../../../host/at.ts'
@@ -41,13 +41,15 @@ function search(tree: Tree, base: ByteString, wild: readonly string[]): TreeEntr
   // a class like [^a] takes a "/" too: then no depth can be left out
   const isExact = !pattern.includes('[')
   const matches: TreeEntry[] = []
+  const isMatch = compilePath(pattern)
+  const isPart = isExact ? wild.map((part) => compilePath(part)) : []
 
   function walk(folder: ByteString, inside: ByteString, depth: number): void {
     for (const child of tree.children(folder)) {
       const path = joinPath(inside, child.name)
       const mayMatch = !isExact || depth === wild.length - 1
-      const mayLead = !isExact || (depth < wild.length - 1 && matchPath(wild[depth] ?? '', textOf(child.name)))
-      if (mayMatch && matchPath(pattern, textOf(path))) matches.push(child)
+      const mayLead = !isExact || (depth < wild.length - 1 && isPart[depth]?.(textOf(child.name)) === true)
+      if (mayMatch && isMatch(textOf(path))) matches.push(child)
       else if (mayLead && child.file.kind === 'folder') walk(child.path, path, depth + 1)
     }
   }
