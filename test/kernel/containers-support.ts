@@ -146,6 +146,7 @@ function fakeImages(config: ContainerConfig): ImageService {
     pull: unused,
     push: unused,
     addBuilt: unused,
+    holdBlobs: unused,
     distribution: unused,
     login: unused,
     import: unused,

@@ -1,6 +1,6 @@
 /** Why a build failed, as its last message: the step, the Dockerfile's lines, the end of the output, what to do next. PURE. */
 import type { BuildMessage } from '../../api/types/build.ts'
-import { MycomposeError } from '../../errors.ts'
+import { MycomposeError, errnoOf } from '../../errors.ts'
 import { DockerfileError, excerptOf } from './dockerfile/errors.ts'
 import type { Dockerfile } from './dockerfile/ast.ts'
 import { LocatedError } from './plan/errors.ts'
@@ -10,7 +10,17 @@ import { CommandFailedError, StepError } from './solve/step-error.ts'
 
 type ErrorMessage = Extract<BuildMessage, { readonly kind: 'error' }>
 
+function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '')
+}
+
 function describe(error: unknown): Pick<ErrorMessage, 'message' | 'code' | 'hint' | 'exitCode' | 'source'> {
+  if (isDiskFull(error))
+    return {
+      message: 'no space is left on the disk of the engine',
+      code: 'DISK_FULL',
+      hint: 'make room: mycompose builder prune, mycompose image prune',
+    }
   if (!(error instanceof MycomposeError))
     return { message: error instanceof Error ? error.message : String(error), code: 'INTERNAL' }
   const source = error instanceof DockerfileError || error instanceof LocatedError ? error.source : undefined
@@ -43,5 +53,6 @@ export function toErrorMessage(
 
 /** A bug of ours, which belongs in the log. */
 export function isInternal(error: unknown): boolean {
-  return !((error instanceof StepError ? error.cause : error) instanceof MycomposeError)
+  const cause = error instanceof StepError ? error.cause : error
+  return !(cause instanceof MycomposeError) && !isDiskFull(cause)
 }

@@ -1,10 +1,11 @@
 /** The BuildService: builds side by side that share what they do, and the cache that they leave. */
 import { availableParallelism } from 'node:os'
 import type { BuildService } from '../services/index.ts'
-import { build, type BuildContext } from './build.ts'
+import { build } from './build.ts'
 import { enforceLimits } from './cache/limits.ts'
 import { dropLostRecords, listCache, pruneCache } from './cache/prune.ts'
 import { createCacheMounts } from './run/cache-mounts.ts'
+import type { BuildContext } from './session.ts'
 import { createFlights } from './solve/flights.ts'
 import { createSlots } from './solve/slots.ts'
 

@@ -63,7 +63,7 @@ async function packBlob(base: EngineBase, layer: LayerRecord, signal: AbortSigna
 }
 
 /** What it came in, or it packed again, which gives its diff id for layers that were made here only. */
-async function blobOf(
+export async function layerBlob(
   base: EngineBase,
   layer: LayerRecord,
   { signal, onLayer }: { readonly signal: AbortSignal; readonly onLayer: (layer: LayerRecord) => void },
@@ -95,7 +95,7 @@ export async function ensureDistribution(
     const known = findImage(base.state, image.id)?.distribution
     if (known !== undefined && isComplete(base, known)) return known
     const layers: BlobRecord[] = []
-    for (const layer of layersOf(base, image.chainIds)) layers.push(await blobOf(base, layer, options))
+    for (const layer of layersOf(base, image.chainIds)) layers.push(await layerBlob(base, layer, options))
     const configBytes = Buffer.byteLength(await readConfigText(base, image.id))
     const manifest = makeManifest(image.id, configBytes, layers)
     await writeBlobs(base, [manifest])

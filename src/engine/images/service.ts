@@ -136,6 +136,7 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       base.events.publish({ Type: 'image', Action: 'create', Actor: { ID: id, Attributes: { name } } })
       return id
     },
+    holdBlobs: (work) => blobs.using(work),
     addBuilt: (image) => blobs.using(() => addBuilt(base, image)),
     distribution: (text, { credentials, signal }) =>
       inspectDistribution(base, parseReference(text), credentials, signal),

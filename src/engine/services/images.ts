@@ -124,6 +124,8 @@ export interface ImageService {
   commit(layer: Readable, request: CommitRequest): Promise<string>
   /** Records what was built. Returns the image id; nothing is written when image and names are there already. */
   addBuilt(image: BuiltImage): Promise<string>
+  /** Runs work that writes blobs: none that nothing speaks of goes meanwhile. */
+  holdBlobs<T>(work: () => Promise<T>): Promise<T>
   /** What a name means at its registry now. */
   distribution(
     reference: string,

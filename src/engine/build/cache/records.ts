@@ -20,17 +20,19 @@ export interface NewStep {
   readonly below: string | undefined
   /** Undefined: it changed nothing. */
   readonly layer: LayerRecord | undefined
+  /** RFC 3339, when it ran elsewhere; undefined: now. */
+  readonly created: string | undefined
 }
 
 /** In the transaction that brings the layer. Returns the record. */
-export function recordStep({ state, host }: Base, { key, description, below, layer }: NewStep): BuildRecord {
+export function recordStep({ state, host }: Base, { key, description, below, layer, created }: NewStep): BuildRecord {
   const record: BuildRecord = {
     key,
     description,
     below,
     layer: layer?.chainId,
     sizeBytes: layer?.sizeBytes ?? 0,
-    created: host.clock.nowRfc3339(),
+    created: created ?? host.clock.nowRfc3339(),
     usedAtMs: host.clock.nowMs(),
     usageCount: 1,
   }

@@ -23,6 +23,8 @@ export interface State {
   readonly hasLayer: boolean
   /** RFC 3339, of the step's run; undefined for what is below all steps. */
   readonly created: string | undefined
+  /** Of its record; undefined for what is below all steps. */
+  readonly key: string | undefined
 }
 
 export type StateOf = (operation: OperationId) => State
@@ -44,11 +46,23 @@ export interface StepWorker {
   perform(step: StepRequest): Promise<StagedLayer | undefined>
 }
 
+/** What a cache elsewhere has for a step. */
+export interface FoundStep {
+  readonly created: string | undefined
+  bring(chainIds: readonly string[], signal: AbortSignal): Promise<StagedLayer | undefined>
+}
+
+/** The caches of `cache_from`, asked for what is not here: exchange/. */
+export interface SharedCaches {
+  find(key: string, below: string | undefined): Promise<FoundStep | undefined>
+}
+
 export type StepFlights = Flights<BuildRecord, OutputChunk>
 
 export interface SolveContext {
   readonly base: EngineBase
   readonly worker: StepWorker
+  readonly shared: SharedCaches
   /** Of all builds of this engine. */
   readonly flights: StepFlights
   readonly slots: Slots
@@ -83,17 +97,18 @@ function neededBy(operation: Operation): readonly OperationId[] {
   return [...new Set([...below, ...readStates(operation)])]
 }
 
-/** Runs the step and brings its layer into the store, recorded under `key`. */
+/** Runs the step, or fetches what another machine has left of it, and brings its layer into the store under `key`. */
 async function runStep(
   { base, worker, slots, replaced }: SolveContext,
   key: string,
   step: StepRequest,
+  found: FoundStep | undefined,
 ): Promise<BuildRecord> {
   return await slots.run(async () => {
     const before = findBuildRecord(base.state, key)?.layer
     if (before !== undefined) replaced.add(before)
-    const staged = await worker.perform(step)
-    const about = { key, description: step.operation.name, below: step.chainIds.at(-1) }
+    const about = { key, description: step.operation.name, below: step.chainIds.at(-1), created: found?.created }
+    const staged = await (found === undefined ? worker.perform(step) : found.bring(step.chainIds, step.signal))
     if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))
     let record: BuildRecord | undefined
     try {
@@ -108,10 +123,15 @@ async function runStep(
   })
 }
 
-function stateAfter(chainIds: readonly string[], { layer, created }: BuildRecord): State {
+function stateAfter(chainIds: readonly string[], { layer, created, key }: BuildRecord): State {
   return layer === undefined
-    ? { chainIds, hasLayer: false, created }
-    : { chainIds: [...chainIds, layer], hasLayer: true, created }
+    ? { chainIds, hasLayer: false, created, key }
+    : { chainIds: [...chainIds, layer], hasLayer: true, created, key }
+}
+
+/** Nothing that ran: what stages begin with. */
+function stateOfBase(chainIds: readonly string[]): State {
+  return { chainIds, hasLayer: false, created: undefined, key: undefined }
 }
 
 /** One build's way through a plan. */
@@ -125,7 +145,7 @@ interface Run {
 /** A step that changes files: from the cache, from another build, or run. */
 async function solveStep(run: Run, operation: Operation): Promise<State> {
   const { context, stateOf, usedKeys, signal } = run
-  const { base, worker, flights, progress } = context
+  const { base, worker, progress } = context
   const { work, ignoresCache } = operation
   const id = stepId(operation)
   const { chainIds } = operation.base === undefined ? { chainIds: [] } : stateOf(operation.base)
@@ -139,30 +159,61 @@ async function solveStep(run: Run, operation: Operation): Promise<State> {
     progress.ended(id, { kind: 'done', cached: true })
     return stateAfter(chainIds, known)
   }
-  // a result that must be new is shared with nobody
-  const flight = ignoresCache ? `${key} ${base.host.randomHex(8)}` : `${key} ${top ?? ''}`
-  const record = await flights.join(
-    flight,
-    (canceled, output) => {
-      const running = runStep(context, key, { operation, chainIds, stateOf, output, signal: canceled })
-      context.begun.add(running)
-      return running
-    },
-    { onEvent: (chunk) => progress.output(id, chunk), signal },
-  )
-  progress.ended(id, { kind: 'done', cached: false })
+  const record = await makeStep(run, key, { operation, chainIds })
+  progress.ended(id, { kind: 'done', cached: record.isFound })
   return stateAfter(chainIds, record)
+}
+
+interface MadeRecord extends BuildRecord {
+  /** Its layer came from elsewhere. */
+  readonly isFound: boolean
+}
+
+/** Fetched, or run: what cannot be fetched after all is run. */
+async function makeStep(
+  run: Run,
+  key: string,
+  { operation, chainIds }: Pick<StepRequest, 'operation' | 'chainIds'>,
+): Promise<MadeRecord> {
+  const { context, stateOf, signal } = run
+  const { base, flights, progress, shared, begun } = context
+  const top = chainIds.at(-1)
+  // a result that must be new is shared with nobody
+  const flight = operation.ignoresCache ? `${key} ${base.host.randomHex(8)}` : `${key} ${top ?? ''}`
+  const found = operation.ignoresCache ? undefined : await shared.find(key, top)
+  const make = async (fetched: FoundStep | undefined): Promise<MadeRecord> => {
+    const record = await flights.join(
+      fetched === undefined ? flight : `fetch ${flight}`,
+      (canceled, output) => {
+        const step = { operation, chainIds, stateOf, output, signal: canceled }
+        const running = runStep(context, key, step, fetched)
+        begun.add(running)
+        return running
+      },
+      { onEvent: (chunk) => progress.output(stepId(operation), chunk), signal },
+    )
+    return { ...record, isFound: fetched !== undefined }
+  }
+  if (found === undefined) return await make(undefined)
+  try {
+    return await make(found)
+  } catch (error) {
+    if (signal.aborted) throw error
+    const message = error instanceof Error ? error.message : String(error)
+    progress.warn({ kind: 'warning', message: `cannot use the build cache for ${operation.name}: ${message}` })
+    return await make(undefined)
+  }
 }
 
 async function solveOperation(run: Run, operation: Operation): Promise<State> {
   const { progress } = run.context
   const { work } = operation
   if (run.signal.aborted) throw new CanceledError('the build was canceled', { cause: run.signal.reason })
-  if (work.kind === 'scratch') return { chainIds: [], hasLayer: false, created: undefined }
+  if (work.kind === 'scratch') return stateOfBase([])
   if (work.kind !== 'image') return await solveStep(run, operation)
   progress.started(stepId(operation))
   progress.ended(stepId(operation), { kind: 'done', cached: true })
-  return { chainIds: work.image.chainIds, hasLayer: false, created: undefined }
+  return stateOfBase(work.image.chainIds)
 }
 
 function announce({ progress }: SolveContext, operations: readonly Operation[]): void {

@@ -43,17 +43,20 @@ function createBench(t: TestContext, act: (step: StepRequest) => Promise<void> =
       return undefined
     },
   }
-  const shared = { base, worker, flights: createFlights(), slots: createSlots(8) } as Pick<
-    SolveContext,
-    'base' | 'flights' | 'slots' | 'worker'
-  >
+  const context: Omit<SolveContext, 'begun' | 'hold' | 'progress' | 'replaced'> = {
+    base,
+    worker,
+    flights: createFlights(),
+    slots: createSlots(8),
+    shared: { find: async () => undefined },
+  }
   return {
     ran,
     messages,
     async solve(plan, signal = new AbortController().signal) {
       using hold = holdLayers(base)
       const progress = createProgress((message) => messages.push(message), clock)
-      return await solvePlan({ ...shared, hold, progress, begun: new Set(), replaced: new Set() }, plan, signal)
+      return await solvePlan({ ...context, hold, progress, begun: new Set(), replaced: new Set() }, plan, signal)
     },
   }
 }
