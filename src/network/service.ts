@@ -100,8 +100,10 @@ export function createNetworkService(
     removals.add(removal)
   }
 
+  let bridgeKeepers = 0
   /** Removes the predefined bridge after its last container. */
   async function dropIdleBridge(): Promise<void> {
+    if (bridgeKeepers > 0) return
     for (const network of registry.networks())
       if (network.predefined && network.driver === 'bridge' && !hasBridge(registry, network)) {
         removeBridgeSync(base, network)
@@ -145,6 +147,18 @@ export function createNetworkService(
       await dropIdleBridge()
       sweepSoon()
     },
+    keepBridges() {
+      bridgeKeepers += 1
+      let isKept = true
+      return {
+        async [Symbol.asyncDispose]() {
+          if (!isKept) return
+          isKept = false
+          bridgeKeepers -= 1
+          await dropIdleBridge()
+        },
+      }
+    },
     sandbox(containerId) {
       const sandbox = registry.sandbox(containerId)
       return sandbox?.ready === true ? describeSandbox(parts, sandbox) : undefined
@@ -171,7 +185,10 @@ export function createNetworkService(
       registry.putSandbox(renamed)
       announce(parts, renamed, false)
     },
-    recover: (live) => recoverNetworks(parts, live),
+    async recover(live) {
+      await recoverNetworks(parts, live)
+      await dropIdleBridge() // of a build that was cut short: no container will leave it
+    },
     async shutdown() {
       await Promise.all(removals)
       clearInterval(repairTimer)

@@ -49,8 +49,10 @@ it('a killed engine leaves a build that the next one clears away', async () => {
     const kept = caches.map(({ key }) => fs.readdirSync(join(config.paths.root, 'build/cache-mounts', key, 'data')))
     assert.deepEqual(kept.flat(), ['two'])
     assert.deepEqual(fs.readdirSync(context), [], 'the context is as it was')
+    const { links } = await findTraces(config)
+    assert.deepEqual(links, [], 'the bridge went with its last user')
     await engine.close()
-    const { tables: _tables, links: _links, ...after } = await findTraces(config)
+    const { tables: _tables, ...after } = await findTraces(config)
     assert.deepEqual(Object.values(after).flat(), [])
     assert.deepEqual(errors, [])
   } finally {

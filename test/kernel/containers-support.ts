@@ -95,6 +95,7 @@ function fakeNetworks(host: Host, folder: string): NetworkService {
       await host.netns.remove(join(folder, id))
       open.delete(id)
     },
+    keepBridges: () => ({ [Symbol.asyncDispose]: async () => {} }),
     sandbox: (id) => open.get(id),
     connect: unused,
     disconnect: unused,

@@ -93,6 +93,7 @@ export function openSession(
   signal: AbortSignal,
 ): Session {
   const resources = new AsyncDisposableStack()
+  resources.use(context.networks.keepBridges())
   return {
     context,
     request,
