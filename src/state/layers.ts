@@ -1,4 +1,4 @@
-/** Image layers in state.db. A row means: layers/<hex of the chain id>/diff is complete and on the disk. */
+/** Image layers in state.db. A row means: layers/<hex of the chain id>/diff is complete, and on the disk unless `pendingBoot`. */
 import type { StateDatabase } from './database.ts'
 import type { BlobRecord } from './images.ts'
 
@@ -19,6 +19,8 @@ export interface LayerRecord {
   readonly blob?: BlobRecord
   /** RFC 3339. */
   readonly created: string
+  /** Not brought to the disk yet: whole as long as this boot (its id) lasts. No image stands on such a layer. */
+  readonly pendingBoot?: string
 }
 
 function toRecord(row: Record<string, unknown>): LayerRecord {

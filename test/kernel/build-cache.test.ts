@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { listBuildRecords } from '../../src/state/builds.ts'
-import { findLayer, listLayers } from '../../src/state/layers.ts'
+import { findLayer, listLayers, updateLayer } from '../../src/state/layers.ts'
 import { openBuilder, type Builder } from './build-support.ts'
 
 describe('the build cache', () => {
@@ -102,6 +102,35 @@ describe('the build cache', () => {
     await builder.engine.context.builds.recover()
     assert.equal(listLayers(builder.engine.context.state).length, layers)
     assert.equal((await builder.image(dockerfile)).ran.length, 0)
+  })
+
+  it('keeps what a failed build has done for this boot, and what an image stands on for good', async () => {
+    const { state, layers, builds } = builder.engine.context
+    const done = 'FROM busybox\nRUN echo done > /done\n'
+    const pending = (): string[] =>
+      listLayers(state).flatMap(({ chainId, pendingBoot }) => (pendingBoot === undefined ? [] : chainId))
+    const before = new Set(pending())
+    await builder.build(`${done}RUN false\n`)
+    const [added = ''] = pending().filter((chainId) => !before.has(chainId))
+    assert.match(added, /^sha256:/)
+    assert.equal((await builder.build(`${done}RUN false\n`)).cached.length, 1)
+    const layer = findLayer(state, added)
+    assert.ok(layer !== undefined)
+    updateLayer(state, { ...layer, pendingBoot: 'the boot before' })
+    await layers.recover()
+    await builds.recover()
+    assert.equal(findLayer(state, added), undefined)
+    assert.equal(
+      listBuildRecords(state).some((record) => record.layer === added),
+      false,
+    )
+    const { id, ran } = await builder.image(done)
+    assert.equal(ran.length, 1)
+    const { chainIds } = await builder.engine.context.images.resolve(id)
+    assert.deepEqual(
+      pending().filter((chainId) => chainIds.includes(chainId)),
+      [],
+    )
   })
 
   it('has nothing to do with the values of secrets', async () => {

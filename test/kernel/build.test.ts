@@ -120,6 +120,12 @@ describe('a build', () => {
     assert.equal(second.ran.length, 3)
     assert.equal(second.id, first.id)
     assert.equal(second.config.created, '2023-11-14T22:13:20Z')
+    const later = await builder.image(dockerfile, { context, request: { args: { SOURCE_DATE_EPOCH: '1600000000' } } })
+    assert.equal(later.cached.length, 0, 'another time makes other layers')
+    assert.equal(
+      (await builder.look(later.id, 'stat -c %Y src/a made/x work')).trim(),
+      '1600000000\n1600000000\n1600000000',
+    )
   })
 
   it('shares steps between builds that run at the same time', async () => {

@@ -110,6 +110,8 @@ export type Work =
       readonly ulimits: readonly Ulimit[]
       readonly extraHosts: readonly string[]
       readonly hostname: string | undefined
+      /** SOURCE_DATE_EPOCH in seconds: nothing in the layer is younger. */
+      readonly epochSeconds?: number | undefined
     }
   | {
       readonly kind: 'copy'

@@ -15,7 +15,7 @@ import { blobPath } from '../registry/download.ts'
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../registry/media-types.ts'
 import { MycomposeError } from '../../errors.ts'
 import { findImage, saveImage, type BlobRecord, type Distribution, type ImageRecord } from '../../state/images.ts'
-import { updateLayer, type LayerRecord } from '../../state/layers.ts'
+import { findLayer, updateLayer, type LayerRecord } from '../../state/layers.ts'
 
 /** Level 6 halves the size of level 1's surplus at three times the cost: an upload is mostly slower than this. */
 const GZIP_LEVEL = 5
@@ -58,7 +58,7 @@ async function packBlob(base: EngineBase, layer: LayerRecord, signal: AbortSigna
   const record: BlobRecord = { mediaType: `${OCI_LAYER}+gzip`, digest: toDigest(digest), size }
   await file.datasync()
   await host.files.rename(temporary, blobPath(base, record.digest))
-  updateLayer(base.state, { ...layer, blob: record })
+  updateLayer(base.state, { ...(findLayer(base.state, layer.chainId) ?? layer), blob: record })
   return record
 }
 

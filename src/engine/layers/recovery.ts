@@ -7,8 +7,9 @@ import type { EngineBase } from '../context.ts'
 import { hexOf } from './chain.ts'
 import { FLOOR_NAME } from './floor-layer.ts'
 import { mountPointsBelow, unmount } from './mount-points.ts'
-import { freeLayers, layersOfContainers } from './store.ts'
+import { currentBoot, freeLayers, layersOfContainers } from './store.ts'
 import { deleteBuildHolds } from '../../state/builds.ts'
+import { listImages } from '../../state/images.ts'
 import { deleteLayer, listLayers } from '../../state/layers.ts'
 
 async function clearTemporary(base: EngineBase): Promise<void> {
@@ -39,6 +40,19 @@ async function dropRowsWithoutFolder({ host, config, state, log }: EngineBase): 
   }
 }
 
+/** Layers of build steps that were in memory alone when the machine went down: nobody knows what of them is on the disk. */
+function dropPending(base: EngineBase): void {
+  const { state, log } = base
+  const boot = currentBoot(base)
+  // what an image stands on was brought to the disk with it, whatever its row says
+  const safe = new Set(listImages(state).flatMap(({ chainIds }) => chainIds))
+  for (const { chainId, pendingBoot } of listLayers(state)) {
+    if (pendingBoot === undefined || pendingBoot === boot || safe.has(chainId)) continue
+    log('info', 'a layer of the build cache did not outlive the boot', { chainId })
+    deleteLayer(state, chainId)
+  }
+}
+
 async function removeHalfLayers({ host, config, state, log }: EngineBase, used: ReadonlySet<string>): Promise<void> {
   const known = new Set(listLayers(state).map((layer) => hexOf(layer.chainId)))
   for (const hex of await host.files.readdir(config.paths.layers)) {
@@ -58,6 +72,7 @@ export async function recoverLayers(base: EngineBase): Promise<void> {
   await clearTemporary(base)
   await unmountStrangers(base)
   await dropRowsWithoutFolder(base)
+  dropPending(base)
   await removeHalfLayers(base, await layersOfContainers(base))
   const all = listLayers(base.state).map((layer) => layer.chainId)
   await freeLayers(base, all, () => {})

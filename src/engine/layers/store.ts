@@ -12,7 +12,7 @@ import { readLayerLimits } from './limits.ts'
 import { ConflictError } from '../../errors.ts'
 import { layersOfBuilds } from '../../state/builds.ts'
 import { listImages, type BlobRecord } from '../../state/images.ts'
-import { deleteLayer, findLayer, insertLayer, listLayers, type LayerRecord } from '../../state/layers.ts'
+import { deleteLayer, findLayer, insertLayer, listLayers, updateLayer, type LayerRecord } from '../../state/layers.ts'
 
 /** One for the whole store: whoever adds, removes or begins to use layers. Held for milliseconds. */
 export const STORE_LOCK = 'layer:store'
@@ -146,6 +146,24 @@ async function placeLayer(
   return blob === undefined ? record : { ...record, blob }
 }
 
+/** Names this boot: what is not on the disk yet does not outlive it. */
+export function currentBoot({ host }: Pick<EngineBase, 'host'>): string {
+  return (host.files.readTextSync('/proc/sys/kernel/random/boot_id') ?? '').trim()
+}
+
+/** A layer that came to the disk with the others. */
+function settled({ pendingBoot: _over, ...layer }: LayerRecord): LayerRecord {
+  return layer
+}
+
+export interface CommitLayersOptions {
+  /**
+   * The layers are brought to the disk by a later commit that stands on them: of steps of a build, of which only the last
+   * becomes an image. Until then they last as long as this boot.
+   */
+  readonly isPending?: boolean
+}
+
 /**
  * Brings staged layers into the store on top of `parents` and records them in one transaction with what `record` does
  * (the image's rows). Layers that are there already are shared, and the staged ones removed.
@@ -155,9 +173,13 @@ export async function commitLayers(
   parents: readonly string[],
   staged: readonly StagedLayer[],
   record: (layers: readonly LayerRecord[]) => void,
+  { isPending = false }: CommitLayersOptions = {},
 ): Promise<void> {
   const { host, config, locks, state } = base
-  if (staged.length > 0) await host.at.syncFileSystem(config.paths.root)
+  const pendingOf = (layers: readonly LayerRecord[]): LayerRecord[] =>
+    layers.filter(({ pendingBoot }) => pendingBoot !== undefined)
+  const synced = new Set(pendingOf(parents.flatMap((id) => findLayer(state, id) ?? [])).map(({ chainId }) => chainId))
+  if (!isPending && (staged.length > 0 || synced.size > 0)) await host.at.syncFileSystem(config.paths.root)
   await locks.run(STORE_LOCK, async () => {
     const layers = layersOf(base, parents)
     const fresh: LayerRecord[] = []
@@ -173,16 +195,21 @@ export async function commitLayers(
       const shortName = freeShortName(names)
       names.add(shortName)
       const placed = await placeLayer(base, layer, { chainId, shortName })
-      layers.push(placed)
-      fresh.push(placed)
+      const recorded = isPending ? { ...placed, pendingBoot: currentBoot(base) } : placed
+      layers.push(recorded)
+      fresh.push(recorded)
     }
-    if (fresh.length > 0) {
+    if (fresh.length > 0 && !isPending) {
       await syncFolder(base, config.paths.layers)
       await syncFolder(base, config.paths.layerLinks)
     }
+    const pending = isPending ? [] : pendingOf(layers)
+    // one that came between the sync and the lock
+    if (pending.some(({ chainId }) => !synced.has(chainId))) await host.at.syncFileSystem(config.paths.root)
     state.transaction(() => {
       for (const layer of fresh) insertLayer(state, layer)
-      record(layers)
+      for (const layer of pending) updateLayer(state, settled(layer))
+      record(isPending ? layers : layers.map(settled))
     })
   })
 }

@@ -81,6 +81,7 @@ async function applyRun(walk: Walk, state: StageState, placed: Placed<RunInstruc
     expander,
     dockerfile: context.dockerfile,
     request: context.request,
+    epochSeconds: context.epochSeconds,
     originOf: async (from, range) =>
       from === undefined ? mainContext(context) : await originNamed({ context, node, expander, range }, from),
   })

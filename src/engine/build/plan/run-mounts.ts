@@ -11,6 +11,7 @@ export interface MountContext {
   readonly expander: Expander
   readonly dockerfile: Dockerfile
   readonly request: BuildRequest
+  readonly epochSeconds: number | undefined
   /** Of a stage, context or image; undefined: the main context. */
   readonly originOf: (from: string | undefined, range: SourceRange) => Promise<Origin>
 }

@@ -129,6 +129,7 @@ export async function planRun(
       ulimits: request.ulimits ?? [],
       extraHosts: request.extraHosts ?? [],
       hostname: request.args?.['BUILDKIT_SANDBOX_HOSTNAME'],
+      epochSeconds: context.epochSeconds,
     },
   }
 }

@@ -5,6 +5,7 @@
 import type { EngineBase } from '../../context.ts'
 import { CanceledError } from '../../../errors.ts'
 import { findBuildRecord, type BuildRecord } from '../../../state/builds.ts'
+import type { LayerRecord } from '../../../state/layers.ts'
 import type { BuildHold } from '../cache/holds.ts'
 import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
 import { findStep, recordStep } from '../cache/records.ts'
@@ -112,9 +113,10 @@ async function runStep(
     if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))
     let record: BuildRecord | undefined
     try {
-      await commitLayers(base, step.chainIds, [staged], (layers) => {
+      const recorded = (layers: readonly LayerRecord[]): void => {
         record = recordStep(base, { ...about, layer: layers.at(-1) })
-      })
+      }
+      await commitLayers(base, step.chainIds, [staged], recorded, { isPending: true })
     } finally {
       await discardLayer(base, staged) // nothing is left of it when it went into the store
     }

@@ -152,14 +152,8 @@ async function runCommand(context: WorkerContext, step: StepRequest, work: RunWo
   if (exitCode !== 0) throw new CommandFailedError(work.argv, exitCode)
 }
 
-function epochOf({ work }: StepRequest['operation'], request: BuildRequest): number | undefined {
-  if (work.kind === 'copy' || work.kind === 'mkdir') return work.epochSeconds
-  const text = request.args?.['SOURCE_DATE_EPOCH'] ?? ''
-  return /^\d+$/.test(text) ? Number(text) : undefined
-}
-
 async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer | undefined> {
-  const { run, warn, request, remotes } = context
+  const { run, warn, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
   const { work } = operation
   // what does not look at what is below cannot be led astray by it, and is the same layer wherever it is put
@@ -180,7 +174,7 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
     default:
       work satisfies never
   }
-  return await snapshot.commit({ epochSeconds: epochOf(operation, request), signal })
+  return await snapshot.commit({ epochSeconds: work.epochSeconds, signal })
 }
 
 /** For one build. Dispose of it when no step runs any more. */
