@@ -94,6 +94,17 @@ export const heredocCases: readonly BuildCase[] = [
     tree: { f: file('$A\n') },
   },
   {
+    name: 'run a heredoc quoted in part',
+    dockerfile: lines('FROM busybox', "RUN <<E'O'F", 'echo x > /f', 'EOF'),
+    tree: { f: file('x\n') },
+  },
+  {
+    name: 'run a heredoc with tabs as the input of a program',
+    dockerfile: lines('FROM busybox', 'RUN cat <<-E > /f', '\tx', '\tE'),
+    tree: { f: file('x\n') },
+    history: ['RUN /bin/sh -c cat <<-E > /f\n\tx\nE # buildkit'],
+  },
+  {
     name: 'run two heredocs',
     dockerfile: lines('FROM busybox', 'RUN cat <<A > /a && cat <<B > /b', '1', 'A', '2', 'B'),
     tree: { a: file('1\n'), b: file('2\n') },

@@ -22,13 +22,6 @@ export interface Heredoc {
   readonly range: SourceRange
 }
 
-/** `--name=value`; a flag that stands alone has the value undefined. */
-export interface Flag {
-  readonly name: string
-  readonly value: Word | undefined
-  readonly range: SourceRange
-}
-
 /** "Exec": a JSON list of strings. "Shell": the text as written, continuation lines joined as BuildKit joins them. */
 export type CommandForm =
   | { readonly kind: 'exec'; readonly argv: readonly string[]; readonly range: SourceRange }

@@ -2,7 +2,6 @@
  * Heredocs of RUN, COPY and ADD: which an instruction's line announces, and their content in the lines below it.
  * Source: Dockerfile reference, "Here-documents"; POSIX XCU 2.7.4 for what quoting the delimiter means.
  */
-import type { Heredoc } from './ast.ts'
 import { trimSpace } from './characters.ts'
 import { DockerfileError } from './errors.ts'
 import { type ExpandOptions, expandWords } from './expand.ts'
@@ -66,25 +65,4 @@ function takesHeredocs(split: SplitLine, escape: string): boolean {
 
 export function dropTabs(text: string): string {
   return text.replaceAll(/^\t+/gm, '')
-}
-
-/** What a RUN instruction's heredocs make of its text. */
-export type RunText =
-  /** Given to the shell. */
-  | { readonly kind: 'shell'; readonly text: string }
-  /** "#!" begins it: a file that is run by itself. */
-  | { readonly kind: 'script'; readonly content: string }
-
-/**
- * The text of a shell form: a heredoc that stands alone is the text itself, or a script; one among other words is left to the
- * shell, with its lines behind it.
- */
-export function runText(text: string, heredocs: readonly Heredoc[]): RunText {
-  const first = heredocs[0]
-  if (first === undefined) return { kind: 'shell', text }
-  if (parseHeredocStart(text) !== undefined) {
-    if (first.content.startsWith('#!')) return { kind: 'script', content: first.content }
-    return { kind: 'shell', text: first.content }
-  }
-  return { kind: 'shell', text: text + heredocs.map(({ raw, name }) => `\n${raw}${name}`).join('') }
 }

@@ -2,8 +2,7 @@
  * One instruction's line taken apart: keyword, flags, and the rest that each instruction reads in its own way.
  */
 import { isBlank, isSpace } from './characters.ts'
-import { type LogicalLine, type Span, rangeOf, spanOf, trimSpan } from './logical-line.ts'
-import type { SourceRange } from '../../../api/types/build.ts'
+import { type LogicalLine, type Span, spanOf, trimSpan } from './logical-line.ts'
 
 /** `--name=value`: quotes and escapes are taken off already. */
 export interface RawFlag {
@@ -77,8 +76,4 @@ function toFlag(line: LogicalLine, word: Span): RawFlag {
   const isPlain = line.text.slice(word.start, word.end) === word.text
   const start = isPlain && text !== '' ? word.start + equals + 1 : word.start
   return { name: word.text.slice(2, equals), value: { text, start, end: word.end }, span: word }
-}
-
-export function rangeOfSpan(split: SplitLine, span: Span): SourceRange {
-  return rangeOf(split.line, span)
 }

@@ -3,6 +3,7 @@
  * left to the shell. PURE. Source: Dockerfile reference, "Here-Documents"; BuildKit's frontend for the exact texts.
  */
 import type { Heredoc } from '../dockerfile/ast.ts'
+import { parseHeredocStart } from '../dockerfile/heredoc.ts'
 
 /** Where a script with "#!" lies while it runs. */
 const SCRIPT_FOLDER = '/dev/pipes'
@@ -13,9 +14,9 @@ export type Script =
   /** A file that is run by itself. */
   | { readonly kind: 'program'; readonly path: string; readonly content: string }
 
-/** The command is nothing but `<<NAME`. */
+/** The command is nothing but `<<NAME`, however it is quoted. */
 function isLone(command: string, heredocs: readonly Heredoc[]): boolean {
-  return heredocs.length === 1 && /^\d*<<-?\s*(?:"[^"]*"|'[^']*'|[^\s<"']+)\s*$/.test(command)
+  return heredocs.length === 1 && parseHeredocStart(command) !== undefined
 }
 
 export function toScript(command: string, heredocs: readonly Heredoc[]): Script {
@@ -24,7 +25,7 @@ export function toScript(command: string, heredocs: readonly Heredoc[]): Script 
   if (!isLone(command, heredocs))
     return {
       kind: 'text',
-      text: [command, ...heredocs.map(({ name, content }) => `${content}${name}`)].join('\n'),
+      text: [command, ...heredocs.map(({ name, raw }) => `${raw}${name}`)].join('\n'),
     }
   const { name, content } = first
   return content.startsWith('#!')
