@@ -472,6 +472,12 @@ const flags: readonly BuildCase[] = [
     tree: { a: file('a', '644', '1234:8') },
   },
   {
+    name: 'copy --link --chown by a name replaces a linked folder',
+    files: { a: 'a' },
+    dockerfile: lines('FROM busybox', 'RUN mkdir /real && ln -s real /link', 'COPY --link --chown=worker a /link/'),
+    tree: { real: D, link: folder('755', '1234:1235'), 'link/a': file('a', '644', '1234:1235') },
+  },
+  {
     name: 'copy --link and steps after it',
     files: { a: 'a' },
     dockerfile: lines('FROM busybox', 'COPY --link a /x/', 'RUN cat /x/a > /f && rm /x/a'),

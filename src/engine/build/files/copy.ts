@@ -26,6 +26,8 @@ export interface CopyOptions {
   readonly remotes?: Remotes
   /** What the user should know though the step goes on. */
   readonly warn?: (message: string) => void
+  /** Root of the state whose passwd and group name the owners; undefined: of the one that is written. */
+  readonly users?: string
 }
 
 /** The trees that a copy reads from; they stay the caller's. A state or an image is mounted read-only for it. */
@@ -84,7 +86,8 @@ export async function checksumOfCopy(work: CopyWork, treeOf: TreeOf, options: Co
 }
 
 function ownerOf({ host }: CopyBase, root: string, spec: string, options: CopyOptions): Owner {
-  const read = (path: string): string => host.rooted.readText(root, path, MAX_USER_FILE_BYTES) ?? ''
+  const users = options.users ?? root
+  const read = (path: string): string => host.rooted.readText(users, path, MAX_USER_FILE_BYTES) ?? ''
   const files = (): { passwd: string; group: string } => ({ passwd: read('/etc/passwd'), group: read('/etc/group') })
   return resolveOwner(spec, files, options.warn ?? (() => {}))
 }

@@ -157,13 +157,19 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
   const { operation, chainIds, stateOf, signal } = step
   const { work } = operation
   // what does not look at what is below cannot be led astray by it, and is the same layer wherever it is put
-  await using snapshot = await openSnapshot(run, isIndependent(work) ? [] : chainIds)
+  await using snapshot = await openSnapshot(run, work.kind === 'copy' && work.link ? [] : chainIds)
   switch (work.kind) {
     case 'run':
       await runCommand(context, step, work, snapshot)
       break
     case 'copy':
-      await copyInto(run, snapshot.root, work, trees.of(stateOf), { signal, warn, remotes })
+      await copyInto(run, snapshot.root, work, trees.of(stateOf), {
+        signal,
+        warn,
+        remotes,
+        // names of owners are those of the state below, also for a layer that does not stand on it
+        ...(work.link && !isIndependent(work) ? { users: await context.states.open(chainIds) } : {}),
+      })
       break
     case 'mkdir':
       await makeWorkingFolder(run, snapshot.root, work, { signal, warn })
