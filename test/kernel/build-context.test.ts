@@ -24,8 +24,13 @@ interface Place {
   readonly copyAll: (source?: BuildSource, options?: OpenSourceOptions) => Promise<Record<string, string>>
 }
 
-function place(t: Pick<TestContext, 'after'>, files: Files, change: (host: Host) => Host = (own) => own): Place {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'mycompose-context-'))
+function place(
+  t: Pick<TestContext, 'after'>,
+  files: Files,
+  change: (host: Host) => Host = (own) => own,
+  parent = tmpdir(),
+): Place {
+  const folder = fs.mkdtempSync(join(parent, 'mycompose-context-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
   const [context, target] = [join(folder, 'context'), join(folder, 'target')]
   for (const path of [context, target]) fs.mkdirSync(path)
@@ -336,7 +341,8 @@ test('a long file is read and copied in turns, and what comes out is the same', 
 })
 
 test('100,000 files are walked, kept in mind, and those that are wanted copied, and others get their turn meanwhile', async (t) => {
-  const { open, base, context, target } = place(t, {})
+  // in memory: a disk takes a minute to make and remove them
+  const { open, base, context, target } = place(t, {}, (own) => own, '/dev/shm')
   for (let folder = 0; folder < 100; folder += 1) {
     fs.mkdirSync(join(context, `d${folder}`))
     for (let file = 0; file < 1000; file += 1) fs.writeFileSync(join(context, `d${folder}`, `f${file}`), '')
