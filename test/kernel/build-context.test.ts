@@ -5,6 +5,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { createDigestKeeper } from '../../src/engine/build/context/file-digests.ts'
 import { openSource, type OpenSource, type OpenSourceOptions } from '../../src/engine/build/context/source.ts'
 import { checksumOfCopy, copyInto } from '../../src/engine/build/files/copy.ts'
 import { engineConfig } from '../../src/engine/config.ts'
@@ -242,6 +243,46 @@ test('an unchanged context is not read again; a changed file alone is', async (t
   assert.notEqual(changed.sum, first.sum)
   fs.writeFileSync(join(context, 'd0/f0'), 'text 0')
   assert.equal((await sum()).sum, first.sum)
+})
+
+test('builds that read one context at the same time read each file once, and one that is canceled stops no other', async (t) => {
+  const opened = new Map<string, number>()
+  const { open, base, context } = place(
+    t,
+    Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`f${n}`, `text ${n}`])),
+    (host) => ({
+      ...host,
+      at: {
+        ...host.at,
+        openFile(folder, name) {
+          opened.set(name, (opened.get(name) ?? 0) + 1)
+          return host.at.openFile(folder, name)
+        },
+      },
+      clock: { ...host.clock, nowMs: () => host.clock.nowMs() + 3_600_000 },
+    }),
+  )
+  fs.writeFileSync(join(context, 'long'), Buffer.alloc(64 * 2 ** 20, 'x'))
+  const digests = createDigestKeeper(base)
+  const stop = new AbortController()
+  const sum = async (signal?: AbortSignal): Promise<string> => {
+    const source = await open(undefined, { digests })
+    try {
+      const options = signal === undefined ? {} : { signal }
+      return await checksumOfCopy(copyWork(['', '/']), () => Promise.resolve(source.tree), options)
+    } finally {
+      await source.close()
+    }
+  }
+  const sums = await Promise.all([sum(), sum(), sum()])
+  assert.equal(new Set(sums).size, 1)
+  assert.deepEqual([...new Set(opened.values())], [1], 'a file was read twice')
+  fs.appendFileSync(join(context, 'long'), 'y')
+  const canceled = sum(stop.signal)
+  const other = sum()
+  setTimeout(() => stop.abort(), 5)
+  await assert.rejects(canceled, { code: 'CANCELED' })
+  assert.notEqual(await other, sums[0])
 })
 
 test('a file that was written just now is read again next time, as it may change within a tick of the clock', async (t) => {

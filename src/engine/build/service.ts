@@ -4,6 +4,7 @@ import type { BuildService } from '../services/index.ts'
 import { build } from './build.ts'
 import { enforceLimits } from './cache/limits.ts'
 import { dropLostRecords, listCache, pruneCache } from './cache/prune.ts'
+import { createDigestKeeper } from './context/file-digests.ts'
 import { createCacheMounts } from './run/cache-mounts.ts'
 import type { BuildContext } from './session.ts'
 import { createFlights } from './solve/flights.ts'
@@ -12,13 +13,14 @@ import { createSlots } from './solve/slots.ts'
 /** The limits look at the whole cache: not after each of many small builds. */
 const LIMITS_PAUSE_MS = 10 * 60_000
 
-export type BuildDependencies = Omit<BuildContext, 'cacheMounts' | 'flights' | 'slots'>
+export type BuildDependencies = Omit<BuildContext, 'cacheMounts' | 'digests' | 'flights' | 'slots'>
 
 export function createBuildService(dependencies: BuildDependencies): BuildService {
   const { host, log } = dependencies
   const context: BuildContext = {
     ...dependencies,
     cacheMounts: createCacheMounts(dependencies),
+    digests: createDigestKeeper(dependencies),
     flights: createFlights(),
     slots: createSlots(Math.max(4, availableParallelism())),
   }

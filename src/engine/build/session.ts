@@ -7,6 +7,7 @@ import { freeLayers } from '../layers/store.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import type { EngineBase, EngineContext } from '../context.ts'
 import { holdLayers, type BuildHold } from './cache/holds.ts'
+import type { DigestKeeper } from './context/file-digests.ts'
 import type { RemoteOptions } from './context/remotes.ts'
 import { cacheTargets, parseCacheSource } from './exchange/places.ts'
 import type { Platform } from './plan/stage-state.ts'
@@ -20,6 +21,7 @@ import type { StepFlights } from './solve/solve.ts'
 /** What all builds of an engine share. */
 export interface BuildContext extends EngineBase, Pick<EngineContext, 'images' | 'layers' | 'networks' | 'platform'> {
   readonly cacheMounts: CacheMounts
+  readonly digests: DigestKeeper
   readonly flights: StepFlights
   readonly slots: Slots
 }
@@ -102,7 +104,7 @@ export function openSession(
       createContexts({
         base: context,
         progress,
-        options: remoteOptions(request, signal),
+        options: { ...remoteOptions(request, signal), digests: context.digests },
         dockerfile: request.dockerfileInline === undefined ? (request.dockerfile ?? 'Dockerfile') : undefined,
       }),
     ),

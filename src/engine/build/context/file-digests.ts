@@ -12,7 +12,13 @@ import { IDENTITY_BYTES } from '../../../host/statx.ts'
 
 export interface FileDigests extends DigestMemory {
   /** Writes what has changed; a failure is logged only, as it costs time and nothing else. */
-  save(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Builds that read one context at the same time share what they learn: each file is read once. */
+export interface DigestKeeper {
+  /** `context`: the absolute path that names it. Close it, whatever happens. */
+  open(context: string): Promise<FileDigests>
 }
 
 type Base = Pick<EngineBase, 'host' | 'config' | 'log'>
@@ -59,8 +65,7 @@ async function dropOldest({ host }: Base, folder: string): Promise<void> {
   for (const { name } of old) await host.files.rm(join(folder, name), { force: true })
 }
 
-/** `context`: the absolute path that names it. */
-export async function openFileDigests(base: Base, context: string): Promise<FileDigests> {
+async function readDigests(base: Base, context: string): Promise<FileDigests> {
   const { host, config, log } = base
   const folder = join(config.paths.root, 'build', 'digests')
   const file = join(folder, hash('sha256', context))
@@ -72,6 +77,7 @@ export async function openFileDigests(base: Base, context: string): Promise<File
   const index = indexOf(records)
   const asked = new Uint8Array(records.length / RECORD_BYTES)
   const fresh = new Map<string, string>()
+  let isWritten = true
 
   function allRecords(): string[] {
     const all: string[] = []
@@ -92,17 +98,50 @@ export async function openFileDigests(base: Base, context: string): Promise<File
       return records.slice(at + 1 + IDENTITY_BYTES, at + RECORD_BYTES)
     },
     set(identity, digest) {
-      if (identity.length === IDENTITY_BYTES && digest.length === DIGEST_BYTES) fresh.set(identity, digest)
+      if (identity.length !== IDENTITY_BYTES || digest.length !== DIGEST_BYTES) return
+      fresh.set(identity, digest)
+      isWritten = false
     },
-    async save() {
-      if (fresh.size === 0) return
+    hashing: new Map(),
+    async close() {
+      if (isWritten) return
+      isWritten = true
       try {
         await host.files.mkdir(folder, { recursive: true, mode: 0o700 })
         await host.files.writeAtomic(file, format(allRecords()), { mode: 0o600, durable: false })
-        fresh.clear()
         await dropOldest(base, folder)
       } catch (error) {
         log('warn', 'the digests of a build context could not be kept', { context, error: String(error) })
+      }
+    },
+  }
+}
+
+/** One for each engine. */
+export function createDigestKeeper(base: Base): DigestKeeper {
+  const open = new Map<string, { readonly digests: Promise<FileDigests>; users: number }>()
+  return {
+    async open(context) {
+      const shared = open.get(context) ?? { digests: readDigests(base, context), users: 0 }
+      open.set(context, shared)
+      shared.users += 1
+      const leave = (): void => {
+        shared.users -= 1
+        if (shared.users === 0 && open.get(context) === shared) open.delete(context)
+      }
+      try {
+        const digests = await shared.digests
+        return {
+          ...digests,
+          async close() {
+            // those who come now read what is written
+            await digests.close()
+            leave()
+          },
+        }
+      } catch (error) {
+        leave()
+        throw error
       }
     },
   }

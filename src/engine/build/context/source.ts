@@ -5,7 +5,7 @@
  * Source: Dockerfile reference, "Build context"; BuildKit's dockerui.
  */
 import { isAbsolute, join } from 'node:path'
-import { openFileDigests } from './file-digests.ts'
+import { createDigestKeeper, type DigestKeeper } from './file-digests.ts'
 import { checkOut, type GitOptions } from './git.ts'
 import { fetchContext } from './http-context.ts'
 import { unpackContext } from './tar-context.ts'
@@ -19,6 +19,8 @@ import { createIgnore, type Ignore } from '../ignore/ignore.ts'
 export interface OpenSourceOptions extends GitOptions {
   /** In the source, or absolute on the machine: its own ".dockerignore" beside it goes before that of the source. */
   readonly dockerfile?: string
+  /** Of the engine; absent: nothing is shared with other builds that run. */
+  readonly digests?: DigestKeeper
 }
 
 export interface OpenSource {
@@ -106,8 +108,9 @@ export async function openSource(
   const { path, isOurs, commit } = await bring(base, source, options)
   if (isOurs) undo.defer(() => host.files.rm(path, { recursive: true, force: true }))
   const ignore = isOurs ? undefined : await readIgnore(base, path, options.dockerfile)
-  const digests = isOurs ? undefined : await openFileDigests(base, path)
-  if (digests !== undefined) undo.defer(() => digests.save())
+  const keeper = options.digests ?? createDigestKeeper(base)
+  const digests = isOurs ? undefined : await keeper.open(path)
+  if (digests !== undefined) undo.defer(() => digests.close())
   const tree = openTree(host, path, {
     owner: ROOT,
     ...(ignore === undefined ? {} : { ignore }),

@@ -36,6 +36,8 @@ export const DIGEST_BYTES = 33
 export interface DigestMemory {
   get(identity: string): string | undefined
   set(identity: string, digest: string): void
+  /** Files that are being read, by their identity: whoever else wants them waits for it. */
+  readonly hashing: Map<string, Promise<string>>
 }
 
 export interface TreeOptions {
@@ -107,7 +109,7 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   /** The folders of what was found by itself. */
   const foundIn = new Set<ByteString>()
   const hashed = new Map<string, string>()
-  const hashing = new Map<string, Promise<string>>()
+  const hashing = digests?.hashing ?? new Map<string, Promise<string>>()
   const buffer = Buffer.allocUnsafe(AT_ONCE_BYTES)
 
   function isVisible(path: ByteString, file: ScannedFile): boolean {
@@ -271,13 +273,18 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     open,
     checkUnchanged,
     digest,
-    longDigest(entry, signal) {
+    async longDigest(entry, signal) {
       const { identity } = entry.file
-      const running = hashing.get(identity)
-      if (running !== undefined) return running
+      for (let running = hashing.get(identity); running !== undefined; running = hashing.get(identity))
+        try {
+          return await running
+        } catch (error) {
+          // the build that read it was canceled, and this one was not
+          if (!(error instanceof CanceledError) || signal?.aborted === true) throw error
+        }
       const begun = readLong(entry, signal).finally(() => hashing.delete(identity))
       hashing.set(identity, begun)
-      return begun
+      return await begun
     },
     hasXattrs(entry) {
       const { identity } = entry.file

@@ -7,8 +7,7 @@ import type { EngineBase } from '../../context.ts'
 import { digestOf } from '../../layers/chain.ts'
 import { joinPath } from '../../layers/entry-path.ts'
 import type { ByteString } from '../../../host/at.ts'
-import type { RemoteOptions } from '../context/remotes.ts'
-import { openSource, type OpenSource } from '../context/source.ts'
+import { openSource, type OpenSource, type OpenSourceOptions } from '../context/source.ts'
 import type { Tree } from '../files/tree.ts'
 import type { Origin } from '../plan.ts'
 import type { MountOrigin } from '../run/bind-source.ts'
@@ -28,7 +27,7 @@ export interface Contexts extends AsyncDisposable {
 export interface ContextsRequest {
   readonly base: EngineBase
   readonly progress: Progress
-  readonly options: RemoteOptions
+  readonly options: Omit<OpenSourceOptions, 'dockerfile'>
   /** Of the main context: its own .dockerignore may lie beside it. */
   readonly dockerfile: string | undefined
 }
