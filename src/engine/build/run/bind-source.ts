@@ -44,6 +44,7 @@ export interface BindWish {
 }
 
 const CHARACTER = 0o020000
+const GIT_FOLDER = '.git'
 
 function notFound({ source, target }: BindWish): InvalidRequestError {
   return new InvalidRequestError(`cannot mount ${JSON.stringify(source)} on ${target}: it is not there`, {
@@ -60,31 +61,46 @@ function hiddenBelow(wish: BindWish, source: ByteString): ByteString[] {
   return hidden.flatMap((path) => (path.startsWith(`${source}/`) ? [path.slice(source.length + 1)] : []))
 }
 
-/** Owner, mode and time of a folder given to another one. */
-function inherit(at: At, from: number, to: number): void {
+/** Mode, time and owner of a folder given to another one; of a user's folder it becomes root's. */
+function inherit(at: At, from: number, to: number, isRoots: boolean): void {
   const facts = at.stat(from, '.')
   if (facts === undefined) return
-  at.chown(to, '.', facts.uid, facts.gid)
-  at.chmod(to, '.', facts.mode)
-  at.setTimes(to, '.', facts.mtimeNs)
+  const { uid, gid, mode, mtimeNs } = facts
+  at.chown(to, '.', isRoots ? 0 : uid, isRoots ? 0 : gid)
+  at.chmod(to, '.', mode)
+  at.setTimes(to, '.', mtimeNs)
+}
+
+interface Cover {
+  readonly hidden: readonly ByteString[]
+  /**
+   * The folder itself and its .git become root's, as all of a context is for COPY: git refuses to work where another user
+   * could have put its settings. Files keep the owners that they have on the host.
+   */
+  readonly isRoots: boolean
 }
 
 /** The empty `folder` becomes like `like`, with whiteouts at `hidden`, and the folders on the way to them as they are there. */
-function makeWhiteouts(at: At, folder: string, like: number, hidden: readonly ByteString[]): void {
+function makeCover(at: At, folder: string, like: number, { hidden, isRoots }: Cover): void {
   const root = at.openRoot(folder)
   const made = new Set<ByteString>([''])
+  const makeFolders = (path: ByteString): void => {
+    let above = ''
+    for (const part of path.split('/').filter(Boolean)) {
+      inFolder(at, root, above, (inside) => at.makeFolder(inside, part, 0o755))
+      above = joinPath(above, part)
+      made.add(above)
+    }
+  }
   try {
+    if (isRoots && at.stat(like, GIT_FOLDER)?.kind === 'folder' && !hidden.includes(GIT_FOLDER)) makeFolders(GIT_FOLDER)
     for (const path of hidden) {
       const [parent, name] = splitPath(path)
-      let above = ''
-      for (const part of parent.split('/').filter(Boolean)) {
-        inFolder(at, root, above, (inside) => at.makeFolder(inside, part, 0o755))
-        above = joinPath(above, part)
-        made.add(above)
-      }
+      makeFolders(parent)
       inFolder(at, root, parent, (inside) => at.makeNode(inside, name, CHARACTER, 0, 0))
     }
-    for (const path of made) inFolder(at, like, path, (from) => inFolder(at, root, path, (to) => inherit(at, from, to)))
+    for (const path of made)
+      inFolder(at, like, path, (from) => inFolder(at, root, path, (to) => inherit(at, from, to, isRoots)))
   } finally {
     at.close(root)
   }
@@ -168,10 +184,11 @@ async function provideFolder(
     bindReadOnly(host, source, target)
     return target
   }
-  const whiteouts = `${target}-hidden`
-  await host.files.mkdir(whiteouts, { mode: 0o755 })
-  makeWhiteouts(host.at, whiteouts, fd, hidden)
-  const lower = [source, whiteouts]
+  const cover = `${target}-cover`
+  const isRoots = wish.origin.kind === 'host'
+  await host.files.mkdir(cover, { mode: 0o755 })
+  makeCover(host.at, cover, fd, { hidden, isRoots })
+  const lower = [source, cover]
   if (!isWritten) {
     mountOverlay(host.mounts, { target, lower })
     return target
@@ -181,7 +198,7 @@ async function provideFolder(
   undo.defer(() => host.files.rm(scratch, { recursive: true, force: true }))
   const [upper, work] = [join(scratch, 'upper'), join(scratch, 'work')]
   for (const path of [upper, work]) await host.files.mkdir(path, { mode: 0o755 })
-  makeWhiteouts(host.at, upper, fd, [])
+  makeCover(host.at, upper, fd, { hidden: [], isRoots })
   mountOverlay(host.mounts, { target, lower, upper: { upper, work }, volatile: true })
   undo.defer(async () => void (await host.mounts.umountAsync(target)))
   return target
