@@ -18,6 +18,8 @@ export interface ProgressEvent {
   readonly details?: string
   readonly current?: number
   readonly total?: number
+  /** How long it took, where that is not the time since its first event. */
+  readonly elapsedMs?: number
 }
 
 /** A line for the user beside the progress view. Each text is told once. */

@@ -35,6 +35,7 @@ export function dryRunClient(engine: EngineClient): EngineClient {
     networks: { ...engine.networks, create: refuse, remove: nothing, connect: nothing, disconnect: nothing },
     volumes: { ...engine.volumes, create: refuse, remove: nothing },
     images: { ...engine.images, remove: refuse, tag: nothing, import: refuse, load: refuse, bootstrap: refuse },
+    builds: { build: refuse, prune: refuse },
     prune: { containers: refuse, networks: refuse, volumes: refuse, images: refuse },
     shutdown: nothing,
   }

@@ -49,11 +49,9 @@ const TABLE: readonly Unsupported[] = [
   { path: 'services.*.use_api_socket', when: isTrue, says: NOT_YET },
   { path: 'services.*.userns_mode', when: isNot('host', ''), says: 'will be refused: only "host" is there' },
   { path: 'services.*.pull_refresh_after', says: NOT_YET },
-  {
-    path: 'services.*.pull_policy',
-    when: (value) => value === 'build',
-    says: 'is not supported yet: nothing is built',
-  },
+  { path: 'services.*.build.isolation', when: isNot('default'), says: WINDOWS },
+  { path: 'services.*.build.provenance', when: isNot('false'), says: 'is ignored: no attestations are made' },
+  { path: 'services.*.build.sbom', when: isNot('false'), says: 'is ignored: no attestations are made' },
   {
     path: 'services.*.volumes.*.type',
     when: (value) => ['npipe', 'cluster'].includes(String(value)),

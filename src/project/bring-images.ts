@@ -5,6 +5,7 @@
 import type { Project, Service } from '../compose/model.ts'
 import { NotFoundError, type MycomposeError } from '../errors.ts'
 import type { ProjectContext } from './context.ts'
+import { isBuildable } from './build/request.ts'
 import { imageReference, imageResource, platformOf } from './names.ts'
 import { observeImages } from './observe.ts'
 import { isForPlatform, mustPull, pullPolicyOf, type PresentImage, type PullPolicy } from './pull-policy.ts'
@@ -20,8 +21,8 @@ export interface BringOptions {
 export interface BroughtImages {
   /** Image reference -> id, as in Observed; "" for what a dry run would pull. */
   readonly images: ReadonlyMap<string, string>
-  /** Whether any has changed. */
-  readonly pulled: boolean
+  /** Whether any may be another one than before. */
+  readonly changed: boolean
   readonly failures: ReadonlyMap<string, MycomposeError>
 }
 
@@ -57,7 +58,7 @@ async function isWanted(
   return isOther || mustPull(policy, found, context.clock.nowMs())
 }
 
-/** @throws the failure of a pull that a policy wants although the image is here */
+/** @throws the failure of a pull that a policy wants although the image is here and cannot be built */
 export async function bringImages(
   context: ProjectContext,
   project: Project,
@@ -65,16 +66,19 @@ export async function bringImages(
   images: ReadonlyMap<string, string>,
   options: BringOptions,
 ): Promise<BroughtImages> {
+  const built = new Set(Object.values(project.services).flatMap((one) => (isBuildable(one) ? (one.image ?? []) : [])))
   const candidates = services.flatMap((service): Candidate[] => {
     if (service.image === undefined) return []
     const policy = pullPolicyOf(service, options.pull)
+    // another service builds it
+    if (!isBuildable(service) && built.has(service.image) && policy.kind === 'missing') return []
     return [{ reference: service.image, platform: platformOf(project, service), policy, service: service.name }]
   })
   const wanted = await Promise.all(
     candidates.map(async (candidate) => ((await isWanted(context, candidate, images)) ? [candidate] : [])),
   )
   const wishes = wanted.flat()
-  if (wishes.length === 0) return { images, pulled: false, failures: new Map() }
+  if (wishes.length === 0) return { images, changed: false, failures: new Map() }
   if (options.dryRun === true) return pretend(context, wishes, images)
   const transferOptions: TransferOptions = { quiet: options.quietPull }
   const failed = await transferAll(context, wishes, (wish) => pullImage(context, wish, transferOptions))
@@ -84,10 +88,10 @@ export async function bringImages(
       return [reference, explainPull(reference, names, error)]
     }),
   )
-  const present = [...failures].find(([reference]) => images.has(reference))
+  const present = [...failures].find(([reference]) => images.has(reference) && !built.has(reference))
   if (present !== undefined) throw present[1]
   const references = Object.values(project.services).map((service) => imageReference(project.name, service))
-  return { images: await observeImages(context.client, references), pulled: true, failures }
+  return { images: await observeImages(context.client, references), changed: true, failures }
 }
 
 function pretend(
@@ -100,5 +104,5 @@ function pretend(
     sink.progress({ id: imageResource(reference), status: 'done', text: 'Pulled' })
   }
   const pretended = wishes.map(({ reference }): [string, string] => [reference, images.get(reference) ?? ''])
-  return { images: new Map([...images, ...pretended]), pulled: false, failures: new Map() }
+  return { images: new Map([...images, ...pretended]), changed: false, failures: new Map() }
 }

@@ -6,6 +6,7 @@ import type { EngineClient } from '../api/client/client.ts'
 import type { AuthConfig } from '../api/types/index.ts'
 import type { ProgressSink } from '../events.ts'
 import type { Project } from '../compose/model.ts'
+import type { BuildView } from './build/view.ts'
 
 export interface ProjectClock {
   /** Unix milliseconds. */
@@ -26,8 +27,12 @@ export interface ProjectContext {
   readonly dryRun?: boolean
   /** The login that the user has for the registry of an image; absent: none for any. */
   loginFor?(reference: string): Promise<AuthConfig | undefined>
-  /** Content of a file on this machine (seccomp profiles). */
+  /** Content of a file on this machine (seccomp profiles, Dockerfiles, secrets of builds). */
   readFile(path: string): Promise<Buffer>
+  /** What is at an absolute path; anything but a folder is a file. */
+  kindOf(path: string): Promise<'file' | 'directory' | undefined>
+  /** Begins to show builds; absent: they are not shown. */
+  readonly openBuildView?: () => Promise<BuildView>
 }
 
 /** What a command works on: a loaded project, or only a name whose resources are found by their labels. */

@@ -15,7 +15,10 @@ export interface PreparedRun {
   readonly name: string
 }
 
-export type RunOptions = Pick<UpOptions, 'noDeps' | 'removeOrphans' | 'ignoreOrphans' | 'pull' | 'quietPull'>
+export type RunOptions = Pick<
+  UpOptions,
+  'build' | 'ignoreOrphans' | 'noDeps' | 'pull' | 'quietBuild' | 'quietPull' | 'removeOrphans'
+>
 
 /** Creates the container; dependencies run when it returns. Throws as `up` does. */
 export async function prepareRun(

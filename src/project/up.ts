@@ -2,6 +2,8 @@
 import type { Project } from '../compose/model.ts'
 import { ConfigErrors, MycomposeError, NotFoundError, errnoOf } from '../errors.ts'
 import { bringImages } from './bring-images.ts'
+import { buildImages } from './build/images.ts'
+import type { BuildWish } from './build/needed.ts'
 import type { ProjectContext } from './context.ts'
 import { diagnose } from './diagnose.ts'
 import { executePlan, tellWarnings } from './execute.ts'
@@ -43,9 +45,13 @@ export interface UpOptions {
   /** Plan only. */
   readonly dryRun?: boolean
   /** Overrides the services' own policy. */
-  readonly pull?: 'always' | 'missing' | 'never'
+  readonly pull?: 'always' | 'build' | 'missing' | 'never'
   /** No progress of layers. */
   readonly quietPull?: boolean
+  /** `--build` and `--no-build`; absent: images that are missing, and those of `pull_policy: build`. */
+  readonly build?: BuildWish
+  /** No progress of builds. */
+  readonly quietBuild?: boolean
   /** Answer yes to the loss of volume content. */
   readonly assumeYes?: boolean
 }
@@ -74,7 +80,7 @@ export async function up(context: ProjectContext, project: Project, options: UpO
   return { plan: planned.plan, containers: targetedContainers(execution, planned) }
 }
 
-/** observe -> bring images -> reconcile; tells the warnings. Changes nothing of the project. */
+/** observe -> pull and build images -> reconcile; tells the warnings. Changes nothing of the project. */
 export async function prepareUp(context: ProjectContext, project: Project, options: UpOptions): Promise<UpPlan> {
   const services = Object.values(project.services)
   const references = services.map((service) => imageReference(project.name, service))
@@ -85,8 +91,9 @@ export async function prepareUp(context: ProjectContext, project: Project, optio
   const wanted = selectServices(project, options).wanted.flatMap(({ service, replicas }) =>
     replicas > 0 ? [service] : [],
   )
-  const { images, pulled, failures } = await bringImages(context, project, wanted, before.images, options)
-  const imagesWithHealthcheck = pulled ? await findImageHealthchecks(context, project) : healthchecks
+  const brought = await bringImages(context, project, wanted, before.images, options)
+  const { images, changed, failures } = await buildImages(context, project, wanted, brought, options)
+  const imagesWithHealthcheck = changed ? await findImageHealthchecks(context, project) : healthchecks
   const observed = { ...before, images }
   const planned = planUp({
     project,

@@ -5,6 +5,7 @@
  * connect.ts makes one.
  */
 import type { Readable, Writable } from 'node:stream'
+import type { BuildMessage, BuildPruneResponse, BuildRequest } from '../types/build.ts'
 import type {
   AuthConfig,
   AuthResponse,
@@ -103,6 +104,20 @@ export interface PruneApi {
   networks(filters?: ListFilters): Promise<NetworksPruned>
   volumes(filters?: ListFilters): Promise<VolumesPruned>
   images(filters?: ListFilters): Promise<ImagesPruned>
+}
+
+export interface BuildsApi {
+  /**
+   * Extension of our engine; the last message is `result` or `error`. Leaving it, or `abort`, cancels the build; then it
+   * ends quietly, with a last message only if there was time for it.
+   */
+  build(request: BuildRequest, abort?: AbortSignal): AsyncIterable<BuildMessage>
+  /** `all`: also what images and cache mounts still use. `keepBytes`: so much may stay. */
+  prune(options?: {
+    readonly all?: boolean
+    readonly keepBytes?: number
+    readonly filters?: ListFilters
+  }): Promise<BuildPruneResponse>
 }
 
 export interface ContainersApi {
@@ -227,6 +242,7 @@ export interface EngineClient {
   readonly networks: NetworksApi
   readonly volumes: VolumesApi
   readonly images: ImagesApi
+  readonly builds: BuildsApi
   readonly prune: PruneApi
   version(): Promise<VersionResponse>
   /** Throws ApiError (401) when the registry refuses. */

@@ -2,12 +2,13 @@
  * Makes the client of client.ts over a unix socket. Nothing is opened until the first call. A stream (logs, events,
  * progress) whose `abort` fires ends quietly; a call then throws CanceledError.
  */
-import type { EngineClient, ImagesApi, ListFilters, NetworksApi, PruneApi, VolumesApi } from './client.ts'
+import type { BuildsApi, EngineClient, ImagesApi, ListFilters, NetworksApi, PruneApi, VolumesApi } from './client.ts'
 import { createCaller, type Caller } from './call.ts'
 import { containersApi, formatFilters } from './containers.ts'
 import { readJsonLines, readProgress } from './streams.ts'
 import { CanceledError } from '../../errors.ts'
 import { parseReference } from '../reference.ts'
+import type { BuildMessage } from '../types/build.ts'
 import type { AuthConfig, EventMessage, ProgressMessage, Volume, VolumeList } from '../types/index.ts'
 
 export interface ConnectOptions {
@@ -159,6 +160,24 @@ function streamEvents(
   return readEvents(answer, abort)
 }
 
+function buildsApi(call: Caller): BuildsApi {
+  return {
+    async *build(request, abort) {
+      try {
+        const { body } = await call.request('POST', '/mycompose/build', { json: request, abort })
+        yield* readJsonLines<BuildMessage>(body)
+      } catch (error) {
+        if (error instanceof CanceledError && abort?.aborted === true) return
+        throw error
+      }
+    },
+    prune: ({ all, keepBytes, filters } = {}) =>
+      call.json('POST', '/build/prune', {
+        query: { all, 'keep-storage': keepBytes, filters: formatFilters(filters) },
+      }),
+  }
+}
+
 /** See client.ts for what it throws. */
 export function connectEngine({ socketPath, apiVersion }: ConnectOptions): EngineClient {
   const call = createCaller(socketPath, apiVersion)
@@ -167,6 +186,7 @@ export function connectEngine({ socketPath, apiVersion }: ConnectOptions): Engin
     networks: networksApi(call),
     volumes: volumesApi(call),
     images: imagesApi(call),
+    builds: buildsApi(call),
     prune: pruneApi(call),
     diskUsage: () => call.json('GET', '/system/df'),
     version: () => call.json('GET', '/version'),

@@ -1,5 +1,6 @@
 /** System resources of the Docker Engine API (v1.51), and the engine's own status. Types only. */
 
+import type { BuildCacheRecord } from './build.ts'
 import type { ContainerSummary } from './container.ts'
 import type { ImageDeleteResponse, ImageSummary } from './image.ts'
 import type { Volume } from './volume.ts'
@@ -52,7 +53,7 @@ export interface DiskUsage {
   readonly Images: readonly ImageSummary[]
   readonly Containers: readonly ContainerSummary[]
   readonly Volumes: readonly Volume[]
-  readonly BuildCache: readonly object[]
+  readonly BuildCache: readonly BuildCacheRecord[]
   /** Extension: what layers came in, kept for push and save; what of it nothing speaks of. */
   readonly Blobs?: { readonly Count: number; readonly Size: number; readonly Reclaimable: number }
 }

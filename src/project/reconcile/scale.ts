@@ -177,7 +177,7 @@ function missingImage({ pullFailures, options }: UpInput, service: Service, refe
     hint:
       build === undefined
         ? `bring it with ${byPull} or ${byHand}`
-        : `"build" is not supported yet: make it with ${byHand}, or pull it with ${byPull}`,
+        : `make it with "mycompose build ${name}", or leave out --no-build`,
     path,
   }
 }

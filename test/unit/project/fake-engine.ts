@@ -4,13 +4,25 @@
  */
 import { setImmediate as tick } from 'node:timers/promises'
 import type { ContainersApi, EngineClient, LogRequest, OutputChunk } from '../../../src/api/client/client.ts'
-import type { EventMessage, Health, MountPoint, NetworkInspect, Volume } from '../../../src/api/types/index.ts'
+import type {
+  EventMessage,
+  Health,
+  MountPoint,
+  NetworkInspect,
+  VersionResponse,
+  Volume,
+} from '../../../src/api/types/index.ts'
+import type { BuildMessage, BuildRequest } from '../../../src/api/types/build.ts'
 import { ConflictError, NotFoundError } from '../../../src/errors.ts'
 import { hasLabel, toInspect, toSummary, type FakeContainer } from './fake-documents.ts'
 import { createFakeImages, createFakeNetworks, createFakeVolumes, notAsked } from './fake-stores.ts'
 
 export interface FakeEngine {
   readonly client: EngineClient
+  /** What was asked to be built. */
+  readonly buildRequests: BuildRequest[]
+  /** The messages of a build; by default one step, and an image named after the request's first tag. */
+  onBuild: (request: BuildRequest) => BuildMessage[]
   /** "create p-db-1", "start p-db-1", "list containers": in the order of arrival. */
   readonly requests: string[]
   readonly containers: Map<string, FakeContainer>
@@ -33,6 +45,7 @@ export interface FakeEngine {
 
 export function createFakeEngine(): FakeEngine {
   const requests: string[] = []
+  const buildRequests: BuildRequest[] = []
   const containers = new Map<string, FakeContainer>()
   const networks = new Map<string, NetworkInspect>()
   const volumes = new Map<string, Volume>()
@@ -265,9 +278,26 @@ export function createFakeEngine(): FakeEngine {
       networks: createFakeNetworks(state),
       volumes: createFakeVolumes(state),
       images: createFakeImages(state),
+      builds: {
+        async *build(body, abort) {
+          buildRequests.push(body)
+          await request(`build ${body.tags?.[0]}`)
+          for (const message of engine.onBuild(body)) {
+            if (abort?.aborted === true) return
+            if (message.kind === 'result' && message.imageId !== undefined)
+              for (const tag of message.tags) images.set(tag, { id: message.imageId, healthcheck: false })
+            yield message
+            await tick()
+          }
+        },
+        prune: notAsked,
+      },
       prune: { containers: notAsked, networks: notAsked, volumes: notAsked, images: notAsked },
       diskUsage: notAsked,
-      version: notAsked,
+      version: async () => {
+        await request('version')
+        return { Os: 'linux', Arch: 'amd64' } as VersionResponse
+      },
       login: notAsked,
       events: ({ abort }) => events(abort),
       status: () => Promise.reject(new Error('not asked for')),
@@ -276,6 +306,8 @@ export function createFakeEngine(): FakeEngine {
       close() {},
     },
     requests,
+    buildRequests,
+    onBuild: builtOnce,
     containers,
     registry,
     networks,
@@ -300,4 +332,15 @@ export function createFakeEngine(): FakeEngine {
     mute: false,
   }
   return engine
+}
+
+function builtOnce({ tags = [] }: BuildRequest): BuildMessage[] {
+  const id = 'sha256:step'
+  return [
+    { kind: 'step', id, name: '[1/1] RUN true', inputs: [] },
+    { kind: 'started', id, timeMs: 1000 },
+    { kind: 'output', id, stream: 'stdout', data: 'hello\n' },
+    { kind: 'ended', id, timeMs: 1500, cached: false },
+    { kind: 'result', imageId: `sha256:built-${tags[0]}`, tags, warnings: 0 },
+  ]
 }

@@ -61,6 +61,7 @@ export function createHarness(): Harness {
     },
     parallel: Infinity,
     readFile: () => Promise.resolve(Buffer.from('{}')),
+    kindOf: () => Promise.resolve('directory'),
   }
   return { engine, context, progress, notices, abort }
 }
