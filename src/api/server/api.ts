@@ -1,4 +1,5 @@
 /** All routes of the engine's API, joined to a server. */
+import { buildRoutes } from './builds.ts'
 import { containerStreamRoutes } from './container-streams.ts'
 import { containerRoutes } from './containers.ts'
 import type { ApiContext } from './context.ts'
@@ -25,6 +26,7 @@ export function createApiRouter(context: ApiContext): Router {
     networkRoutes(context),
     volumeRoutes(context),
     imageRoutes(context),
+    buildRoutes(context),
     eventRoutes(context),
     unsupportedRoutes(),
   )

@@ -22,8 +22,8 @@ export async function readBytes(body: AsyncIterable<Buffer>, limit: number = MAX
  * The JSON object of the body; {} for none. The shape is the services' to check: they take untrusted values.
  * Throws InvalidRequestError.
  */
-export async function readJson<T extends object>(request: ApiRequest): Promise<T> {
-  const text = (await readBytes(request.body)).toString('utf8')
+export async function readJson<T extends object>(request: ApiRequest, limit: number = MAX_JSON_BYTES): Promise<T> {
+  const text = (await readBytes(request.body, limit)).toString('utf8')
   if (text.trim() === '') return {} as T
   let value: unknown
   try {

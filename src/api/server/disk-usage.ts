@@ -1,4 +1,4 @@
-/** Resource: what everything takes on the disk. Building is not there yet, so there is no build cache to count or prune. */
+/** Resource: what everything takes on the disk. */
 import { ok, type ApiRequest } from './answer.ts'
 import type { ApiContext } from './context.ts'
 import type { Routes } from './router.ts'
@@ -17,7 +17,7 @@ function wantedTypes({ query }: ApiRequest): readonly string[] {
 }
 
 async function diskUsage({ engine }: ApiContext, types: readonly string[]): Promise<Partial<DiskUsage>> {
-  const { images, containers, volumes } = engine
+  const { images, containers, volumes, builds } = engine
   const usage = types.includes('image') ? await images.diskUsage() : undefined
   return {
     ...(usage === undefined
@@ -35,13 +35,12 @@ async function diskUsage({ engine }: ApiContext, types: readonly string[]): Prom
       ? { Containers: await containers.list({ all: true, size: true, filters: {} }) }
       : {}),
     ...(types.includes('volume') ? { Volumes: await volumes.diskUsage() } : {}),
-    ...(types.includes('build-cache') ? { BuildCache: [] } : {}),
+    ...(types.includes('build-cache') ? { BuildCache: await builds.diskUsage() } : {}),
   }
 }
 
 export function diskUsageRoutes(context: ApiContext): Routes {
   return {
     'GET /system/df': async (request) => ok(await diskUsage(context, wantedTypes(request))),
-    'POST /build/prune': () => Promise.resolve(ok({ CachesDeleted: [], SpaceReclaimed: 0 })),
   }
 }

@@ -1,4 +1,4 @@
-/** Resource: images. Building is a later issue and says so. */
+/** Resource: images. */
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ok, type Answer, type ApiRequest } from './answer.ts'

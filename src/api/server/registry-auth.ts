@@ -1,5 +1,9 @@
-/** `X-Registry-Auth`: base64url of JSON, the login that a client sends with a pull or push. Source: Docker Engine API v1.51 "Authentication". */
+/**
+ * Logins that a client sends: `X-Registry-Auth` with a pull or push, `X-Registry-Config` (all it has) with a build, each
+ * base64url of JSON. Source: Docker Engine API v1.51 "Authentication".
+ */
 import type { Headers } from '../http1/head.ts'
+import type { AuthConfig } from '../types/index.ts'
 import type { RegistryCredentials } from '../../engine/services/index.ts'
 import { InvalidRequestError } from '../../errors.ts'
 
@@ -10,12 +14,12 @@ function textOf(fields: Readonly<Record<string, unknown>>, name: string): string
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Undefined without a login. Throws REGISTRY_AUTH; never shows what it holds. */
-export function registryCredentials(headers: Headers): RegistryCredentials | undefined {
-  const header = headers.get('x-registry-auth')
+/** The JSON object of a header; undefined without it. Throws REGISTRY_AUTH; never shows what it holds. */
+function fieldsOf(headers: Headers, name: string): Readonly<Record<string, unknown>> | undefined {
+  const header = headers.get(name.toLowerCase())
   if (header === undefined || header === '') return undefined
   const bad = (): InvalidRequestError =>
-    new InvalidRequestError('the header X-Registry-Auth is not base64url of a JSON object', { code: 'REGISTRY_AUTH' })
+    new InvalidRequestError(`the header ${name} is not base64url of a JSON object`, { code: 'REGISTRY_AUTH' })
   if (header.length > MAX_HEADER) throw bad()
   let fields: unknown
   try {
@@ -24,7 +28,24 @@ export function registryCredentials(headers: Headers): RegistryCredentials | und
     throw bad()
   }
   if (typeof fields !== 'object' || fields === null) throw bad()
-  return credentialsOf(fields as Record<string, unknown>)
+  return fields as Readonly<Record<string, unknown>>
+}
+
+/** Undefined without a login. Throws REGISTRY_AUTH. */
+export function registryCredentials(headers: Headers): RegistryCredentials | undefined {
+  const fields = fieldsOf(headers, 'X-Registry-Auth')
+  return fields === undefined ? undefined : credentialsOf(fields)
+}
+
+/** `X-Registry-Config` of a build: logins by the address of their registry. Throws REGISTRY_AUTH. */
+export function registryConfig(headers: Headers): Readonly<Record<string, AuthConfig>> | undefined {
+  const fields = fieldsOf(headers, 'X-Registry-Config')
+  if (fields === undefined) return undefined
+  const logins = Object.entries(fields).filter((entry): entry is [string, AuthConfig] => {
+    const [, login] = entry
+    return typeof login === 'object' && login !== null && !Array.isArray(login)
+  })
+  return logins.length === 0 ? undefined : Object.fromEntries(logins)
 }
 
 /** Of the fields of an AuthConfig; undefined when they hold no login. */

@@ -4,7 +4,6 @@ import type { Routes } from './router.ts'
 import { ApiError, UnsupportedError } from '../../errors.ts'
 
 const NOT_YET: Readonly<Record<string, string>> = {
-  'POST /build': 'building images',
   'GET /images/search': 'searching a registry',
 }
 

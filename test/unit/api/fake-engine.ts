@@ -20,6 +20,7 @@ export interface FakeServices {
   readonly images?: Partial<EngineContext['images']>
   readonly networks?: Partial<EngineContext['networks']>
   readonly volumes?: Partial<EngineContext['volumes']>
+  readonly builds?: Partial<EngineContext['builds']>
 }
 
 function only<T extends object>(name: string, given: Partial<T> | undefined): T {
@@ -61,6 +62,7 @@ export async function serve(services: FakeServices): Promise<ServedEngine> {
     images: only('images', services.images),
     networks: only('networks', services.networks),
     volumes: only('volumes', services.volumes),
+    builds: only('builds', services.builds),
     layers: only('layers', {}),
   } as EngineContext
   const control: ApiContext['control'] = {
