@@ -64,6 +64,7 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
   { name: 'export', summary: 'Write a root file system as a tar', load: () => import('./commands/export.ts') },
   { name: 'events', summary: 'Show what happens to containers', load: () => import('./commands/events.ts') },
   { name: 'port', summary: 'Print the published address of a port', load: () => import('./commands/port.ts') },
+  { name: 'build', summary: 'Build the images of services', load: () => import('./commands/build.ts'), acts: true },
   { name: 'pull', summary: 'Pull the images of services', load: () => import('./commands/pull.ts'), acts: true },
   { name: 'push', summary: 'Push the images of services', load: () => import('./commands/push.ts'), acts: true },
   { name: 'images', summary: 'List the images of the containers', load: () => import('./commands/images.ts') },
@@ -79,6 +80,7 @@ const PROJECT_COMMANDS: readonly CommandEntry[] = [
 const ENGINE_COMMANDS: readonly CommandEntry[] = [
   { name: 'engine', summary: 'Start, stop and look at the engine', load: () => import('./commands/engine.ts') },
   { name: 'image', summary: 'Make, list and remove images', load: () => import('./commands/image.ts') },
+  { name: 'builder', summary: 'Show and prune the build cache', load: () => import('./commands/builder.ts') },
   { name: 'login', summary: 'Log in to a registry', load: () => import('./commands/login.ts') },
   { name: 'logout', summary: 'Forget the login for a registry', load: () => import('./commands/logout.ts') },
   { name: 'volume', summary: 'List and remove volumes', load: () => import('./commands/volume.ts') },
@@ -89,7 +91,7 @@ const ENGINE_COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** What docker compose has and we do not have yet: told as such, not as a misspelling. */
-const NOT_YET = 'bridge build publish watch'.split(' ')
+const NOT_YET = 'bridge publish watch'.split(' ')
 
 const EXAMPLES = `
 Examples:
@@ -157,6 +159,10 @@ async function complete(program: Command, command: Command, entry: CommandEntry,
   const globals = (): RawGlobals => ({
     ...program.opts<RawGlobals>(),
     ...(entry.acts === true && command.getOptionValue('dryRun') === true ? { dryRun: true } : {}),
+    // `build --progress plain`, as it was before the option became a global one
+    ...(typeof command.getOptionValue('progress') === 'string'
+      ? { progress: String(command.getOptionValue('progress')) }
+      : {}),
   })
   module.define(command, (work) => cli.run(globals(), async (session) => (await work(session)) ?? undefined))
   if (entry.acts === true) command.option('--dry-run', 'show what would be done and do nothing')

@@ -114,6 +114,8 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         parallel: globals.parallel,
         dryRun: globals.dryRun,
         readFile: (path) => io.host.files.readFile(path),
+        kindOf: (path) => io.host.sources.kind(path),
+        openBuildView: async () => (await session.renderer()).openBuildView(),
         loginFor,
       }
     },

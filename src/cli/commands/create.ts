@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { formatPlan } from '../../project/plan.ts'
 import { up } from '../../project/up.ts'
 import { addExamples } from '../help.ts'
-import { scale } from '../options.ts'
+import { noOption, scale } from '../options.ts'
 import type { Invoke } from '../program.ts'
 import { checkUpFlags, toUpOptions, type UpFlags } from './up.ts'
 
@@ -11,9 +11,12 @@ export function define(command: Command, invoke: Invoke): void {
   command
     .description('Creates networks, volumes and containers as `up` does, and starts none of them.')
     .argument('[SERVICE...]', 'only these services, with what they depend on')
+    .option('--build', 'build images first, also those that are there')
+    .addOption(noOption('--no-build', 'build no image, even if it is missing'))
     .option('--force-recreate', 'recreate containers even if nothing has changed')
     .option('--no-recreate', 'keep containers that exist, even if their configuration has changed')
-    .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never']))
+    .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never', 'build']))
+    .option('--quiet-build', 'no progress of builds')
     .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('--scale <SERVICE=NUM>', 'how many containers of a service (may be repeated)', scale)

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { events, type ContainerEvent, type EventsOptions } from '../../project/event-stream.ts'
 import { addExamples } from '../help.ts'
 import { present } from '../options.ts'
-import { stripControls } from '../output/error.ts'
+import { stripControls } from '../output/controls.ts'
 import type { Invoke } from '../program.ts'
 
 interface EventsFlags {

@@ -13,7 +13,7 @@ import { acceptBooleanValues, collect, noOption, present } from '../options.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
 import { toOverlay, type OverlayFlags } from '../run-overlay.ts'
-import { refuseToBuild, toUpOptions } from './up.ts'
+import { buildWish, toUpOptions } from './up.ts'
 
 interface RunFlags extends OverlayFlags {
   readonly build?: boolean
@@ -23,7 +23,8 @@ interface RunFlags extends OverlayFlags {
   readonly noInteractive?: boolean
   readonly noTty?: boolean
   readonly name?: string
-  readonly pull?: 'always' | 'missing' | 'never'
+  readonly pull?: 'always' | 'build' | 'missing' | 'never'
+  readonly quietBuild?: boolean
   readonly quiet?: boolean
   readonly quietPull?: boolean
   readonly removeOrphans?: boolean
@@ -41,7 +42,7 @@ export function define(command: Command, invoke: Invoke): void {
     .argument('<SERVICE>', 'the service')
     .argument('[COMMAND...]', 'the command and its arguments, as they are (default: that of the service)')
     .passThroughOptions()
-    .option('--build', 'build the image first (not there yet: an error if the service has `build:`)')
+    .option('--build', 'build the image first, also if it is there')
     .option('--cap-add <capability>', 'give a capability (may be repeated)', collect)
     .option('--cap-drop <capability>', 'take a capability away (may be repeated)', collect)
     .option('-d, --detach', 'leave it running in the background and print the id of the container')
@@ -56,9 +57,9 @@ export function define(command: Command, invoke: Invoke): void {
     .option('-t, --tty', 'a terminal (default: when input and output are terminals)')
     .addOption(noOption('-T, --no-tty', 'no terminal'))
     .option('-p, --publish <port>', 'publish a port, as [HOST:]CONTAINER (may be repeated)', collect)
-    .addOption(new Option('--pull <policy>', 'when to pull the image').choices(['always', 'missing', 'never']))
+    .addOption(new Option('--pull <policy>', 'when to pull the image').choices(['always', 'missing', 'never', 'build']))
     .option('-q, --quiet', 'no progress')
-    .addOption(new Option('--quiet-build', 'no progress of the build').hideHelp())
+    .option('--quiet-build', 'no progress of the build')
     .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('--rm', 'remove the container when it has ended')
@@ -94,7 +95,6 @@ async function run(session: Session, service: string, argv: readonly string[], f
     { env: io.env, cwd: io.cwd, files: io.host.files },
   )
   const project = await session.project({ services: [service], withoutDependencies: !flags.deps, overlay })
-  if (flags.build === true) refuseToBuild(project)
   if (flags.detach !== true && !session.globals.dryRun) checkTerminal(session, { tty, stdin })
   const oneOff = toOneOff(session, service, flags, { tty, stdin })
   const options = toRunOptions(project, flags, session.globals.dryRun)
@@ -145,6 +145,7 @@ function toRunOptions(project: Project, flags: RunFlags, dryRun: boolean): RunOp
   return {
     noDeps: !flags.deps,
     ...present({ ignoreOrphans, removeOrphans, pull: flags.pull, quietPull: flags.quietPull }),
+    ...present({ quietBuild: flags.quietBuild, build: buildWish(flags) }),
   }
 }
 

@@ -9,6 +9,7 @@ import { formatTable } from '../output/table.ts'
 import { confirm } from '../prompt.ts'
 import type { Invoke } from '../program.ts'
 import { refuseDryRun, type Session } from '../session.ts'
+import { formatCacheTable } from './builder.ts'
 import { parseFilters } from './list-filters.ts'
 
 interface DfFlags {
@@ -27,9 +28,9 @@ export function define(command: Command, invoke: Invoke): void {
   command.helpCommand(false).description('The disk: what is used, and what may go.')
   const df = command
     .command('df')
-    .description('Shows what images, containers, volumes and kept blobs take on the disk.')
+    .description('Shows what images, containers, volumes, the build cache and kept blobs take on the disk.')
     .addOption(new Option('--format <format>', 'output format').choices(['table', 'json']).default('table'))
-    .option('-v, --verbose', 'each image, container and volume')
+    .option('-v, --verbose', 'each image, container, volume and record of the build cache')
     .action((flags: DfFlags) => invoke((session) => showUsage(session, flags)))
   addExamples(df, [
     ['system df', 'in sum'],
@@ -37,7 +38,7 @@ export function define(command: Command, invoke: Invoke): void {
   ])
   const prune = command
     .command('prune')
-    .description('Removes stopped containers, unused networks and untagged images, after asking.')
+    .description('Removes stopped containers, unused networks, untagged images and unused build cache, after asking.')
     .option('-a, --all', 'also named images that no container uses')
     .option('-f, --force', 'do not ask')
     .option('--volumes', 'also anonymous volumes that no container uses')
@@ -58,7 +59,7 @@ interface Row {
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
 
 /** PURE. One row a kind; docker's rule for images: what no container needs and no other image shares. */
-export function toUsageRows({ Images, LayersSize, Containers, Volumes, Blobs }: DiskUsage): Row[] {
+export function toUsageRows({ Images, LayersSize, Containers, Volumes, BuildCache, Blobs }: DiskUsage): Row[] {
   const used = Images.filter((image) => image.Containers > 0)
   const active = Containers.filter(({ State }) => ['running', 'paused', 'restarting'].includes(State))
   const sizeRw = ({ SizeRw = 0 }: { readonly SizeRw?: number }): number => SizeRw
@@ -87,6 +88,15 @@ export function toUsageRows({ Images, LayersSize, Containers, Volumes, Blobs }: 
       Reclaimable: bytes(Volumes) - bytes(held),
     },
   ]
+  const cache = BuildCache ?? []
+  rows.push({
+    Type: 'Build Cache',
+    TotalCount: cache.length,
+    Active: cache.filter(({ InUse }) => InUse).length,
+    // what images share with it is theirs
+    Size: sum(cache.filter(({ Shared }) => !Shared).map(({ Size }) => Size)),
+    Reclaimable: sum(cache.filter(({ InUse, Shared }) => !InUse && !Shared).map(({ Size }) => Size)),
+  })
   // another engine than ours keeps none, or does not say
   if (Blobs === undefined) return rows
   return [
@@ -112,7 +122,7 @@ async function showUsage(session: Session, { format, verbose }: DfFlags): Promis
 
 const shortId = (id: string): string => id.replace('sha256:', '').slice(0, 12)
 
-function formatDetails({ Images, Containers, Volumes }: DiskUsage): string {
+function formatDetails({ Images, Containers, Volumes, BuildCache }: DiskUsage): string {
   const images = Images.map((image) => [
     image.RepoTags[0] ?? '<none>:<none>',
     shortId(image.Id),
@@ -140,6 +150,8 @@ function formatDetails({ Images, Containers, Volumes }: DiskUsage): string {
     formatTable(['CONTAINER ID', 'IMAGE', 'STATUS', 'SIZE', 'NAME'], containers),
     '\nLocal Volumes:\n\n',
     formatTable(['VOLUME NAME', 'LINKS', 'SIZE'], volumes),
+    '\nBuild Cache:\n\n',
+    formatCacheTable(BuildCache ?? []),
   ].join('')
 }
 
@@ -153,28 +165,37 @@ async function pruneAll(session: Session, { all = false, force, volumes = false,
       'all networks not used by at least one container',
       ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
       all ? 'all images without at least one container' : 'all untagged images',
+      all ? 'all build cache' : 'unused build cache',
     ]
     await write(session.io.stderr, `WARNING! This will remove:\n${doomed.map((line) => `  - ${line}\n`).join('')}\n`)
     if (!(await confirm(session.io, 'Are you sure you want to continue?'))) return
   }
-  const { prune } = await session.client()
+  const { prune, builds } = await session.client()
   const { until: _until, ...volumeFilters } = filters
   const containers = await prune.containers(filters)
   const networks = await prune.networks(filters)
   const pruned = volumes ? await prune.volumes(volumeFilters) : undefined
   const images = await prune.images({ ...filters, ...(all ? { dangling: ['false'] } : {}) })
+  const { 'label!': _not, label: _label, ...cacheFilters } = filters
+  const cache = await builds.prune({ all, filters: cacheFilters })
   const section = (title: string, lines: readonly string[]): string =>
     lines.length === 0 ? '' : `${title}:\n${lines.map((line) => `${line}\n`).join('')}\n`
   const steps = (images.ImagesDeleted ?? []).map((step) =>
     'Untagged' in step ? `untagged: ${step.Untagged}` : `deleted: ${step.Deleted}`,
   )
-  const total = sum([containers.SpaceReclaimed, pruned?.SpaceReclaimed ?? 0, images.SpaceReclaimed])
+  const total = sum([
+    containers.SpaceReclaimed,
+    pruned?.SpaceReclaimed ?? 0,
+    images.SpaceReclaimed,
+    cache.SpaceReclaimed,
+  ])
   await session.print(
     [
       section('Deleted Containers', containers.ContainersDeleted ?? []),
       section('Deleted Networks', networks.NetworksDeleted ?? []),
       section('Deleted Volumes', pruned?.VolumesDeleted ?? []),
       section('Deleted Images', steps),
+      section('Deleted build cache objects', cache.CachesDeleted ?? []),
       `Total reclaimed space: ${formatBytes(total)}\n`,
     ].join(''),
   )

@@ -1,12 +1,13 @@
 /** `up`: options and their rules; the work is project/up.ts and project/attach-up.ts. */
 import { Option, type Command } from 'commander'
-import { NotFoundError, UnsupportedError, UsageError } from '../../errors.ts'
+import { NotFoundError, UsageError } from '../../errors.ts'
 import { formatPlan } from '../../project/plan.ts'
 import { up, type UpOptions } from '../../project/up.ts'
+import type { BuildWish } from '../../project/build/needed.ts'
 import type { AttachOptions } from '../../project/attach-up.ts'
 import type { Project } from '../../compose/model.ts'
 import { addExamples } from '../help.ts'
-import { collect, integer, noValueOption, present, scale } from '../options.ts'
+import { collect, integer, noOption, noValueOption, present, scale } from '../options.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
 
@@ -17,6 +18,8 @@ export interface UpFlags {
   readonly attach?: readonly string[]
   readonly attachDependencies?: boolean
   readonly build?: boolean
+  readonly noBuild?: boolean
+  readonly quietBuild?: boolean
   readonly color: boolean
   readonly deps: boolean
   readonly detach?: boolean
@@ -24,7 +27,7 @@ export interface UpFlags {
   readonly forceRecreate?: boolean
   readonly logPrefix: boolean
   readonly noAttach?: readonly string[]
-  readonly pull?: 'always' | 'missing' | 'never'
+  readonly pull?: 'always' | 'build' | 'missing' | 'never'
   readonly quietPull?: boolean
   readonly recreate: boolean
   readonly removeOrphans?: boolean
@@ -50,7 +53,8 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--always-recreate-deps', 'recreate dependencies too')
     .option('--attach <service>', 'show only the output of this service (may be repeated)', collect)
     .option('--attach-dependencies', 'show the output of dependencies too')
-    .option('--build', 'build images first (not there yet: an error if a service has `build:`)')
+    .option('--build', 'build images first, also those that are there')
+    .addOption(noOption('--no-build', 'build no image, even if it is missing'))
     .option('-d, --detach', 'leave the containers running in the background')
     .option('--exit-code-from <service>', 'end with the exit code of this service; implies --abort-on-container-exit')
     .option('--force-recreate', 'recreate containers even if nothing has changed')
@@ -60,7 +64,8 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--no-log-prefix', 'no prefix before the lines of output')
     .option('--no-recreate', 'keep containers that exist, even if their configuration has changed')
     .option('--no-start', 'create, do not start')
-    .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never']))
+    .addOption(new Option('--pull <policy>', 'when to pull images').choices(['always', 'missing', 'never', 'build']))
+    .option('--quiet-build', 'no progress of builds')
     .option('--quiet-pull', 'no progress of the layers that are pulled')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
     .option('-V, --renew-anon-volumes', 'new anonymous volumes instead of those of the old containers')
@@ -87,7 +92,6 @@ export function define(command: Command, invoke: Invoke): void {
 async function run(session: Session, services: readonly string[], flags: UpFlags): Promise<number> {
   checkUpFlags(flags)
   const project = await session.project({ services, withoutDependencies: !flags.deps })
-  if (flags.build === true) refuseToBuild(project)
   const options = toUpOptions(services, flags, project, session.globals.dryRun)
   if (flags.exitCodeFrom !== undefined && !Object.hasOwn(project.services, flags.exitCodeFrom))
     throw new NotFoundError(`no such service: ${flags.exitCodeFrom}`, { code: 'NO_SUCH_SERVICE' })
@@ -127,17 +131,9 @@ export function checkUpFlags(flags: UpFlags): void {
     refuseTogether('--abort-on-container-exit', ['--abort-on-container-failure'])
   if (flags.attach !== undefined && flags.attachDependencies === true)
     refuseTogether('--attach', ['--attach-dependencies'])
+  if (flags.build === true && flags.noBuild === true) refuseTogether('--build', ['--no-build'])
   if ((flags.waitTimeout ?? 0) < 0)
     throw new UsageError(`--wait-timeout must not be negative, not ${flags.waitTimeout}`)
-}
-
-/** `up -d --build` is in many scripts; where nothing is built it asks for nothing. @throws UnsupportedError */
-export function refuseToBuild({ services }: Project): void {
-  const built = Object.values(services).find((service) => service.build !== undefined)
-  if (built === undefined) return
-  throw new UnsupportedError(`cannot build the image of service "${built.name}" yet`, {
-    hint: 'make it with another tool and bring it with `mycompose image import`, or leave out --build',
-  })
 }
 
 function refuseTogether(option: string, others: readonly string[]): void {
@@ -176,9 +172,17 @@ export function toUpOptions(
       timeoutSeconds: flags.timeout,
       pull: flags.pull,
       quietPull: flags.quietPull,
+      quietBuild: flags.quietBuild,
+      build: buildWish(flags),
       assumeYes: flags.yes,
     }),
   }
+}
+
+/** Of --build and --no-build; undefined: what is missing. */
+export function buildWish({ build, noBuild }: Pick<UpFlags, 'build' | 'noBuild'>): BuildWish {
+  if (build === true) return 'always'
+  return noBuild === true ? 'never' : undefined
 }
 
 function toAttachOptions(options: UpOptions, flags: UpFlags): AttachOptions {

@@ -3,13 +3,10 @@
  * is stripped of control characters, so that it cannot move the cursor or forge lines.
  */
 import { ConfigErrors, MycomposeError, type ConfigProblem } from '../../errors.ts'
+import { BuildError } from '../../project/build/failure.ts'
+import { formatBuildFailure } from './build/failure.ts'
+import { stripControls } from './controls.ts'
 import type { Style } from './style.ts'
-
-/** Without control characters; line feeds and tabs stay. */
-export function stripControls(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g, '')
-}
 
 /** One problem: where, what, the line with a caret, how we came there, what to do. Ends with a line feed. */
 export function formatProblem(problem: ConfigProblem, kind: 'error' | 'warning', style: Style): string {
@@ -36,6 +33,7 @@ function sourceWithCaret(line: string, number: number, column: number, style: St
 
 /** A MycomposeError as people read it. Ends with a line feed. */
 export function formatError(error: MycomposeError, style: Style): string {
+  const before = error instanceof BuildError ? formatBuildFailure(error, style) : ''
   if (error instanceof ConfigErrors && error.problems.length > 0) {
     const { problems } = error
     const count = problems.length > 1 ? `${style.red('error:')} ${problems.length} problems in the configuration\n` : ''
@@ -44,7 +42,7 @@ export function formatError(error: MycomposeError, style: Style): string {
   const { location } = error
   if (location !== undefined) return formatProblem({ ...pick(error), location }, 'error', style)
   const hint = error.hint === undefined ? '' : `${style.blue('hint:')} ${stripControls(error.hint)}\n`
-  return `${style.red('error:')} ${stripControls(error.message)}\n${hint}`
+  return `${before}${style.red('error:')} ${stripControls(error.message)}\n${hint}`
 }
 
 function pick({ code, message, hint }: MycomposeError): ConfigProblem {
@@ -68,8 +66,14 @@ export function errorJson(error: unknown): string {
   const more =
     error instanceof ConfigErrors
       ? { code: error.code, problems: error.problems }
-      : error instanceof MycomposeError
-        ? { code: error.code, hint: error.hint, location: error.location }
-        : {}
+      : error instanceof BuildError
+        ? buildFields(error)
+        : error instanceof MycomposeError
+          ? { code: error.code, hint: error.hint, location: error.location }
+          : {}
   return `${JSON.stringify({ error: true, message, ...more })}\n`
+}
+
+function buildFields({ code, hint, image, stepName, stepExitCode, source, tail }: BuildError): object {
+  return { code, hint, image, step: stepName, exitCode: stepExitCode, source, tail }
 }

@@ -5,7 +5,7 @@
 import { figures } from 'listr2'
 import type { NoticeEvent, ProgressEvent, ProgressStatus } from '../../events.ts'
 import { formatBytes } from '../../units.ts'
-import { stripControls } from './error.ts'
+import { stripControls } from './controls.ts'
 import { createParts, type Parts } from './parts.ts'
 import type { Style } from './style.ts'
 
@@ -66,7 +66,7 @@ export function createFrame(prefix = ''): Frame {
       let room = maxLines - 1 - notices.size - all.length
       const lines = all.flatMap((row, index) => {
         const { event, startedAtMs, endedAtMs, parts } = row
-        const seconds = (((endedAtMs ?? nowMs) - startedAtMs) / 1000).toFixed(1)
+        const seconds = ((event.elapsedMs ?? (endedAtMs ?? nowMs) - startedAtMs) / 1000).toFixed(1)
         const cells = `${prefix}${event.id.padEnd(idWidth)} ${(texts[index] ?? '').padEnd(textWidth)}`
         const details = event.details === undefined ? '' : ` ${stripControls(event.details)}`
         const line = `${mark(event, spinner, style)} ${stripControls(cells)} ${style.blue(`${seconds}s`)}${details}`

@@ -11,7 +11,7 @@ const STATUS_WORDS: Readonly<Record<ProgressStatus, string>> = {
 }
 
 function toJson(event: ProgressEvent, dryRun: boolean): object {
-  const { id, parentId, status, text, details, current, total } = event
+  const { id, parentId, status, text, details, current, total, elapsedMs } = event
   return {
     ...(dryRun ? { 'dry-run': true } : {}),
     id,
@@ -21,6 +21,7 @@ function toJson(event: ProgressEvent, dryRun: boolean): object {
     details,
     current,
     total,
+    elapsed_ms: elapsedMs,
     percent: current === undefined || total === undefined || total === 0 ? undefined : percent(current, total),
   }
 }
@@ -36,6 +37,7 @@ export function createJsonRenderer(stderr: OutputStream, dryRun = false): Progre
       told.add(text)
       stderr.write(`${JSON.stringify({ level, message: text })}\n`)
     },
+    openBuildView: async () => (await import('./build/json.ts')).createJsonBuildView(stderr),
     settle: () => Promise.resolve(),
     oneLinePerEvent() {},
   }

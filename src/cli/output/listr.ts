@@ -7,7 +7,10 @@
  * whole frame; listr2 does the rest: redrawing, cutting to the terminal's width, cursor, what others write meanwhile.
  */
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput, Spinner } from 'listr2'
+import type { NoticeEvent } from '../../events.ts'
 import type { OutputStream } from '../io.ts'
+import type { BuildScreen } from './build/screen.ts'
+import { stripControls } from './controls.ts'
 import { createFrame, type Frame } from './frame.ts'
 import { createPlainRenderer } from './plain.ts'
 import type { ProgressRenderer } from './renderer.ts'
@@ -28,24 +31,42 @@ export function createListrRenderer(stderr: OutputStream, style: Style, prefix =
   const present = (): View => (view ??= openView(stderr, style, prefix))
   const lines = createPlainRenderer(stderr, style, prefix)
   let redraws = true
+  let builds: BuildScreen | undefined
+  async function settle(): Promise<void> {
+    const closing = view
+    view = undefined
+    await closing?.close()
+    await builds?.close()
+    builds = undefined
+  }
   return {
     progress(event) {
+      // the steps of the build show it
+      if (event.text === 'Building') return
       if (redraws) present().frame.apply(event, Date.now())
       else lines.progress(event)
     },
     notice(event) {
-      if (view === undefined) lines.notice(event)
+      if (builds !== undefined) builds.interject(noticeLine(event, style))
+      else if (view === undefined) lines.notice(event)
       else view.frame.notice(event)
     },
     oneLinePerEvent() {
       redraws = false
     },
-    async settle() {
-      const closing = view
-      view = undefined
-      await closing?.close()
+    async openBuildView() {
+      await settle()
+      const { createBuildScreen } = await import('./build/screen.ts')
+      const screen = createBuildScreen(stderr, style)
+      builds = screen
+      return { ...screen, close: settle }
     },
+    settle,
   }
+}
+
+function noticeLine({ level, text }: NoticeEvent, style: Style): string {
+  return `${level === 'warning' ? `${style.yellow('warning:')} ` : ''}${stripControls(text)}`
 }
 
 interface View {

@@ -4,7 +4,7 @@
  */
 import type { LogEvent, LogSource } from '../../project/logs.ts'
 import { write, type OutputStream } from '../io.ts'
-import { stripControls } from './error.ts'
+import { stripControls } from './controls.ts'
 import type { Paint, Style } from './style.ts'
 
 const CHUNK_BYTES = 128 * 1024

@@ -4,7 +4,7 @@
  */
 import type { ProgressEvent } from '../../events.ts'
 import { formatBytes } from '../../units.ts'
-import { stripControls } from './error.ts'
+import { stripControls } from './controls.ts'
 
 interface Count {
   readonly current: number

@@ -1,6 +1,6 @@
 /** One line an event on standard error, as docker compose --progress plain: ` Container p-db-1 Started `. */
 import type { OutputStream } from '../io.ts'
-import { stripControls } from './error.ts'
+import { stripControls } from './controls.ts'
 import type { ProgressRenderer } from './renderer.ts'
 import type { Style } from './style.ts'
 
@@ -26,6 +26,7 @@ export function createPlainRenderer(stderr: OutputStream, style: Style, prefix =
       told.add(text)
       stderr.write(`${level === 'warning' ? `${style.yellow('warning:')} ` : ''}${stripControls(text)}\n`)
     },
+    openBuildView: async () => (await import('./build/plain.ts')).createPlainBuildView(stderr, style),
     settle: () => Promise.resolve(),
     oneLinePerEvent() {},
   }

@@ -1,5 +1,6 @@
 /** Chooses how progress is shown. Source of the rules: docker compose's --progress and --ansi. */
 import type { ProgressSink } from '../../events.ts'
+import type { BuildView } from '../../project/build/view.ts'
 import type { GlobalOptions } from '../globals.ts'
 import type { CliIo } from '../io.ts'
 import { createJsonRenderer } from './json.ts'
@@ -10,6 +11,8 @@ import { loadStyle, wantsColour } from './style.ts'
 export interface ProgressRenderer extends ProgressSink {
   /** Finishes the present view, so that other output may follow; further events begin a new one. */
   settle(): Promise<void>
+  /** Shows builds until it is closed, or settled. */
+  openBuildView(): Promise<BuildView>
   /** From now on nothing is redrawn: other output comes between. */
   oneLinePerEvent(): void
 }

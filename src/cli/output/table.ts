@@ -2,7 +2,7 @@
  * Tables as the docker CLI prints them: columns at least 10 wide, three blanks between, nothing after the last.
  * Source: Go text/tabwriter with minwidth 10, padding 3.
  */
-import { stripControls } from './error.ts'
+import { stripControls } from './controls.ts'
 
 const MIN_WIDTH = 10
 const PADDING = 3

@@ -38,6 +38,14 @@ describe('wrong command lines end with 1 and say why on standard error', () => {
     ['publish web', /mycompose does not have "publish" yet\nhint: /],
     ['publish', /mycompose does not have "publish" yet/],
     ['--dry-run exec web true', /cannot be done as a dry run/],
+    ['up -d --build --no-build', /--build cannot be used together with --no-build/],
+    ['create --build --no-build', /--build cannot be used together with --no-build/],
+    ['build --builder other', /there is no builder "other"/],
+    ['build --sbom', /cannot make attestations \(--sbom\)/],
+    ['build --provenance=mode=max', /cannot make attestations \(--provenance\)/],
+    ['build --push --check', /--push cannot be used together with --check/],
+    ['build -m lots', /invalid --memory "lots"/],
+    ['builder prune -f --keep-storage lots', /invalid size "lots"/],
     ['-H tcp://example.org:2375 engine start', /is not supported/],
     ['-H unix:///run/docker.sock engine start', /not ours to start or stop/],
   ]
@@ -49,15 +57,6 @@ describe('wrong command lines end with 1 and say why on standard error', () => {
       assert.equal(exitCode, 1)
       assert.equal(stdout, '')
     })
-})
-
-test('--build is refused where something would have to be built, and nowhere else', async () => {
-  const built = { '/project/compose.yaml': 'services: { web: { build: . } }\n' }
-  const { exitCode, stderr } = await runCli(['up', '-d', '--build'], { files: built, client })
-  assert.equal(exitCode, 1)
-  assert.match(stderr, /cannot build the image of service "web" yet/)
-  // goes on to the engine, which this test does not have
-  assert.equal((await runCli(['up', '-d', '--build'], { files: FILES, client })).exitCode, 70)
 })
 
 describe('environment', () => {

@@ -113,7 +113,7 @@ export function fakeClient(parts: { readonly [K in keyof EngineClient]?: Partial
         return () => Promise.reject(new Error(`the test's engine has no ${name}.${String(key)}`))
       },
     })
-  const groups = (['containers', 'networks', 'volumes', 'images'] as const).map((name) => {
+  const groups = (['containers', 'networks', 'volumes', 'images', 'builds', 'prune'] as const).map((name) => {
     return [name, strict(parts[name] ?? {}, name)] as const
   })
   return strict({ close() {}, ...parts, ...Object.fromEntries(groups) }, 'client') as EngineClient

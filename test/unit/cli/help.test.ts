@@ -4,7 +4,7 @@ import { matchGolden, runCli } from './harness.ts'
 
 const COMMANDS =
   `up down ps logs exec run attach cp events start stop restart kill rm create scale pause unpause wait top stats port images
-  volumes config ls doctor version engine image volume network pull push login logout`.split(/\s+/)
+  volumes config ls doctor version engine image volume network build builder pull push login logout`.split(/\s+/)
 const SUBCOMMANDS = [
   'engine start',
   'engine stop',
@@ -24,6 +24,8 @@ const SUBCOMMANDS = [
   'volume inspect',
   'network ls',
   'network inspect',
+  'builder prune',
+  'builder du',
 ]
 
 describe('help', () => {
