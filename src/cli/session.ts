@@ -115,6 +115,7 @@ export function createSession({ io, globals, signal, takeSignals }: SessionOptio
         dryRun: globals.dryRun,
         readFile: (path) => io.host.files.readFile(path),
         kindOf: (path) => io.host.sources.kind(path),
+        openSshAgent: async (path) => (await import('./ssh-agent.ts')).openSshAgent(io.host, path),
         openBuildView: async () => (await session.renderer()).openBuildView(),
         loginFor,
       }

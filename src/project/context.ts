@@ -31,6 +31,8 @@ export interface ProjectContext {
   readFile(path: string): Promise<Buffer>
   /** What is at an absolute path; anything but a folder is a file. */
   kindOf(path: string): Promise<'file' | 'directory' | undefined>
+  /** The agent at this path, or one with the key that is there, until it is disposed of. */
+  readonly openSshAgent: (path: string) => Promise<{ readonly socketPath: string } & AsyncDisposable>
   /** Begins to show builds; absent: they are not shown. */
   readonly openBuildView?: () => Promise<BuildView>
 }

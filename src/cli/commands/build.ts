@@ -50,7 +50,11 @@ export function define(command: Command, invoke: Invoke): void {
     .option('--push', 'push the images that have an `image` name')
     .option('-q, --quiet', 'no progress')
     .option('--sbom [value]', 'only "false": no attestations are made')
-    .option('--ssh <ID[=SOCKET]>', 'pass on an ssh agent; "default" is $SSH_AUTH_SOCK (may be repeated)', collect)
+    .option(
+      '--ssh <ID[=PATH]>',
+      'pass on an ssh agent or a key; "default" is $SSH_AUTH_SOCK (may be repeated)',
+      collect,
+    )
     .option('--with-dependencies', 'also what the named services depend on')
     .addOption(new Option('--compress', 'does nothing').hideHelp())
     .addOption(new Option('--force-rm', 'does nothing').hideHelp())

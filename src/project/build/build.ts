@@ -36,9 +36,13 @@ export async function buildServices(
   for (const text of plan.warnings) context.sink.notice({ level: 'warning', text })
   if (plan.jobs.size === 0) return { images: new Map(), findings: [] }
   if (context.dryRun === true) return pretend(context, plan)
+  await using agents = new AsyncDisposableStack()
   const requests = new Map<string, BuildRequest>()
   for (const [image, job] of plan.jobs) {
-    const request = await completeRequest(context, project, job, dockerfiles.get(job.service.name))
+    const request = await completeRequest(context, project, job, {
+      dockerfile: dockerfiles.get(job.service.name),
+      agents,
+    })
     requests.set(image, await forThisMachine(context, job, request))
   }
   return await runAll(context, plan, requests)

@@ -42,12 +42,18 @@ async function readDockerfile(
   }
 }
 
+export interface CompletionNeeds {
+  readonly dockerfile: string | undefined
+  /** Gets the ssh agents: they are there as long as the builds. */
+  readonly agents: AsyncDisposableStack
+}
+
 /** The request, whole. @throws MycomposeError BUILD_CONTEXT, BUILD_SECRET, BUILD_SSH */
 export async function completeRequest(
   context: ProjectContext,
   project: Project,
   { draft, services: [service = ''] }: BuildJob,
-  dockerfile: string | undefined,
+  { dockerfile, agents }: CompletionNeeds,
 ): Promise<BuildRequest> {
   const entries = Object.entries(draft.additionalContexts)
   const [main, others, secrets, registryAuth] = await Promise.all([
@@ -56,7 +62,11 @@ export async function completeRequest(
     readSecrets(context, project, draft.secrets, service),
     findLogins(context, draft, dockerfile),
   ])
-  const ssh = Object.entries(draft.ssh).map(([id, path]) => ({ id, socketPath: agentSocket(project, id, path) }))
+  const ssh: { id: string; socketPath: string }[] = []
+  for (const [id, path] of Object.entries(draft.ssh)) {
+    const agent = agents.use(await context.openSshAgent(agentPath(project, id, path)))
+    ssh.push({ id, socketPath: agent.socketPath })
+  }
   return {
     ...draft.request,
     context: main,
@@ -135,7 +145,7 @@ async function secretValue(
   }
 }
 
-function agentSocket({ environment, workingDir }: Project, id: string, path: string): string {
+function agentPath({ environment, workingDir }: Project, id: string, path: string): string {
   const socket = path === '' ? environment['SSH_AUTH_SOCK'] : path
   if (socket !== undefined && socket !== '') return posix.resolve(workingDir, socket)
   throw new MycomposeError(`ssh agent "${id}" of the build is not there: SSH_AUTH_SOCK is not set`, {

@@ -62,6 +62,8 @@ export function createHarness(): Harness {
     parallel: Infinity,
     readFile: () => Promise.resolve(Buffer.from('{}')),
     kindOf: () => Promise.resolve('directory'),
+    openSshAgent: (path) =>
+      Promise.resolve({ socketPath: `${path}.agent`, [Symbol.asyncDispose]: () => Promise.resolve() }),
   }
   return { engine, context, progress, notices, abort }
 }

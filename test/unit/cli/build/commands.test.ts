@@ -1,5 +1,10 @@
 /** `build` and `builder` from argv to what is printed. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { BuildMessage, BuildRequest } from '../../../../src/api/types/build.ts'
 import { fakeClient, runCli, type RunResult } from '../harness.ts'
@@ -69,10 +74,17 @@ describe('build', () => {
     assert.deepEqual([exitCode, stdout], [0, ''])
   })
 
-  test('its options reach the engine', async () => {
+  test('its options reach the engine', async (t) => {
     const env = { TOKEN: 't' }
+    const agent = join(mkdtempSync(join(tmpdir(), 'mycompose-build-')), 'agent')
+    const server = createServer().listen(agent)
+    await once(server, 'listening')
+    t.after(() => {
+      server.close()
+      rmSync(dirname(agent), { recursive: true })
+    })
     const argv = ['build', '--build-arg', 'B=2=3', '--build-arg', 'TOKEN', '--no-cache', '--pull', '-m', '64m', 'web']
-    const { requests } = await build([...argv, '--ssh', 'x=/run/x', '--builder', 'default', '--sbom=false'], BUILT, {
+    const { requests } = await build([...argv, '--ssh', `x=${agent}`, '--builder', 'default', '--sbom=false'], BUILT, {
       env,
     })
     const [request] = requests
@@ -81,7 +93,7 @@ describe('build', () => {
       [request?.noCache, request?.pull, request?.memoryBytes, request?.target],
       [true, true, 64 * 1024 * 1024, 'release'],
     )
-    assert.deepEqual(request?.ssh, [{ id: 'x', socketPath: '/run/x' }])
+    assert.deepEqual(request?.ssh, [{ id: 'x', socketPath: agent }])
   })
 
   test('quiet says nothing', async () => {

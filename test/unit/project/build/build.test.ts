@@ -137,15 +137,32 @@ secrets: { f: { file: ./f }, e: { environment: TOKEN }, u: { environment: UNSET 
   assert.match(notices.join(), /build secret "u" of service "web" is left out: variable UNSET is not set/)
 })
 
-test('the agent of the user; without one that is told', async () => {
-  const yaml = 'services: { web: { build: { context: ., ssh: [default, "x=/run/x"] } } }'
-  const { context, engine } = createViewedHarness()
+test('the agent of the user and a key, as long as the build runs; without an agent that is told', async () => {
+  const yaml = 'services: { web: { build: { context: ., ssh: [default, "x=./key"] } } }'
+  const open = new Set<string>()
+  const { context, engine } = createViewedHarness({
+    openSshAgent(path) {
+      open.add(path)
+      return Promise.resolve({
+        socketPath: `${path}.agent`,
+        [Symbol.asyncDispose]() {
+          open.delete(path)
+          return Promise.resolve()
+        },
+      })
+    },
+  })
+  engine.onBuild = ({ tags = [] }) => {
+    assert.deepEqual([...open], ['/run/agent', '/work/key'])
+    return [{ kind: 'result', imageId: 'sha256:x', tags, warnings: 0 }]
+  }
   const loaded = await project(yaml, { environment: { SSH_AUTH_SOCK: '/run/agent' } })
   await buildServices(context, loaded, Object.values(loaded.services))
   assert.deepEqual(engine.buildRequests[0]?.ssh, [
-    { id: 'default', socketPath: '/run/agent' },
-    { id: 'x', socketPath: '/run/x' },
+    { id: 'default', socketPath: '/run/agent.agent' },
+    { id: 'x', socketPath: '/work/key.agent' },
   ])
+  assert.deepEqual([...open], [])
   const without = await project(yaml)
   await assert.rejects(buildServices(context, without, Object.values(without.services)), { code: 'BUILD_SSH' })
 })
