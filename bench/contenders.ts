@@ -19,6 +19,8 @@ export interface Contender {
   readonly name: string
   /** argv of a compose command; `file` is one of fixtures.ts. */
   compose(file: string, args: readonly string[]): readonly string[]
+  /** Where the files of fixtures.ts are, as this process sees it. */
+  readonly fixturesFolder: string
   /** argv of `version`. */
   readonly version: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -73,6 +75,7 @@ export async function createMycompose(
   return {
     name: 'mycompose',
     env,
+    fixturesFolder: fixtures,
     version: [...launcher, 'version'],
     compose: (file, args) => [...launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
     overheadMs: 0,
@@ -114,6 +117,7 @@ export async function createDocker(materials: Materials): Promise<Contender | un
   return {
     name: 'docker compose',
     env,
+    fixturesFolder: join(host, shared),
     version: [...prefix, 'docker', 'compose', 'version'],
     compose: (file, args) => [...prefix, 'docker', 'compose', '-p', PROJECT, '-f', join(inside, shared, file), ...args],
     overheadMs: prefix.length > 0 ? median(overheads) : 0,

@@ -6,6 +6,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { busyboxTar } from '../test/support/busybox.ts'
+import { BUILD_SCENARIOS } from './builds.ts'
 import { createDocker, createMycompose, makeWorkFolder, REPOSITORY, type Contender } from './contenders.ts'
 import { createFloor, type Floor } from './floor.ts'
 import { run, summarise } from './measure.ts'
@@ -83,7 +84,7 @@ async function measureMemory(contenders: readonly Contender[]): Promise<Row[]> {
 async function main(): Promise<void> {
   const words = process.argv.slice(2)
   const isWanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word))
-  const scenarios = SCENARIOS.filter(({ name }) => isWanted(name))
+  const scenarios = [...SCENARIOS, ...BUILD_SCENARIOS].filter(({ name }) => isWanted(name))
   const folder = makeWorkFolder()
   const tar = await busyboxTar()
   const postgresEntrypoint = readFileSync(join(REPOSITORY, 'examples/postgres/entrypoint.sh'), 'utf8')
