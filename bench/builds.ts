@@ -35,7 +35,7 @@ const PARALLEL = [
   '',
 ].join('\n')
 
-const CONTEXTS: Readonly<Record<string, (folder: string) => void>> = {
+const CONTEXTS: Readonly<Record<ContextName, (folder: string) => void>> = {
   ten(folder) {
     writeFileSync(join(folder, 'Dockerfile'), TEN_STEPS)
     writeFileSync(join(folder, 'source.txt'), 'first\n')
@@ -58,7 +58,7 @@ const CONTEXTS: Readonly<Record<string, (folder: string) => void>> = {
   },
 }
 
-type ContextName = keyof typeof CONTEXTS & string
+type ContextName = 'big' | 'many' | 'parallel' | 'ten'
 
 const fileOf = (name: ContextName): string => `build-${name}.yaml`
 
@@ -67,7 +67,7 @@ function writeContext({ fixturesFolder }: Contender, name: ContextName): void {
   const folder = join(fixturesFolder, `build-${name}`)
   if (existsSync(folder)) return
   mkdirSync(folder)
-  CONTEXTS[name]?.(folder)
+  CONTEXTS[name](folder)
   const service = { image: `bench/build-${name}`, build: `./build-${name}` }
   writeFileSync(join(fixturesFolder, fileOf(name)), `${JSON.stringify({ services: { app: service } })}\n`)
 }

@@ -51,20 +51,26 @@ export async function openSshAgent(host: Pick<CliHost, 'clock' | 'exec' | 'files
   return { socketPath, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
+/** Resolves once it takes connections. */
 async function listening(
   { files, clock }: Pick<CliHost, 'clock' | 'files'>,
   socketPath: string,
   exited: Promise<unknown>,
 ): Promise<void> {
-  let hasEnded = false
-  const ended = exited.finally(() => (hasEnded = true))
-  ended.catch(() => {}) // thrown below
-  for (let waitedMs = 0; waitedMs < START_MS && !hasEnded; waitedMs += POLL_MS) {
-    if (files.existsSync(socketPath)) return
-    await clock.sleep(POLL_MS)
+  const givenUp = new AbortController()
+  const appeared = async (): Promise<boolean> => {
+    for (let waitedMs = 0; waitedMs < START_MS && !givenUp.signal.aborted; waitedMs += POLL_MS) {
+      if (files.existsSync(socketPath)) return true
+      await clock.sleep(POLL_MS)
+    }
+    return false
   }
-  if (hasEnded) await ended
-  throw failure('ssh-agent does not start')
+  const ended = exited.then(() => false)
+  try {
+    if (!(await Promise.race([appeared(), ended]))) throw failure('ssh-agent does not start')
+  } finally {
+    givenUp.abort()
+  }
 }
 
 function failure(message: string, cause?: unknown): MycomposeError {

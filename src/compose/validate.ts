@@ -7,7 +7,7 @@ import type { Problems } from './problems.ts'
 import type { RuleContext } from './validate/context.ts'
 import { noCycles } from './validate/cycles.ts'
 import { hasServices, PROJECT_RULES } from './validate/project-rules.ts'
-import { dependenciesExist, referencesExist } from './validate/references.ts'
+import { contextsAreBuilt, dependenciesExist, referencesExist } from './validate/references.ts'
 import { SERVICE_RULES } from './validate/service-rules.ts'
 
 /** `removed`: paths that earlier phases cut out, so that their absence is not reported again. */
@@ -33,6 +33,7 @@ export function validateProject(
     for (const rule of SERVICE_RULES) rule(service, context)
     referencesExist(service, context)
     dependenciesExist(service, context)
+    contextsAreBuilt(service, context)
   }
   noCycles(context)
 }

@@ -47,6 +47,30 @@ export const referencesExist: ServiceRule = (service, context) => {
   for (const key of Object.keys(service.models ?? {})) check('models', key, at('models', key))
 }
 
+/** What a build takes from another service is that one's image, which has to be built. */
+export const contextsAreBuilt: ServiceRule = (service, context) => {
+  const { services, disabledServices } = context.project
+  for (const [key, text] of Object.entries(service.build?.additionalContexts ?? {})) {
+    if (!text.startsWith('service:')) continue
+    const name = text.slice('service:'.length)
+    const other = services[name] ?? disabledServices[name]
+    const path = ['services', service.name, 'build', 'additional_contexts', key]
+    if (other === undefined) {
+      const nearest = nearestName(name, [...Object.keys(services), ...Object.keys(disabledServices)])
+      context.error(path, {
+        code: 'UNDEFINED_SERVICE',
+        message: `the build of service "${service.name}" uses undefined service "${name}"`,
+        hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
+      })
+    } else if (other.build === undefined)
+      context.error(path, {
+        code: 'BUILD_CONTEXT',
+        message: `the build of service "${service.name}" uses service "${name}", which has no "build"`,
+        hint: 'name a service that is built, or an image with docker-image://',
+      })
+  }
+}
+
 export const dependenciesExist: ServiceRule = (service, context) => {
   const { project } = context
   for (const [name, { required }] of Object.entries(service.dependsOn)) {

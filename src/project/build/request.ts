@@ -5,7 +5,6 @@
 import type { BuildCacheOption, BuildRequest } from '../../api/types/build.ts'
 import type { BuildConfig } from '../../compose/model-build.ts'
 import type { Project, Service, ServiceFile } from '../../compose/model.ts'
-import { ConfigErrors } from '../../errors.ts'
 import { VERSION } from '../../version.ts'
 import { LABEL } from '../labels.ts'
 import { imageReference, platformOf } from '../names.ts'
@@ -35,24 +34,20 @@ export interface BuildDraft {
   readonly services: readonly string[]
 }
 
-/** @throws ConfigErrors for a context that is a service without `build` */
 export function draftBuild(project: Project, service: BuildableService, overrides: BuildOverrides): BuildDraft {
   const { build } = service
   const used = new Set<string>()
-  const locate = (text: string, path: readonly string[]): LocatedSource => {
+  const locate = (text: string): LocatedSource => {
     const source = parseSource(text)
     if (source.kind !== 'service') return source
     const other = project.services[source.service] ?? project.disabledServices[source.service]
-    if (other === undefined || !isBuildable(other)) throw notBuilt(service, source.service, path)
+    if (other === undefined) throw new Error(`no service ${source.service}`) // validation has checked it
     used.add(other.name)
     return { kind: 'image', reference: imageReference(project.name, other) }
   }
-  const context = locate(build.context, ['context'])
+  const context = locate(build.context)
   const additionalContexts = Object.fromEntries(
-    Object.entries(build.additionalContexts ?? {}).map(([name, text]) => [
-      name,
-      locate(text, ['additional_contexts', name]),
-    ]),
+    Object.entries(build.additionalContexts ?? {}).map(([name, text]) => [name, locate(text)]),
   )
   return {
     request: toRequest(project, service, overrides),
@@ -62,17 +57,6 @@ export function draftBuild(project: Project, service: BuildableService, override
     ssh: { ...build.ssh, ...overrides.ssh },
     services: [...used],
   }
-}
-
-function notBuilt({ name }: Service, other: string, path: readonly string[]): ConfigErrors {
-  return new ConfigErrors([
-    {
-      code: 'BUILD_CONTEXT',
-      message: `the build of service "${name}" uses service "${other}", which has no "build"`,
-      hint: 'name a service that is built, or an image with docker-image://',
-      path: ['services', name, 'build', ...path],
-    },
-  ])
 }
 
 function toRequest(project: Project, service: BuildableService, overrides: BuildOverrides): BuildDraft['request'] {

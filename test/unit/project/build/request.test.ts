@@ -129,13 +129,6 @@ test('the platform of the service counts before those of its build', async () =>
   assert.deepEqual(draft(await project(many)).request.platforms, ['linux/amd64', 'linux/arm64'])
 })
 
-test('a service without build is no context', async () => {
-  const yaml =
-    'services: { db: { image: db }, web: { build: { context: ., additional_contexts: { x: "service:db" } } } }'
-  const loaded = await project(yaml)
-  assert.throws(() => draft(loaded), { code: 'BUILD_CONTEXT' })
-})
-
 test('a Dockerfile in the Compose file', async () => {
   const { request } = draft(await project('services: { web: { build: { dockerfile_inline: "FROM scratch" } } }'))
   assert.equal(request.dockerfileInline, 'FROM scratch')
