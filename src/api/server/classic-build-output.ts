@@ -23,7 +23,7 @@ interface Step {
 
 /** "[web 2/5] RUN x" is "RUN x"; others ("[internal] ...", "exporting") are no instructions. */
 function instructionOf(name: string): string | undefined {
-  return /^\[(?:[^\]]+ )?\d+\/\d+\] (.*)$/s.exec(name)?.[1]
+  return /^\[(?:[^\]]* )?\d+\/\d+\] (.*)$/s.exec(name)?.[1]
 }
 
 const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12)

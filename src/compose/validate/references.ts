@@ -50,11 +50,14 @@ export const referencesExist: ServiceRule = (service, context) => {
 /** What a build takes from another service is that one's image, which has to be built. */
 export const contextsAreBuilt: ServiceRule = (service, context) => {
   const { services, disabledServices } = context.project
-  for (const [key, text] of Object.entries(service.build?.additionalContexts ?? {})) {
+  const { build } = service
+  const named = Object.entries(build?.additionalContexts ?? {}).map(([key, text]) => ['additional_contexts', key, text])
+  for (const written of [['context', build?.context ?? ''], ...named]) {
+    const text = written.at(-1) ?? ''
     if (!text.startsWith('service:')) continue
     const name = text.slice('service:'.length)
     const other = services[name] ?? disabledServices[name]
-    const path = ['services', service.name, 'build', 'additional_contexts', key]
+    const path = ['services', service.name, 'build', ...written.slice(0, -1)]
     if (other === undefined) {
       const nearest = nearestName(name, [...Object.keys(services), ...Object.keys(disabledServices)])
       context.error(path, {

@@ -213,7 +213,7 @@ function classic(messages: readonly BuildMessage[], quiet = false): { text: stri
 
 const TWO: readonly BuildMessage[] = [
   { kind: 'step', id: 'i', name: '[internal] load build context', inputs: [] },
-  { kind: 'step', id: 'a', name: '[1/2] FROM debian', inputs: [] },
+  { kind: 'step', id: 'a', name: '[ 1/2] FROM debian', inputs: [] },
   { kind: 'step', id: 'b', name: '[web 2/2] RUN make [all]', inputs: [] },
   { kind: 'started', id: 'i', timeMs: 0 },
   { kind: 'ended', id: 'i', timeMs: 0, cached: false },
