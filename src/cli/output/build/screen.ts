@@ -31,15 +31,19 @@ export function createBuildScreen(stderr: OutputStream, style: Style, nowMs: () 
   stderr.on('resize', onResize)
 
   /** The way back to the first line: what a narrower terminal has wrapped takes more rows now. */
-  function erase(): string {
+  function wayBack(): string {
     const columns = stderr.columns ?? DEFAULT_COLUMNS
     const rows = drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0)
     drawn = []
-    return rows === 0 ? '' : `\u001B[${rows}A\r\u001B[J`
+    return rows === 0 ? '' : `\u001B[${rows}A\r`
   }
 
-  function draw(finished: boolean): void {
-    if (isClosed || (!finished && steps.begun().length === 0)) return
+  /**
+   * `before`: lines that stay above the picture. Each line is cleared as it is written and the rest at the end: a screen
+   * that is cleared from its first row would go into the scrollback (tmux) picture by picture.
+   */
+  function draw(finished: boolean, before: readonly string[] = []): void {
+    if (isClosed) return
     const options = {
       nowMs: nowMs(),
       startedAtMs,
@@ -47,10 +51,11 @@ export function createBuildScreen(stderr: OutputStream, style: Style, nowMs: () 
       rows: stderr.rows ?? DEFAULT_ROWS,
       finished,
     }
-    const back = erase()
-    const lines = formatFrame(steps, { ...options, style })
+    const lines = steps.begun().length === 0 ? [] : formatFrame(steps, { ...options, style })
+    if (lines.length === 0 && before.length === 0) return
+    const back = wayBack()
     drawn = lines.map((line) => displayWidth(withoutColours(line)))
-    stderr.write(`${back}${lines.map((line) => `${line}\n`).join('')}`)
+    stderr.write(`${back}${[...before, ...lines].map((line) => `${line}\u001B[K\n`).join('')}\u001B[J`)
   }
 
   return {
@@ -59,14 +64,13 @@ export function createBuildScreen(stderr: OutputStream, style: Style, nowMs: () 
       warnings.add(build, message)
     },
     interject(text) {
-      stderr.write(`${erase()}${text}\n`)
-      draw(false)
+      draw(false, [text])
     },
     close() {
       if (!isClosed) {
         clearInterval(timer)
         stderr.off('resize', onResize)
-        if (steps.begun().length > 0) draw(true)
+        draw(true)
         isClosed = true
         stderr.write(formatWarnings(warnings.all(), style))
       }
