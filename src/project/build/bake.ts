@@ -27,7 +27,7 @@ function toTarget(project: Project, { service, draft }: BuildJob): object {
       build.additionalContexts === undefined
         ? undefined
         : Object.fromEntries(Object.entries(build.additionalContexts).map(([name, text]) => [name, asTarget(text)])),
-    dockerfile: request.dockerfile,
+    dockerfile: build.dockerfile,
     'dockerfile-inline': request.dockerfileInline,
     args: request.args,
     labels: request.labels,

@@ -63,7 +63,8 @@ function toRequest(project: Project, service: BuildableService, overrides: Build
   const { build } = service
   const image = imageReference(project.name, service)
   return present<BuildDraft['request']>({
-    dockerfile: build.dockerfileInline === undefined ? build.dockerfile : undefined,
+    // the usual name is left to the engine, which also looks for a "dockerfile"
+    dockerfile: build.dockerfile === 'Dockerfile' ? undefined : build.dockerfile,
     dockerfileInline: build.dockerfileInline,
     dockerfileLabel: labelOf(project, build),
     target: build.target,

@@ -20,7 +20,7 @@ const LABELS = {
 
 test('the short form', async () => {
   assert.deepEqual(draft(await project('services: { web: { build: ./web } }')), {
-    request: { dockerfile: 'Dockerfile', dockerfileLabel: 'web/Dockerfile', tags: ['p-web'], labels: LABELS },
+    request: { dockerfileLabel: 'web/Dockerfile', tags: ['p-web'], labels: LABELS },
     context: { kind: 'path', path: '/work/web' },
     additionalContexts: {},
     secrets: [],
