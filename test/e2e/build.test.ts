@@ -42,7 +42,7 @@ describe('build', () => {
     const before = await idOf(engine, 'first-web')
 
     const cached = await project.run('--progress', 'plain', 'build')
-    assert.equal(cached.stderr.match(/^#\d+ CACHED$/gm)?.length, 3, cached.stderr)
+    assert.equal(cached.stderr.match(/^#\d+ CACHED$/gm)?.length, 4, cached.stderr)
     assert.equal(await idOf(engine, 'first-web'), before)
 
     project.write('source.txt', 'two\n')
@@ -135,7 +135,7 @@ describe('build', () => {
                   `FROM ${BUSYBOX_IMAGE} AS base`,
                   'ARG GREETING=none',
                   'RUN --mount=type=secret,id=token --mount=type=secret,id=env,env=ENV_SECRET \\',
-                  '  echo "$GREETING $(wc -c < /run/secrets/token) ${#ENV_SECRET}" > /out',
+                  '  echo "$$GREETING $$(wc -c < /run/secrets/token) $${#ENV_SECRET}" > /out',
                   'FROM base AS wanted',
                   'RUN echo wanted >> /out',
                   'FROM base AS other',
@@ -179,7 +179,7 @@ describe('build', () => {
     assert.match(stderr, /^ +3 \| >>> RUN printf /m)
     assert.match(stderr, /exit code: 42/)
     assert.ok(!stderr.includes('\u001B'), JSON.stringify(stderr))
-    await assert.rejects(engine.client().images.inspect('failing-web'), { code: 'NOT_FOUND' })
+    await assert.rejects(engine.client().images.inspect('failing-web'), { code: 'NO_SUCH_IMAGE' })
   })
 
   test('a Dockerfile with a mistake: file, line, the nearest word', async () => {
@@ -204,7 +204,7 @@ describe('build', () => {
     assert.match(stdout, /StageNameCasing/)
     assert.match(stdout, /^ +1 \| >>> FROM /m)
     assert.match(stdout, /Check complete, \d+ warnings? ha/)
-    await assert.rejects(engine.client().images.inspect('checked-web'), { code: 'NOT_FOUND' })
+    await assert.rejects(engine.client().images.inspect('checked-web'), { code: 'NO_SUCH_IMAGE' })
   })
 
   test('Ctrl-C: exit code 130, nothing goes on, what was done is kept', async () => {
@@ -246,7 +246,7 @@ describe('build', () => {
     const { target } = JSON.parse(await project.ok('build', '--print')) as { target: Record<string, object> }
     assert.deepEqual(Object.keys(target), ['web'])
     await project.ok('build', '--dry-run')
-    await assert.rejects(engine.client().images.inspect('modes-web'), { code: 'NOT_FOUND' })
+    await assert.rejects(engine.client().images.inspect('modes-web'), { code: 'NO_SUCH_IMAGE' })
     const { exitCode, stdout, stderr } = await project.run('build', '-q')
     assert.deepEqual([exitCode, stdout, stderr], [0, '', ''])
     await idOf(engine, 'modes-web')
