@@ -6,6 +6,7 @@
 /** Code -> what it says. */
 export const PROBLEM_CODES = {
   BUILD: 'attributes of a build contradict each other',
+  BUILD_CONTEXT: 'a build takes the image of a service that is not built',
   COMMAND_CUT: 'a command holds an operator of a shell, and no shell runs it',
   CONFLICTING_VALUES: 'the old and the new name of a setting say different things',
   CONTAINER_NAME: 'a container name for more than one container',

@@ -32,6 +32,7 @@ const BOMB = ['a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]', ...'bcdefgh'.split('').map((n
 
 const EXAMPLES: Readonly<Record<ProblemCode, Example>> = {
   BUILD: web('build:\n  context: .\n  dockerfile: Dockerfile\n  dockerfile_inline: FROM scratch'),
+  BUILD_CONTEXT: web('build:\n  context: .\n  additional_contexts:\n    data: service:db', '  db:\n    image: postgres\n'),
   COMMAND_CUT: web('command: echo a && echo b'),
   CONFLICTING_VALUES: web('mem_limit: 1g\ndeploy:\n  resources:\n    limits:\n      memory: 2g'),
   CONTAINER_NAME: web('container_name: shop\nscale: 2'),
