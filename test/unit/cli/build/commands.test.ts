@@ -52,7 +52,7 @@ async function build(
     builds: {
       async *build(request) {
         requests.push(request)
-        for await (const message of messages) yield message
+        yield* await Promise.resolve(messages)
       },
     },
   })
@@ -236,7 +236,7 @@ describe('builder', () => {
 
   test('du lists the records', async () => {
     const usage = { LayersSize: 0, Images: [], Containers: [], Volumes: [], BuildCache: [record] }
-    const client = fakeClient({ diskUsage: (() => Promise.resolve(usage)) as never })
+    const client = fakeClient({ diskUsage: () => Promise.resolve(usage) })
     const { stdout } = await runCli(['builder', 'du'], { client })
     assert.match(
       stdout,
