@@ -147,7 +147,7 @@ interface Run {
 /** A step that changes files: from the cache, from another build, or run. */
 async function solveStep(run: Run, operation: Operation): Promise<State> {
   const { context, stateOf, usedKeys, signal } = run
-  const { base, worker, progress } = context
+  const { base, worker, progress, hold } = context
   const { work, ignoresCache } = operation
   const id = stepId(operation)
   const { chainIds } = operation.base === undefined ? { chainIds: [] } : stateOf(operation.base)
@@ -157,6 +157,7 @@ async function solveStep(run: Run, operation: Operation): Promise<State> {
   const known = ignoresCache ? undefined : findStep(base, key)
   progress.started(id)
   if (known !== undefined && (known.layer === undefined || known.below === top)) {
+    if (known.layer !== undefined) hold.add([known.layer]) // at once: a prune may run just now
     usedKeys.push(key)
     progress.ended(id, { kind: 'done', cached: true })
     return stateAfter(chainIds, known)

@@ -2,14 +2,21 @@
 import { MycomposeError } from '../../../errors.ts'
 import type { Operation } from '../plan.ts'
 
+/** What is behind exit codes that are not the command's own. */
+function hintOf(exitCode: number): string | undefined {
+  if (exitCode === 127) return 'a program that it names is not in the image, or not in its PATH'
+  if (exitCode === 126) return 'a file that it names cannot be run: is it executable, and for this kind of machine?'
+  return undefined
+}
+
 /** A command of RUN ended with another code than 0. */
 export class CommandFailedError extends MycomposeError {
   /** Of the command; above 128 a signal. */
   readonly commandExitCode: number
   constructor(argv: readonly string[], commandExitCode: number) {
-    const command = argv.length > 0 ? argv.join(' ') : 'nothing'
-    super(`process ${JSON.stringify(command)} did not complete successfully: exit code: ${commandExitCode}`, {
+    super(`process ${JSON.stringify(argv.join(' '))} did not complete successfully: exit code: ${commandExitCode}`, {
       code: 'BUILD_STEP_FAILED',
+      hint: hintOf(commandExitCode),
     })
     this.commandExitCode = commandExitCode
   }
