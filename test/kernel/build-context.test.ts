@@ -194,6 +194,25 @@ test('a file that changes between its checksum and its copy is an error, not a w
   await assert.rejects(copyInto(base, target, copyWork(['b', '/']), treeOf), { code: 'CONTEXT_CHANGED' })
 })
 
+test('files that change or go meanwhile are copied as they are, and the caller hears of each', async (t) => {
+  const { open, base, context, target } = place(t, { a: 'first', b: 'b', 'c/d': 'd', same: 's', l: '-> a' })
+  const source = await open()
+  t.after(() => source.close())
+  const treeOf = (): Promise<OpenSource['tree']> => Promise.resolve(source.tree)
+  const before = await checksumOfCopy(copyWork(['', '/']), treeOf)
+  fs.writeFileSync(join(context, 'a'), 'second, and longer')
+  fs.chmodSync(join(context, 'a'), 0o600)
+  fs.rmSync(join(context, 'b'))
+  fs.rmSync(join(context, 'c'), { recursive: true })
+  fs.rmSync(join(context, 'l'))
+  fs.symlinkSync('same', join(context, 'l'))
+  assert.equal(await checksumOfCopy(copyWork(['', '/']), treeOf), before, 'one build keeps to what it has seen')
+  const changed: string[] = []
+  await copyInto(base, target, copyWork(['', '/']), treeOf, { onChanged: (path) => void changed.push(path) })
+  assert.deepEqual(changed, ['/a', '/b', '/c/d'])
+  assert.deepEqual(listingOf(target), { a: '600 0:0 second, and longer', c: D, l: '-> a', same: '644 0:0 s' })
+})
+
 test('a folder that is swapped for a link while it is read leads nowhere', async (t) => {
   const { open, base, context, target, folder } = place(t, { 'd/canary': 'ours', 'e/x': 'x' })
   makeFiles(folder, { 'outside/canary': 'host' })
@@ -421,7 +440,9 @@ test('a context that is changed all the time gives its own files or an error, ne
     const source = await open()
     const treeOf = (): Promise<OpenSource['tree']> => Promise.resolve(source.tree)
     const outcome = await checksumOfCopy(copyWork(['d', 'file', '/']), treeOf)
-      .then(() => copyInto(base, target, copyWork(['d', 'file', '/']), treeOf))
+      .then(() =>
+        copyInto(base, target, copyWork(['d', 'file', '/']), treeOf, round % 2 === 0 ? {} : { onChanged: () => {} }),
+      )
       .then(
         () => 'copied',
         (error: unknown) => (error as { readonly code?: string }).code ?? String(error),

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { BuildMessage } from '../../src/api/types/build.ts'
 import { openBuilder, type Builder } from './build-support.ts'
 import { writeLayout } from '../support/oci-layout.ts'
 import { folder, tarOf } from '../support/tar-bytes.ts'
@@ -144,5 +145,25 @@ describe('a build from elsewhere', () => {
     fs.rmSync(join(layout, 'blobs/sha256', digest))
     fs.symlinkSync('/etc/passwd', join(layout, 'blobs/sha256', digest))
     assert.equal((await build(at('v1'), at('v1'))).error?.code !== undefined, true)
+  })
+
+  it('keeps nothing of a step whose context changed while it was read, and says so', async () => {
+    const context = builder.folder({ log: 'one' })
+    const path = join(context, 'log')
+    // between its checksum and its copy: when the step begins
+    const wish = {
+      context,
+      onMessage: (message: BuildMessage): void => {
+        if (message.kind === 'started' && message.id.startsWith('step-')) fs.writeFileSync(path, 'two')
+      },
+    }
+    const dockerfile = 'FROM scratch\nCOPY log /\n'
+    const first = await builder.image(dockerfile, wish)
+    assert.equal(await builder.look(first.id, 'cat log'), 'two')
+    assert.match(JSON.stringify(first.messages.filter(({ kind }) => kind === 'warning')), /\/log was changed/)
+    fs.writeFileSync(path, 'one')
+    const second = await builder.image(dockerfile, { context })
+    assert.deepEqual(second.cached, [])
+    assert.equal(await builder.look(second.id, 'cat log'), 'one')
   })
 })

@@ -24,6 +24,8 @@ export interface CopyOptions {
   readonly signal?: AbortSignal
   /** One for each build; needed for ADD from addresses and repositories. */
   readonly remotes?: Remotes
+  /** See WriteOptions: the result does not belong to the checksum then. */
+  readonly onChanged?: (path: string) => void
   /** What the user should know though the step goes on. */
   readonly warn?: (message: string) => void
   /** Root of the state whose passwd and group name the owners; undefined: of the one that is written. */
@@ -176,13 +178,14 @@ export async function copyInto(
   treeOf: TreeOf,
   options: CopyOptions = {},
 ): Promise<void> {
-  const { signal } = options
+  const { signal, onChanged } = options
   const owner = work.chown === undefined ? undefined : ownerOf(base, root, work.chown, options)
   await withTarget(base, root, async (target) => {
     const writer = createFileWriter(base.host, target, {
       owner,
       mode: work.chmod,
       ...(signal === undefined ? {} : { signal }),
+      ...(onChanged === undefined ? {} : { onChanged }),
     })
     for (const source of work.sources) await copySource(source, { base, work, target, writer, owner, options }, treeOf)
     return madeTime(work, writer.newestNs())

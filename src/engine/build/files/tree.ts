@@ -1,8 +1,8 @@
 /**
  * A folder that is read in place: a build context, a checkout, the mounted state of a stage. Everything goes by descriptors
  * from its root; no link is ever followed by the kernel, so nothing outside can be read, whatever is swapped meanwhile.
- * What .dockerignore leaves out is not there. What was looked at once is remembered until `close`: all that one build reads
- * is of one moment, and a file that changes between its checksum and its copy is an error, never a wrong cache entry.
+ * What .dockerignore leaves out is not there. What was looked at once is remembered until `close`, and whoever copies compares:
+ * a file that changed since then is no reason to fail, but must never come under the key that its checksum made.
  * Source: man 2 openat2, statx; CVE-2018-15664.
  */
 import { createHash, hash } from 'node:crypto'
@@ -57,6 +57,7 @@ export interface Tree {
   isLeftOut(path: ByteString): boolean
   /** Sorted by bytes; none for what is no folder. */
   children(path: ByteString): readonly TreeEntry[]
+  /** As it was when it was asked first; "" when it was no link any more. */
   readlink(entry: TreeEntry): ByteString
   /** Where a path leads, links followed within the root, the last one too. */
   follow(path: ByteString): ByteString
@@ -64,8 +65,8 @@ export interface Tree {
   folderOf(entry: TreeEntry): number
   /** A regular file, to read. Throws CONTEXT_CHANGED when it is another one by now. */
   open(entry: TreeEntry): number
-  /** Throws CONTEXT_CHANGED when the open file is not as it was when it was first looked at. */
-  checkUnchanged(fd: number, entry: TreeEntry): void
+  /** What is there now; undefined: nothing, or no regular file any more. */
+  openNow(entry: TreeEntry): { readonly fd: number; readonly file: ScannedFile } | undefined
   /**
    * Of the content and the extended attributes that travel, DIGEST_BYTES as a byte string; the first is "x" when there are
    * such. For a file that has to be read first and is large undefined: then `longDigest`.
@@ -81,15 +82,16 @@ const AT_ONCE_BYTES = 256 * 1024
 const CHUNK_BYTES = 2 ** 20
 /** Of folders, devices and the like, and of empty files. */
 const NO_CONTENT = '\0'.repeat(32)
+/** Not there any more, or something else. */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL'])
 /** Clocks of file systems tick this coarsely; one without nanoseconds ticks in (two) seconds. */
 const GRAIN_MS = 100
 const COARSE_GRAIN_MS = 2_100
 
-export function changedError(path: ByteString, cause?: unknown): MycomposeError {
+export function changedError(path: ByteString): MycomposeError {
   return new MycomposeError(`${shownPath(path)} was changed while the build read it`, {
     code: 'CONTEXT_CHANGED',
     hint: 'build again when nothing writes there, or leave it out by .dockerignore',
-    cause,
   })
 }
 
@@ -108,6 +110,8 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   const found = new Map<ByteString, TreeEntry | undefined>()
   /** The folders of what was found by itself. */
   const foundIn = new Set<ByteString>()
+  /** What links say, by their paths. */
+  const targets = new Map<ByteString, ByteString>()
   const hashed = new Map<string, string>()
   const hashing = digests?.hashing ?? new Map<string, Promise<string>>()
   const buffer = Buffer.allocUnsafe(AT_ONCE_BYTES)
@@ -170,29 +174,39 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     return folder
   }
 
-  function checkUnchanged(fd: number, entry: TreeEntry): void {
-    if (statx(fd, '')?.identity !== entry.file.identity) throw changedError(entry.path)
+  function openNow(entry: TreeEntry): { readonly fd: number; readonly file: ScannedFile } | undefined {
+    const folder = folders.peek(splitLast(entry.path).parent)
+    if (folder === undefined) return undefined
+    let fd: number
+    try {
+      fd = at.openFile(folder, entry.name)
+    } catch (cause) {
+      if (GONE.has(errnoOf(cause) ?? '')) return undefined
+      throw cause
+    }
+    const file = statx(fd, '')
+    if (file === undefined) throw changedError(entry.path)
+    return { fd, file }
   }
 
   function open(entry: TreeEntry): number {
-    let fd: number
+    const now = openNow(entry)
+    if (now?.file.identity === entry.file.identity) return now.fd
+    if (now !== undefined) at.close(now.fd)
+    throw changedError(entry.path)
+  }
+
+  /** "" when it has none that travel, or is gone. */
+  function xattrDigest(entry: TreeEntry): string {
     try {
-      fd = at.openFile(folderOf(entry), entry.name)
+      return digestOfXattrs(entry)
     } catch (cause) {
-      if (['ENOENT', 'ELOOP', 'ENXIO', 'EINVAL'].includes(errnoOf(cause) ?? '')) throw changedError(entry.path, cause)
+      if (GONE.has(errnoOf(cause) ?? '') || errnoOf(cause) === 'CONTEXT_CHANGED') return ''
       throw cause
-    }
-    try {
-      checkUnchanged(fd, entry)
-      return fd
-    } catch (error) {
-      at.close(fd)
-      throw error
     }
   }
 
-  /** "" when it has none that travel. */
-  function xattrDigest(entry: TreeEntry): string {
+  function digestOfXattrs(entry: TreeEntry): string {
     if (entry.file.kind === 'symlink') return ''
     const [folder, name] = entry.path === '' ? [root, '.'] : [folderOf(entry), entry.name]
     const carried = at.xattrNames(folder, name).filter(isCarriedXattr)
@@ -201,27 +215,31 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     return hash('sha256', JSON.stringify(values), 'binary')
   }
 
-  /** The two parts of a digest as one; what was read is remembered when it is certain to be found changed later. */
-  function remember(entry: TreeEntry, content: string): string {
+  /** The two parts of a digest as one; kept for other builds when it is certain to be found changed later. */
+  function remember(entry: TreeEntry, content: string, isCertain = true): string {
     const xattrs = xattrDigest(entry)
     const digest =
       xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
     hashed.set(entry.file.identity, digest)
-    if (isSettled(entry.file, clock.nowMs())) digests?.set(entry.file.identity, digest)
+    if (isCertain && isSettled(entry.file, clock.nowMs())) digests?.set(entry.file.identity, digest)
     return digest
   }
 
+  /** Of what could be read; of a file that changes meanwhile that is for this build alone, and the copy will notice. */
+  function rememberRead(entry: TreeEntry, fd: number, content: string): string {
+    return remember(entry, content, statx(fd, '')?.identity === entry.file.identity)
+  }
+
   function readAtOnce(entry: TreeEntry): string {
-    const fd = open(entry)
+    const now = openNow(entry)
+    if (now === undefined) return remember(entry, NO_CONTENT, false)
     try {
       let length = 0
       for (let count = -1; count !== 0 && length < buffer.length; length += count)
-        count = at.read(fd, buffer.subarray(length))
-      const content = hash('sha256', buffer.subarray(0, length), 'binary')
-      checkUnchanged(fd, entry)
-      return remember(entry, content)
+        count = at.read(now.fd, buffer.subarray(length))
+      return rememberRead(entry, now.fd, hash('sha256', buffer.subarray(0, length), 'binary'))
     } finally {
-      at.close(fd)
+      at.close(now.fd)
     }
   }
 
@@ -234,23 +252,46 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   }
 
   async function readLong(entry: TreeEntry, signal: AbortSignal | undefined): Promise<string> {
-    const fd = open(entry)
+    const now = openNow(entry)
+    if (now === undefined) return remember(entry, NO_CONTENT, false)
+    const { fd } = now
     try {
       const sha256 = createHash('sha256')
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
       let turnStart = performance.now()
-      for (let count = at.read(fd, chunk); count > 0; count = at.read(fd, chunk)) {
+      // one that grows all the time would have no end
+      for (let left = now.file.sizeBytes; left > 0;) {
+        const count = at.read(fd, chunk.subarray(0, Math.min(chunk.length, left)))
+        if (count === 0) break
+        left -= count
         if (signal?.aborted === true) throw new CanceledError('reading the build context was canceled')
         sha256.update(chunk.subarray(0, count))
         if (performance.now() - turnStart < MAX_TURN_MS) continue
         await setImmediate()
         turnStart = performance.now()
       }
-      checkUnchanged(fd, entry)
-      return remember(entry, sha256.digest('binary'))
+      return rememberRead(entry, fd, sha256.digest('binary'))
     } finally {
       at.close(fd)
     }
+  }
+
+  function readlinkNow(entry: TreeEntry): ByteString {
+    const folder = folders.peek(splitLast(entry.path).parent)
+    try {
+      return folder === undefined ? '' : at.readlink(folder, entry.name)
+    } catch (cause) {
+      if (GONE.has(errnoOf(cause) ?? '')) return ''
+      throw cause
+    }
+  }
+
+  function readlink(entry: TreeEntry): ByteString {
+    const known = targets.get(entry.path)
+    if (known !== undefined) return known
+    const target = readlinkNow(entry)
+    targets.set(entry.path, target)
+    return target
   }
 
   return {
@@ -263,15 +304,15 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
       return folder !== undefined && statx(folder, name) !== undefined && entry(path) === undefined
     },
     children,
-    readlink: (link) => at.readlink(folderOf(link), link.name),
+    readlink,
     follow: (path) =>
       followLinks(path, (prefix) => {
         const link = entry(prefix)
-        return link?.file.kind === 'symlink' ? at.readlink(folderOf(link), link.name) : undefined
+        return link?.file.kind === 'symlink' ? readlink(link) : undefined
       }),
     folderOf,
     open,
-    checkUnchanged,
+    openNow,
     digest,
     async longDigest(entry, signal) {
       const { identity } = entry.file

@@ -8,7 +8,7 @@ import { applyMode } from './mode.ts'
 import { bytesOf, shownPath, splitLast } from './paths.ts'
 import { createTurns, type Selected, type SelectedFile } from './selection.ts'
 import { notAFolder, type Target } from './target.ts'
-import type { Owner, Tree, TreeEntry } from './tree.ts'
+import { changedError, type Owner, type Tree, type TreeEntry } from './tree.ts'
 import type { ModeChange } from '../plan.ts'
 import { InvalidRequestError, errnoOf } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
@@ -21,6 +21,8 @@ export interface WriteOptions {
   readonly owner: Owner | undefined
   readonly mode: ModeChange | undefined
   readonly signal?: AbortSignal
+  /** Hears of files that are not what they were when they were looked at; absent: CONTEXT_CHANGED is thrown. */
+  readonly onChanged?: (path: string) => void
 }
 
 export interface FileWriter {
@@ -49,8 +51,12 @@ function meansFolder(path: string): boolean {
   return path.endsWith('/') || path.endsWith('/.')
 }
 
-export function createFileWriter(host: Host, target: Target, { owner, mode, signal }: WriteOptions): FileWriter {
-  const { at } = host
+export function createFileWriter(
+  host: Host,
+  target: Target,
+  { owner, mode, signal, onChanged }: WriteOptions,
+): FileWriter {
+  const { at, statx } = host
   const buffer = Buffer.allocUnsafe(SMALL_BYTES)
   const takeTurn = createTurns(signal)
   let newest = 0n
@@ -85,21 +91,18 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     if (entry.file.kind !== 'folder') at.setTimes(folder, name, mtimeNsOf(entry.file))
   }
 
-  async function fill(tree: Tree, entry: TreeEntry, to: number): Promise<void> {
-    const { sizeBytes } = entry.file
-    const from = tree.open(entry)
-    try {
-      if (sizeBytes <= SMALL_BYTES) {
-        let length = 0
-        for (let count = -1; count !== 0 && length < sizeBytes; length += count)
-          count = at.read(from, buffer.subarray(length, sizeBytes))
-        at.write(to, buffer.subarray(0, length))
-      } else if (sizeBytes <= LONG_BYTES) at.copyContent(from, to, sizeBytes)
-      else await at.copyLongContent(from, to, sizeBytes, signal)
-      tree.checkUnchanged(from, entry)
-    } finally {
-      at.close(from)
-    }
+  function changed({ path }: TreeEntry): void {
+    if (onChanged === undefined) throw changedError(path)
+    onChanged(shownPath(path))
+  }
+
+  async function fill(from: number, sizeBytes: number, to: number): Promise<void> {
+    if (sizeBytes > LONG_BYTES) return at.copyLongContent(from, to, sizeBytes, signal)
+    if (sizeBytes > SMALL_BYTES) return at.copyContent(from, to, sizeBytes)
+    let length = 0
+    for (let count = -1; count !== 0 && length < sizeBytes; length += count)
+      count = at.read(from, buffer.subarray(length, sizeBytes))
+    at.write(to, buffer.subarray(0, length))
   }
 
   /** Removes what is no folder. */
@@ -136,13 +139,14 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     return true
   }
 
-  async function writeRegular(tree: Tree, entry: TreeEntry, path: ByteString): Promise<void> {
+  /** `from`: of a file; a socket is an empty one. */
+  async function writeRegular(tree: Tree, entry: TreeEntry, path: ByteString, from?: number): Promise<void> {
     const { parent, name } = splitLast(path)
     let to: number | undefined
     replacing(path, (folder) => (to = at.createFile(folder, name, 0o600)) !== undefined)
     if (to === undefined) return
     try {
-      if (entry.file.kind === 'file') await fill(tree, entry, to)
+      if (from !== undefined) await fill(from, entry.file.sizeBytes, to)
       const { uid, gid } = ownerOf(tree, entry)
       at.chownOpen(to, uid, gid)
       at.chmodOpen(to, modeOf(entry))
@@ -151,6 +155,26 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     } finally {
       at.close(to)
     }
+  }
+
+  async function writeContent(tree: Tree, entry: TreeEntry, path: ByteString): Promise<void> {
+    const now = tree.openNow(entry)
+    if (now === undefined) return changed(entry)
+    try {
+      if (now.file.identity !== entry.file.identity) changed(entry)
+      await writeRegular(tree, { ...entry, file: now.file }, path, now.fd)
+      if (statx(now.fd, '')?.identity !== now.file.identity) changed(entry)
+    } finally {
+      at.close(now.fd)
+    }
+  }
+
+  function writeLink(tree: Tree, entry: TreeEntry, path: ByteString): void {
+    const { parent, name } = splitLast(path)
+    const leadsTo = tree.readlink(entry)
+    if (leadsTo === '') return changed(entry)
+    replacing(path, (folder) => at.makeSymlink(folder, name, leadsTo))
+    setMetadata(tree, entry, target.folder(parent), name)
   }
 
   function writeNode(tree: Tree, entry: TreeEntry, path: ByteString, kind: keyof typeof NODE_TYPES): void {
@@ -174,15 +198,14 @@ export function createFileWriter(host: Host, target: Target, { owner, mode, sign
     if (mtimeNsOf(entry.file) > newest) newest = mtimeNsOf(entry.file)
     switch (kind) {
       case 'file':
+        if (!isLinked(entry, path, links)) await writeContent(tree, entry, path)
+        break
       case 'socket':
-        if (!isLinked(entry, path, links)) await writeRegular(tree, entry, path)
+        await writeRegular(tree, entry, path)
         break
-      case 'symlink': {
-        const { parent, name } = splitLast(path)
-        replacing(path, (folder) => at.makeSymlink(folder, name, tree.readlink(entry)))
-        setMetadata(tree, entry, target.folder(parent), name)
+      case 'symlink':
+        writeLink(tree, entry, path)
         break
-      }
       case 'character':
       case 'block':
       case 'fifo':

@@ -9,6 +9,7 @@ import type { LayerRecord } from '../../../state/layers.ts'
 import type { BuildHold } from '../cache/holds.ts'
 import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
 import { findStep, recordStep } from '../cache/records.ts'
+import { digestOf } from '../../layers/chain.ts'
 import { commitLayers, discardLayer, type StagedLayer } from '../../layers/store.ts'
 import type { Operation, OperationId, Plan } from '../plan.ts'
 import type { Flights } from './flights.ts'
@@ -36,6 +37,8 @@ export interface StepRequest {
   readonly chainIds: readonly string[]
   readonly stateOf: StateOf
   readonly output: (chunk: OutputChunk) => void
+  /** The result is not what the key says (a context that changed meanwhile): no other build will find it. */
+  readonly spoil: () => void
   readonly signal: AbortSignal
 }
 
@@ -102,14 +105,19 @@ function neededBy(operation: Operation): readonly OperationId[] {
 async function runStep(
   { base, worker, slots, replaced }: SolveContext,
   key: string,
-  step: StepRequest,
+  step: Omit<StepRequest, 'spoil'>,
   found: FoundStep | undefined,
 ): Promise<BuildRecord> {
   return await slots.run(async () => {
     const before = findBuildRecord(base.state, key)?.layer
     if (before !== undefined) replaced.add(before)
-    const about = { key, description: step.operation.name, below: step.chainIds.at(-1), created: found?.created }
-    const staged = await (found === undefined ? worker.perform(step) : found.bring(step.chainIds, step.signal))
+    let ownKey = key
+    const spoil = (): void => void (ownKey = digestOf(`${key} spoiled ${base.host.randomHex(16)}`))
+    const staged = await (found === undefined
+      ? worker.perform({ ...step, spoil })
+      : found.bring(step.chainIds, step.signal))
+    const [description, below] = [step.operation.name, step.chainIds.at(-1)]
+    const about = { key: ownKey, description, below, created: found?.created }
     if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))
     let record: BuildRecord | undefined
     try {

@@ -152,6 +152,16 @@ async function runCommand(context: WorkerContext, step: StepRequest, work: RunWo
   if (exitCode !== 0) throw new CommandFailedError(work.argv, exitCode)
 }
 
+/** One warning a step, however many files were changed. */
+function changeTeller({ operation, spoil }: StepRequest, warn: (message: string) => void): (path: string) => void {
+  let isTold = false
+  return (path) => {
+    spoil()
+    if (!isTold) warn(`${operation.name}: ${path} was changed while it was read, so this step is not kept in the cache`)
+    isTold = true
+  }
+}
+
 async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer | undefined> {
   const { run, warn, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
@@ -167,6 +177,7 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
         signal,
         warn,
         remotes,
+        onChanged: changeTeller(step, warn),
         // names of owners are those of the state below, also for a layer that does not stand on it
         ...(work.link && !isIndependent(work) ? { users: await context.states.open(chainIds) } : {}),
       })
