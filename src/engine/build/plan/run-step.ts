@@ -59,7 +59,7 @@ function networkOf(word: Word | undefined, state: StageState, { expander, reques
 
 function securityOf(word: Word | undefined, state: StageState, { expander, request }: RunContext): RunWork['security'] {
   const wanted = word === undefined ? 'sandbox' : expander.word(word, state.variables)
-  if (word === undefined || wanted === 'sandbox') return request.privileged === true ? 'insecure' : 'sandbox'
+  if (word === undefined || wanted === 'sandbox') return 'sandbox'
   if (wanted !== 'insecure')
     throw expander.error(
       word.range,
