@@ -4,6 +4,7 @@
  *   BENCH_PEER         command in front of `docker`, e.g. "/work/shared/peers/in-env.sh"; its own cost (PREFIX true)
  *                      is measured and taken off
  *   BENCH_PEER_NETNS   "/proc/PID/ns/net", when the prefix leads into another network namespace
+ *   BENCH_PEER_REGISTRY  "127.0.0.1:5000": an open registry on its loopback, for the pulls; skopeo stands behind the prefix
  *   BENCH_PEER_SHARED  "HOST:INSIDE": a folder that both see, when the prefix leads into another mount namespace
  */
 import { mkdirSync, rmSync } from 'node:fs'
@@ -21,6 +22,12 @@ export interface Contender {
   compose(file: string, args: readonly string[]): readonly string[]
   /** Where the files of fixtures.ts are, as this process sees it. */
   readonly fixturesFolder: string
+  /** argv of an `image` command. */
+  image(args: readonly string[]): readonly string[]
+  /** The same folder as it sees it. */
+  readonly fixturesInside: string
+  /** Where it finds a registry of its own on loopback, and how that is reached from here by skopeo. */
+  readonly registry?: { readonly host: string; readonly skopeo: readonly string[] }
   /** argv of `version`. */
   readonly version: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -76,6 +83,8 @@ export async function createMycompose(
     name: 'mycompose',
     env,
     fixturesFolder: fixtures,
+    image: (args) => [...launcher, 'image', ...args],
+    fixturesInside: fixtures,
     version: [...launcher, 'version'],
     compose: (file, args) => [...launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
     overheadMs: 0,
@@ -102,6 +111,7 @@ export async function createDocker(materials: Materials): Promise<Contender | un
   }
   const [host = tmpdir(), inside = host] = (process.env['BENCH_PEER_SHARED'] ?? '').split(':').filter(Boolean)
   const netns = process.env['BENCH_PEER_NETNS']
+  const registry = process.env['BENCH_PEER_REGISTRY']
   const shared = `bench-${process.pid}`
   writeFixtures(join(host, shared), materials.postgresEntrypoint)
   const { copyFileSync } = await import('node:fs')
@@ -118,6 +128,9 @@ export async function createDocker(materials: Materials): Promise<Contender | un
     name: 'docker compose',
     env,
     fixturesFolder: join(host, shared),
+    image: (args) => [...prefix, 'docker', 'image', ...args],
+    fixturesInside: join(inside, shared),
+    ...(registry === undefined ? {} : { registry: { host: registry, skopeo: [...prefix, 'skopeo'] } }),
     version: [...prefix, 'docker', 'compose', 'version'],
     compose: (file, args) => [...prefix, 'docker', 'compose', '-p', PROJECT, '-f', join(inside, shared, file), ...args],
     overheadMs: prefix.length > 0 ? median(overheads) : 0,

@@ -105,7 +105,8 @@ async function main(): Promise<void> {
     if (isWanted('memory')) rows.push(...(await measureMemory(contenders)))
     if (isWanted('restart')) rows.push(...(await measureRestart(contenders)))
     if (isWanted('network')) rows.push(...(await measureNetwork(contenders, FLOOR)))
-    if (isWanted('pull')) rows.push(...(await measurePull(contenders, materials, { own: OWN, floor: FLOOR })))
+    if (isWanted('pull'))
+      rows.push(...(await measurePull(contenders, materials, { own: OWN, peer: PEER, floor: FLOOR })))
     for (const scenario of scenarios) {
       tell(scenario.name)
       rows.push(await measure(scenario, contenders, floor))

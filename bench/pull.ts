@@ -1,9 +1,10 @@
 /**
  * Pulling 400 MB in 6 layers from Debian's docker-registry on loopback into an empty store, once more when all is there,
- * the engine's memory meanwhile, and unpacking alone beside GNU tar. Ours is asked by curl on the socket.
+ * the engine's memory meanwhile, and unpacking alone beside GNU tar. Ours is asked by curl on the socket; docker by its own
+ * command line, the time of which is not taken off.
  */
 import { createHash, randomFillSync } from 'node:crypto'
-import { createReadStream, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, createReadStream, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Contender, Materials } from './contenders.ts'
 import { median, run } from './measure.ts'
@@ -11,6 +12,7 @@ import type { Row } from './table.ts'
 import { discardLayer, stageLayer } from '../src/engine/layers/store.ts'
 import { engineConfig } from '../src/engine/config.ts'
 import { openPrivateStore } from '../test/support/private-store.ts'
+import { writeLayout } from '../test/support/oci-layout.ts'
 import { startRegistry, type TestRegistry } from '../test/support/registry.ts'
 import { folder, tarOf, type TestEntry } from '../test/support/tar-bytes.ts'
 
@@ -79,6 +81,33 @@ async function measureSkopeo(registry: TestRegistry, work: string): Promise<numb
   return median(times)
 }
 
+/** The same image from a registry on the peer's own loopback. Undefined where there is none. */
+async function measurePeer(
+  contender: Contender,
+  layout: string,
+): Promise<{ coldMs: number; warmMs: number } | undefined> {
+  const { registry, fixturesFolder, fixturesInside, env, overheadMs } = contender
+  if (registry === undefined) return undefined
+  const name = `${registry.host}/bench-pull:1`
+  cpSync(layout, join(fixturesFolder, 'pull'), { recursive: true })
+  const from = `oci:${join(fixturesInside, 'pull')}:bench:1`
+  await run(
+    [...registry.skopeo, '--insecure-policy', 'copy', '-q', '--dest-tls-verify=false', from, `docker://${name}`],
+    { env },
+  )
+  const [cold, warm]: number[][] = [[], []]
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const first = await run(contender.image(['pull', '-q', name]), { env })
+    const again = await run(contender.image(['pull', '-q', name]), { env })
+    if (round > 0) {
+      cold?.push(first.durationMs - overheadMs)
+      warm?.push(again.durationMs - overheadMs)
+    }
+    await run(contender.image(['rm', '-f', name]), { env })
+  }
+  return { coldMs: median(cold ?? []), warmMs: median(warm ?? []) }
+}
+
 /** All layers, one after the other, ours in this process and GNU tar's. */
 async function measureUnpack(blobs: readonly string[], work: string): Promise<{ own: number; tar: number }> {
   const cleanUps: (() => unknown)[] = []
@@ -118,20 +147,34 @@ function layerBlobs(storage: string): string[] {
 export async function measurePull(
   contenders: readonly Contender[],
   { folder: work }: Materials,
-  { own, floor }: { readonly own: string; readonly floor: string },
+  { own, peer, floor }: { readonly own: string; readonly peer: string; readonly floor: string },
 ): Promise<Row[]> {
   const cleanUps: (() => unknown)[] = []
   try {
     const registry = await startRegistry({ after: (fn) => void cleanUps.push(fn as () => unknown) })
-    await registry.add({ name: 'bench:1', layers: Array.from({ length: LAYERS }, (_, index) => layer(`l${index}`)) })
+    const image = { name: 'bench:1', layers: Array.from({ length: LAYERS }, (_, index) => layer(`l${index}`)) }
+    await registry.add(image)
     const contender = contenders.find(({ name }) => name === own)
     if (contender === undefined) return []
     const pulled = await measureOwn(contender, registry, join(work, 'engine'))
+    const layout = join(work, 'layout')
+    mkdirSync(layout)
+    writeLayout(layout, [image])
+    const other = contenders.find(({ name }) => name === peer)
+    const theirs = other === undefined ? undefined : await measurePeer(other, layout)
     const skopeoMs = await measureSkopeo(registry, work)
     const unpacked = await measureUnpack(layerBlobs(join(registry.folder, 'data')), work)
     return [
-      { name: 'pull of 400 MB, 6 layers', unit: 'ms', values: { [own]: pulled.coldMs, [floor]: skopeoMs } },
-      { name: 'pull of what is there', unit: 'ms', values: { [own]: pulled.warmMs } },
+      {
+        name: 'pull of 400 MB, 6 layers',
+        unit: 'ms',
+        values: { [own]: pulled.coldMs, ...(theirs === undefined ? {} : { [peer]: theirs.coldMs }), [floor]: skopeoMs },
+      },
+      {
+        name: 'pull of what is there',
+        unit: 'ms',
+        values: { [own]: pulled.warmMs, ...(theirs === undefined ? {} : { [peer]: theirs.warmMs }) },
+      },
       { name: 'engine during a pull, at most', unit: 'MiB', values: { [own]: pulled.memoryMib } },
       { name: 'unpack of 6 layers', unit: 'ms', values: { [own]: unpacked.own, [floor]: unpacked.tar } },
     ]

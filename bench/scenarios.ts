@@ -1,7 +1,9 @@
 /** What is measured: for each scenario how to prepare, the one timed command, how to clean up, and its floor. */
+import { join } from 'node:path'
 import type { Contender } from './contenders.ts'
 import { SIZES } from './fixtures.ts'
 import type { Floor } from './floor.ts'
+import { IMAGES, LAYERS_EACH, MANY_NAMES, writeManyImages } from './many-images.ts'
 import { run } from './measure.ts'
 
 export interface Scenario {
@@ -63,6 +65,21 @@ function upAndDown(size: number): Scenario[] {
 }
 
 export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: `image ls of ${IMAGES} images, ${IMAGES * LAYERS_EACH} layers`,
+    runs: 11,
+    async setUp(contender) {
+      const { fixturesFolder, fixturesInside, env } = contender
+      writeManyImages(join(fixturesFolder, 'many.tar'))
+      const load = contender.image(['load', '-q', '-i', join(fixturesInside, 'many.tar')])
+      await run(load, { env, timeoutMs: 600_000 })
+    },
+    command: (contender) => contender.image(['ls']),
+    async tearDown(contender) {
+      await run(contender.image(['rm', '-f', ...MANY_NAMES]), { env: contender.env, timeoutMs: 600_000 })
+    },
+    floor: nodeStart,
+  },
   { name: 'version', runs: 15, command: (contender) => contender.version, floor: nodeStart },
   {
     name: 'config of 1',
