@@ -74,11 +74,17 @@ export interface StateRecord {
 
 /**
  * What was begun and not ended, recorded before the first step of it: recovery undoes a create and a start, and finishes
- * a removal.
+ * a stop, a restart and a removal.
  */
 export type Unfinished =
   | { readonly kind: 'create' }
-  | { readonly kind: 'start' }
+  /** `again`: the second half of a restart. */
+  | { readonly kind: 'start'; readonly again?: boolean }
+  | {
+      readonly kind: 'stop' | 'restart'
+      readonly timeoutSeconds?: number | undefined
+      readonly signal?: string | undefined
+    }
   /** `volumes`: its anonymous volumes go too. */
   | { readonly kind: 'remove'; readonly volumes: boolean }
 

@@ -179,6 +179,40 @@ test('a stop that the engine did not live to finish is remembered', async () => 
   assert.equal((await stateOf(id)).Status, 'exited')
 })
 
+test('a stop and a restart that the engine did not live to finish are finished', async () => {
+  const unfinished = async (id: string): Promise<unknown> =>
+    containerTable(engine.base.state)
+      .all()
+      .find((each) => each.id === id)?.unfinished
+  const stopped = await run({})
+  rewrite(stopped, (document) => ({
+    ...document,
+    manuallyStopped: true,
+    unfinished: { kind: 'stop', timeoutSeconds: 0 },
+  }))
+  const restarted = await run({})
+  const { Pid } = await stateOf(restarted)
+  rewrite(restarted, (document) => ({ ...document, unfinished: { kind: 'restart', timeoutSeconds: 0 } }))
+  const ended = await run({})
+  const begun = await run({})
+  await engine.containers.shutdown()
+  await endUnseen(ended, 'told')
+  rewrite(ended, (document) => ({ ...document, unfinished: { kind: 'restart' } }))
+  rewrite(begun, (document) => ({
+    ...document,
+    unfinished: { kind: 'start', again: true },
+    state: { ...document.state, status: 'exited', process: undefined, conmon: undefined },
+  }))
+  await engine.restart()
+  assert.ok(isUp(ended), 'it had ended, and was to be started')
+  assert.ok(isUp(begun), 'its start was undone, and made again')
+  await until(() => !isUp(stopped), { what: 'the stop' })
+  assert.deepEqual([(await stateOf(stopped)).ExitCode, await unfinished(stopped)], [137, undefined])
+  await until(async () => ![0, Pid].includes((await stateOf(restarted)).Pid), { what: 'the restart' })
+  for (const id of [restarted, ended, begun])
+    await until(async () => (await unfinished(id)) === undefined, { what: 'nothing is left to do' })
+})
+
 test('an AutoRemove container whose end was recorded but not its removal goes at the next start', async () => {
   const id = await create({ AutoRemove: true })
   rewrite(id, (document) => ({ ...document, state: { ...document.state, status: 'exited' } }))

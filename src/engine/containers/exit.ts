@@ -130,13 +130,18 @@ export async function finishLocked(context: ContainersContext, container: Contai
   container.isEnding = true
   await cleanUp(context, container, run.cgroupPath)
   container.isEnding = false
-  context.store.updateState(container, {
-    status: statusAfter(container, ending, delayMs),
-    process: undefined,
-    conmon: undefined,
-    exitCode,
-    error,
-    finishedAt: context.host.clock.nowRfc3339(),
+  const { state, unfinished } = container.document
+  context.store.update(container, {
+    unfinished: unfinished?.kind === 'stop' ? undefined : unfinished,
+    state: {
+      ...state,
+      status: statusAfter(container, ending, delayMs),
+      process: undefined,
+      conmon: undefined,
+      exitCode,
+      error,
+      finishedAt: context.host.clock.nowRfc3339(),
+    },
   })
   await context.host.files.rm(containerFolder(context.config, container.id).exitFile, { force: true })
   container.run = undefined

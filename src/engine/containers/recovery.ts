@@ -5,6 +5,7 @@
 import { endCommitPause } from './commit.ts'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
+import type { ContainerDocument } from '../../state/containers.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { LOST_EXIT_CODE, cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
@@ -15,6 +16,7 @@ import { removeAnonymousVolumes, removeFiles, removeLocked } from './remove.ts'
 import { startsWithEngine } from './restart-policy.ts'
 import { newRun, startLocked } from './start.ts'
 import { killStarters } from './starters.ts'
+import { resumeEnding } from './stop.ts'
 import type { Container } from './store.ts'
 import { applyLimits } from './update.ts'
 
@@ -106,15 +108,19 @@ async function restart(context: ContainersContext, container: Container, isNew: 
   }
 }
 
+/** A user's restart had begun: the second half of it is still owed. */
+const isRestart = ({ unfinished }: ContainerDocument): boolean =>
+  unfinished?.kind === 'restart' || (unfinished?.kind === 'start' && unfinished.again === true)
+
 /** Holds the lock. A start that was cut short: what it made goes, the container is as it was before. */
 async function undoStart(context: ContainersContext, container: Container, cgroupPath: string): Promise<void> {
-  const { id } = container
+  const { id, document } = container
   context.log('info', 'undoing a start that was cut short', { container: id })
   await killStarters(context, id)
   await cleanUp(context, container, cgroupPath)
   await releaseSources(context, container.document)
   await context.host.files.rm(containerFolder(context.config, id).exitFile, { force: true })
-  context.store.update(container, { unfinished: undefined })
+  context.store.update(container, { unfinished: isRestart(document) ? { kind: 'restart' } : undefined })
 }
 
 /** A create that was cut short is undone, a removal is finished. */
@@ -142,7 +148,7 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
     container.run = newRun(Date.parse(before.state.startedAt), cgroupPath)
     // an earlier engine has told of them
     if (before.state.oomKilled) container.run.oomKills = cgroups.oomKills(cgroupPath)
-    if (await adopt(context, container)) return
+    if (await adopt(context, container)) return resumeEnding(context, container)
     await finishUnseen(context, container, machine.bootId)
   } else if (before.unfinished?.kind === 'start' || cgroups.processIds(cgroupPath).length > 0) {
     await undoStart(context, container, cgroupPath)
@@ -158,7 +164,8 @@ async function recoverOne(context: ContainersContext, container: Container): Pro
     endedUnseen,
   }
   const isNew = endedUnseen && before.unfinished === undefined
-  if (status !== 'created' && startsWithEngine(absence)) return restart(context, container, isNew)
+  const isAsked = isRestart(before)
+  if (isAsked || (status !== 'created' && startsWithEngine(absence))) return restart(context, container, isNew)
   if (container.document.state.status === 'restarting') context.store.updateState(container, { status: 'exited' })
   if (hostConfig.AutoRemove === true && status !== 'created') await removeLocked(context, container, { volumes: true })
 }

@@ -182,10 +182,10 @@ async function bringUp(context: ContainersContext, container: Container): Promis
 
 /** Holds the container's lock. Throws; the state then carries the error. */
 export async function startLocked(context: ContainersContext, container: Container): Promise<void> {
-  const before = container.document.state
+  const { state: before, unfinished } = container.document
   container.pendingRestart?.abort()
   container.pendingRestart = undefined
-  context.store.commit(container, { unfinished: { kind: 'start' } })
+  context.store.commit(container, { unfinished: { kind: 'start', again: unfinished?.kind === 'restart' } })
   try {
     await bringUp(context, container)
   } catch (error) {

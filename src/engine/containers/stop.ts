@@ -81,15 +81,36 @@ function settleDown(context: ContainersContext, container: Container): void {
 }
 
 /** Notes that the user wants it down and calls off a pending restart. True when it was waiting for one. */
-async function forbidRestart(context: ContainersContext, container: Container): Promise<boolean> {
+async function forbidRestart(
+  context: ContainersContext,
+  container: Container,
+  { timeoutSeconds, signal }: StopOptions,
+): Promise<boolean> {
   return context.locks.run(lockKey(container.id), async () => {
     const wasPending = container.pendingRestart !== undefined && container.run === undefined
     container.pendingRestart?.abort()
     container.pendingRestart = undefined
-    context.store.update(container, { manuallyStopped: true })
+    const unfinished = container.run === undefined ? undefined : { kind: 'stop' as const, timeoutSeconds, signal }
+    context.store.update(container, { manuallyStopped: true, unfinished })
     if (wasPending) settleDown(context, container)
     return wasPending
   })
+}
+
+/** Done, or failed in a way that has been told: the next engine is not to go on with it. */
+function settle(context: ContainersContext, container: Container, kind: 'stop' | 'restart'): void {
+  if (container.document.unfinished?.kind === kind) context.store.update(container, { unfinished: undefined })
+}
+
+/** After a crash: a stop or a restart that was begun goes on, by itself. */
+export function resumeEnding(context: ContainersContext, container: Container): void {
+  const { unfinished } = container.document
+  if (unfinished?.kind !== 'stop' && unfinished?.kind !== 'restart') return
+  context.log('info', `going on with a ${unfinished.kind} that was cut short`, { container: container.id })
+  const verbs = { stop: stopContainer, restart: restartContainer }
+  void verbs[unfinished.kind](context, container, unfinished).catch((error: unknown) =>
+    context.log('error', `cannot ${unfinished.kind} a container`, { container: container.id, error: String(error) }),
+  )
 }
 
 export async function stopContainer(
@@ -98,10 +119,13 @@ export async function stopContainer(
   options: StopOptions,
 ): Promise<boolean> {
   if (options.signal !== undefined && options.signal !== '') parseSignal(options.signal)
-  const wasPending = await forbidRestart(context, container)
+  const wasPending = await forbidRestart(context, container, options)
   if (container.run === undefined) return wasPending
-  const ending = endRun(context, container, options)
-  await noteStopping(container, ending)
+  try {
+    await noteStopping(container, endRun(context, container, options))
+  } finally {
+    settle(context, container, 'stop')
+  }
   publish(context, container, 'stop')
   return true
 }
@@ -144,12 +168,15 @@ export async function restartContainer(
   try {
     container.pendingRestart?.abort()
     container.pendingRestart = undefined
+    if (container.run !== undefined)
+      context.store.update(container, { unfinished: { kind: 'restart', timeoutSeconds: options.timeoutSeconds } })
     await noteStopping(container, endRun(context, container, options))
     await context.locks.run(lockKey(container.id), () => userStart(context, container))
   } finally {
     container.restartRequests -= 1
     // the first of two to come back must not let the second one's stop count as an end
     container.isRestarting = container.restartRequests > 0
+    settle(context, container, 'restart')
   }
   publish(context, container, 'restart')
 }

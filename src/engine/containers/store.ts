@@ -201,8 +201,8 @@ export function createStore(database: StateDatabase, onUnsaved: (error: unknown)
     load() {
       const [interrupted, whole] = [[] as ContainerDocument[], [] as ContainerDocument[]]
       for (const document of table.all()) {
-        const isWhole = document.unfinished === undefined || document.unfinished.kind === 'start'
-        ;(isWhole ? whole : interrupted).push(document)
+        const isHalf = ['create', 'remove'].includes(document.unfinished?.kind ?? '')
+        ;(isHalf ? interrupted : whole).push(document)
       }
       for (const document of whole) {
         containers.set(document.id, newContainer(document))
