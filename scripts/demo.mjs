@@ -15,6 +15,8 @@ import { REPOSITORY, setUp } from './setup.mjs'
 const COMPOSE_FILE = 'examples/web-postgres/compose.yaml'
 /** A machine that drops what goes out would have us wait for minutes. */
 const PROBE_TIMEOUT_MS = 15_000
+/** What its Dockerfiles are built on. */
+const BASE_IMAGE = 'debian:bookworm-slim'
 const report = createReport('demo')
 
 /** How a user would type it from where they stand. */
@@ -64,7 +66,7 @@ function registryHas(mycompose, name) {
 function bringImages(mycompose) {
   const recipes = readRecipes(REPOSITORY)
   const isPresent = (name) => mycompose.ask(['image', 'inspect', name]) !== undefined
-  const names = imagesOf(readFileSync(join(REPOSITORY, COMPOSE_FILE), 'utf8'), recipes)
+  const names = [...imagesOf(readFileSync(join(REPOSITORY, COMPOSE_FILE), 'utf8'), recipes), BASE_IMAGE].toSorted()
   const missing = names.filter((name) => !isPresent(name))
   if (missing.length < names.length)
     report.line(`images present: ${names.filter((name) => !missing.includes(name)).join(', ')}`)
@@ -75,7 +77,9 @@ function bringImages(mycompose) {
       report.line(`image ${name}: the pull failed, so it is made from Debian packages`)
   }
   for (const name of missing.filter((candidate) => !isPresent(candidate))) {
-    report.line(`image ${name}, from the Debian packages ${recipes[name].include.join(', ')} (a minute or so)`)
+    const packages =
+      recipes[name].include.length === 0 ? 'Debian packages' : `the Debian packages ${recipes[name].include.join(', ')}`
+    report.line(`image ${name}, from ${packages} (a minute or so)`)
     mycompose.show(
       bootstrapArguments(name, recipes[name]),
       'check that this machine reaches a Debian mirror; mycompose doctor says what else may be missing',

@@ -41,5 +41,6 @@ export function registryNames(names, recipes) {
  */
 export function bootstrapArguments(name, { from, include, changes }) {
   const options = changes.flatMap((change) => ['--change', change])
-  return ['image', 'bootstrap', from, '--tag', name, '--include', include.join(','), ...options]
+  const packages = include.length === 0 ? [] : ['--include', include.join(',')]
+  return ['image', 'bootstrap', from, ...(name === from ? [] : ['--tag', name]), ...packages, ...options]
 }
