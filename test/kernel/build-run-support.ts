@@ -26,6 +26,8 @@ export interface StepWish extends Partial<Omit<RunStep, 'work' | 'snapshot'>> {
   readonly signal?: AbortSignal
   /** While the step runs. */
   readonly onOutput?: (text: string) => void
+  /** "runc"; else the engine's first choice. */
+  readonly runtime?: string
   /** The state below; else busybox. */
   readonly chainIds?: readonly string[]
 }
@@ -145,12 +147,15 @@ export async function openBuildEngine(t: Pick<TestContext, 'after'>): Promise<Bu
   }
 
   async function run(script: string, wish: StepWish = {}): Promise<StepRun> {
-    const { work, signal = AbortSignal.timeout(60_000), onOutput, chainIds = busybox, ...more } = wish
+    const { work, signal = AbortSignal.timeout(60_000), onOutput, chainIds = busybox, runtime, ...more } = wish
     const defaults = { origins: new Map(), secrets: new Map(), ssh: new Map(), entitlements: [] }
     await using snapshot = await openSnapshot(context, chainIds)
     const texts = { stdout: '', stderr: '' }
+    const platform = await context.platform()
+    const byName = (name = ''): ReturnType<typeof platform.runtimes.byName> => platform.runtimes.byName(runtime ?? name)
+    const chosen = { ...platform, runtimes: { ...platform.runtimes, byName } }
     const result = await runStep(
-      context,
+      { ...context, platform: async () => chosen },
       {
         ...defaults,
         ...more,

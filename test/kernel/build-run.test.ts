@@ -248,6 +248,25 @@ describe('RUN', () => {
     }
   })
 
+  it('is the same with runc', async () => {
+    const runc = { runtime: 'runc' }
+    const { exitCode, stdout, stderr, layer } = await build.run(
+      'id -un; readlink /proc/self/fd/0; echo told >&2; echo x > /tmp/f; grep CapEff /proc/self/status; exit 3',
+      {
+        ...runc,
+        work: { user: 'worker', network: 'default' },
+        chainIds: await build.state((root) => fs.chmodSync(join(root, 'tmp'), 0o1777)),
+      },
+    )
+    assert.match(stdout, /^worker\npipe:.*\nCapEff:\t0{16}\n$/)
+    assert.deepEqual([exitCode, stderr, layer], [3, 'told\n', ['+ tmp', '+ tmp/f']])
+    assert.equal((await build.run('', { ...runc, work: { argv: ['/no/such'] } })).exitCode, 127)
+    const controller = new AbortController()
+    const wish = { ...runc, signal: controller.signal, onOutput: () => controller.abort() }
+    assert.equal((await build.failure('echo up; sleep 1000', wish)).code, 'CANCELED')
+    assert.deepEqual((await findTraces(build.config)).processes, [])
+  })
+
   it('many at a time do not disturb each other', async () => {
     const numbers = Array.from({ length: 6 }, (_, index) => index)
     const runs = await Promise.all(

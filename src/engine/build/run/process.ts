@@ -11,7 +11,7 @@ import { startError } from '../../runtime/runtime-error.ts'
 import type { RunContext, StepOutput, StepResult } from './step.ts'
 import type { StepFolder } from './step-folder.ts'
 
-const ATTEMPTS = 200
+const ATTEMPTS = 2000
 const PAUSE_MS = 5
 /** So often a runtime that lost its processes is asked for its end, before it is killed. */
 const PATIENT_ATTEMPTS = 40
@@ -33,17 +33,19 @@ function runArgv({ runtime, folder }: StepProcess): string[] {
 /**
  * Ends all that runs of a step, whatever state it is in. First what is in its cgroup: the runtime then sees the end of its
  * child, cleans up and ends. One that is still setting up may make the cgroup only now, and is killed in the end; it is
- * told by its command line. Idempotent.
+ * told by its command line, which is empty while it is being started: whoever has started it knows better (`isRunning`).
+ * Idempotent.
  */
 export async function killStep(
   { host, log }: Pick<RunContext, 'host' | 'log'>,
   cgroups: Cgroups,
   { id, cgroupPath }: { readonly id: string; readonly cgroupPath: string },
+  isRunning: () => boolean = () => false,
 ): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const isRemoved = await cgroups.remove(cgroupPath)
     const runtimes = host.processes.withArguments('run', '--bundle', id)
-    if (isRemoved && runtimes.length === 0) return
+    if (isRemoved && runtimes.length === 0 && !isRunning()) return
     if (attempt >= PATIENT_ATTEMPTS) for (const pid of runtimes) host.processes.signal(pid, SIGKILL)
     await host.clock.sleep(PAUSE_MS)
   }
@@ -56,7 +58,10 @@ async function failedStart(
   { folder, program }: StepProcess,
   output: StepOutput,
 ): Promise<number | undefined> {
-  const text = (await host.files.readTextIfExists(folder.runtimeLog)) ?? ''
+  const log = (await host.files.readTextIfExists(folder.runtimeLog)) ?? ''
+  // runc tells more than errors
+  const errors = log.split('\n').filter((line) => !/\blevel=(?:warning|info|debug)\b/.test(line))
+  const text = errors.join('\n')
   if (text.trim() === '') return undefined
   const error = startError(program, text)
   if (error.exitCode !== 126 && error.exitCode !== 127) throw error
@@ -81,11 +86,13 @@ export async function runProcess(
   child.stdout?.on('data', (chunk: Buffer) => output('stdout', chunk))
   child.stderr?.on('data', (chunk: Buffer) => output('stderr', chunk))
   const target = { id: folder.id, cgroupPath }
+  let hasEnded = false
+  const ended = child.exited.finally(() => (hasEnded = true))
   let killing: Promise<void> | undefined
-  const cancel = (): void => void (killing = killStep(context, cgroups, target))
+  const cancel = (): void => void (killing = killStep(context, cgroups, target, () => !hasEnded))
   signal.addEventListener('abort', cancel, { once: true })
   try {
-    const { exitCode } = await child.exited
+    const { exitCode } = await ended
     if (signal.aborted) throw new CanceledError('the step was canceled')
     const failure = exitCode === 0 ? undefined : await failedStart(context, process, output)
     return { exitCode: failure ?? exitCode ?? KILLED_EXIT_CODE }

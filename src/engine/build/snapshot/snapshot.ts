@@ -1,7 +1,7 @@
 /**
  * A state that is being written: an overlay over its layers, whose upper folder becomes the next layer by a rename. Lies in
  * tmp/ of the root, so that a crash leaves nothing but rubbish there, and is `volatile`: fsync costs a step nothing, as
- * commitLayers brings the whole layer to the disk before it is recorded.
+ * commitLayers brings the whole layer to the disk before an image stands on it.
  *
  * The upper folder keeps overlayfs' own attributes (trusted.overlay.origin, impure, uuid): they are looked at in an upper
  * folder only, and packer, unpacker and driver never carry them (xattr-rules.ts). test/kernel/build-snapshot.test.ts stacks
