@@ -121,7 +121,11 @@ export function createPlainBuildView(stderr: OutputStream, style: Style, nowMs: 
       flush()
     },
     close() {
-      for (const step of queue) step.isEnded = true
+      // nothing more is heard of what was given up
+      for (const step of queue) {
+        if (!step.isEnded) step.waiting.push('CANCELED')
+        step.isEnded = true
+      }
       flush()
       stderr.write(formatWarnings(warnings.all(), style))
       return Promise.resolve()

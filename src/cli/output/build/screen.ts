@@ -70,6 +70,7 @@ export function createBuildScreen(stderr: OutputStream, style: Style, nowMs: () 
       if (!isClosed) {
         clearInterval(timer)
         stderr.off('resize', onResize)
+        steps.giveUp(nowMs())
         draw(true)
         isClosed = true
         stderr.write(formatWarnings(warnings.all(), style))

@@ -23,6 +23,8 @@ export interface Steps {
   apply(build: string | undefined, message: BuildMessage): void
   /** In the order in which they began; those that wait are left out. */
   begun(): readonly Step[]
+  /** What still runs was given up: nothing more is heard of it. */
+  giveUp(nowMs: number): void
   counts(): { readonly ended: number; readonly known: number }
 }
 
@@ -81,6 +83,10 @@ export function createSteps(): Steps {
       }
     },
     begun: () => begun,
+    giveUp(nowMs) {
+      for (const step of begun)
+        if (step.state === 'running') Object.assign(step, { state: 'canceled', endedAtMs: nowMs })
+    },
     counts: () => ({ ended: begun.filter(({ endedAtMs }) => endedAtMs !== undefined).length, known: known.size }),
   }
 }

@@ -110,6 +110,17 @@ test('plain: a failure and what was given up', () => {
   assert.equal(stderr.text, '#1 [1/2] RUN false\n#1 ERROR: exit code: 1\n\n#2 [2/2] RUN sleep\n#2 CANCELED\n\n')
 })
 
+test('what still ran when the user gave up is canceled, in lines and in the picture', async () => {
+  for (const create of [createPlainBuildView, createBuildScreen]) {
+    const stderr = new Sink()
+    const view = create(stderr, plainStyle, () => 2000)
+    view.message(undefined, step('a', '[1/1] RUN sleep'))
+    view.message(undefined, started('a', 0))
+    await view.close()
+    assert.match(stderr.text, /^#1 CANCELED$|^ => CANCELED \[1\/1\] RUN sleep +2\.0s/m)
+  }
+})
+
 test('a line cannot move the cursor, and is as it was last', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['plain', 'plain'],
