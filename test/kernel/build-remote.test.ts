@@ -166,4 +166,20 @@ describe('a build from elsewhere', () => {
     assert.deepEqual(second.cached, [])
     assert.equal(await builder.look(second.id, 'cat log'), 'one')
   })
+
+  it('keeps nothing of a command either that a context was mounted for, when it changed meanwhile', async () => {
+    const context = builder.folder({ 'src/a': 'one' })
+    const dockerfile = 'FROM busybox\nRUN --mount=target=/m,source=src cat /m/a > /got; sleep 0.2\n'
+    const touched = await builder.image(dockerfile, {
+      context,
+      onMessage: (message) => {
+        if (message.kind === 'started' && message.id.startsWith('step-'))
+          fs.writeFileSync(join(context, 'src/b'), 'new')
+      },
+    })
+    assert.match(JSON.stringify(touched.messages.filter(({ kind }) => kind === 'warning')), /\/src.* was changed/)
+    fs.rmSync(join(context, 'src/b'))
+    assert.deepEqual((await builder.image(dockerfile, { context })).cached, [])
+    assert.equal((await builder.image(dockerfile, { context })).cached.length, 1)
+  })
 })

@@ -144,3 +144,18 @@ export async function selectFiles(
     throw notFound(tree, bytesOf(joinPath(source, below)))
   return selected
 }
+
+/** The first of the files that is not what it was when it was selected; undefined: all are. Throws CanceledError. */
+export async function findChanged(
+  tree: Tree,
+  selected: readonly Selected[],
+  signal?: AbortSignal,
+): Promise<ByteString | undefined> {
+  const takeTurn = createTurns(signal)
+  for (const { files } of selected)
+    for (const { entry } of files) {
+      if (!tree.isUnchanged(entry)) return entry.path
+      if (entry.file.kind === 'folder') await takeTurn()
+    }
+  return undefined
+}

@@ -61,6 +61,10 @@ export interface Tree {
   readlink(entry: TreeEntry): ByteString
   /** Where a path leads, links followed within the root, the last one too. */
   follow(path: ByteString): ByteString
+  /** It is still what it was when it was looked at; of a folder also: nothing came and nothing went. */
+  isUnchanged(entry: TreeEntry): boolean
+  /** Nothing is left out. */
+  readonly isWhole: boolean
   /** The folder that holds the entry, open until the next call but 30. */
   folderOf(entry: TreeEntry): number
   /** A regular file, to read. Throws CONTEXT_CHANGED when it is another one by now. */
@@ -310,6 +314,11 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
         const link = entry(prefix)
         return link?.file.kind === 'symlink' ? readlink(link) : undefined
       }),
+    isUnchanged({ path, name, file }) {
+      const folder = path === '' ? root : folders.peek(splitLast(path).parent)
+      return folder !== undefined && statx(folder, name)?.identity === file.identity
+    },
+    isWhole: ignore === undefined,
     folderOf,
     open,
     openNow,

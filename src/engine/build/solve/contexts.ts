@@ -35,6 +35,7 @@ export interface ContextsRequest {
 /** Paths that the filter of a tree leaves out, topmost ones only. */
 function hiddenPaths({ host: { at } }: Pick<EngineBase, 'host'>, tree: Tree): ByteString[] {
   const hidden: ByteString[] = []
+  if (tree.isWhole) return hidden
   function walk(path: ByteString, folder: number): void {
     const children = new Map(tree.children(path).map((entry) => [entry.name, entry]))
     for (const name of at.names(folder)) {

@@ -6,9 +6,11 @@
 import type { BuildRequest } from '../../../api/types/build.ts'
 import { findBuildChecksum, saveBuildChecksum } from '../../../state/builds.ts'
 import type { StagedLayer } from '../../layers/store.ts'
-import { checksumKey, isIndependent, type Input, type Reading } from '../cache/keys.ts'
+import { checksumKey, inputsOf, isIndependent, type Input, type Reading } from '../cache/keys.ts'
 import { checksumOfCopy, copyInto, makeWorkingFolder, type CopyWork, type TreeOf } from '../files/copy.ts'
 import type { Remotes } from '../context/remotes.ts'
+import { shownPath } from '../files/paths.ts'
+import { findChanged, selectFiles } from '../files/selection.ts'
 import { openTree, type Tree } from '../files/tree.ts'
 import type { CopySource, Origin } from '../plan.ts'
 import type { MountOrigin } from '../run/bind-source.ts'
@@ -162,6 +164,22 @@ function changeTeller({ operation, spoil }: StepRequest, warn: (message: string)
   }
 }
 
+/** A command reads the files of a context themselves: what it made may be of others than those that its key was made of. */
+async function spoilIfChanged(
+  trees: Trees,
+  step: StepRequest,
+  work: RunWork,
+  tell: (path: string) => void,
+): Promise<void> {
+  const treeOf = trees.of(step.stateOf)
+  for (const input of inputsOf(work)) {
+    if (input.kind !== 'files' || input.reading.from.kind !== 'context') continue
+    const tree = await treeOf(input.reading.from)
+    const changed = await findChanged(tree, await selectFiles(tree, input.reading, step.signal), step.signal)
+    if (changed !== undefined) tell(shownPath(changed))
+  }
+}
+
 async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer | undefined> {
   const { run, warn, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
@@ -171,6 +189,7 @@ async function perform(context: WorkerContext, trees: Trees, step: StepRequest):
   switch (work.kind) {
     case 'run':
       await runCommand(context, step, work, snapshot)
+      await spoilIfChanged(trees, step, work, changeTeller(step, warn))
       break
     case 'copy':
       await copyInto(run, snapshot.root, work, trees.of(stateOf), {
