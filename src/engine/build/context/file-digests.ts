@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { EngineBase } from '../../context.ts'
-import { DIGEST_BYTES, type DigestMemory } from '../files/tree.ts'
+import { DIGEST_BYTES, type DigestMemory } from '../files/file-hashes.ts'
 import { errnoOf } from '../../../errors.ts'
 import { IDENTITY_BYTES } from '../../../host/statx.ts'
 

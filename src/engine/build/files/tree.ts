@@ -5,18 +5,15 @@
  * a file that changed since then is no reason to fail, but must never come under the key that its checksum made.
  * Source: man 2 openat2, statx; CVE-2018-15664.
  */
-import { createHash, hash } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
+import { GONE, createFileHashes, type DigestMemory, type FileHashes, type Place } from './file-hashes.ts'
 import type { Ignore } from '../ignore/ignore.ts'
 import { followLinks, shownPath, splitLast, textOf } from './paths.ts'
-import { CanceledError, MycomposeError, errnoOf } from '../../../errors.ts'
+import { MycomposeError, errnoOf } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
 import type { Host } from '../../../host/host.ts'
 import type { ScannedFile } from '../../../host/statx.ts'
 import { joinPath } from '../../layers/entry-path.ts'
-import { MAX_TURN_MS } from '../../layers/feed.ts'
 import { openFolders } from '../../layers/folders.ts'
-import { isCarriedXattr } from '../../layers/xattr-rules.ts'
 
 export interface TreeEntry {
   readonly name: ByteString
@@ -30,16 +27,6 @@ export interface Owner {
   readonly gid: number
 }
 
-/** Digests of files by their identity, kept from build to build (context/file-digests.ts). */
-export const DIGEST_BYTES = 33
-
-export interface DigestMemory {
-  get(identity: string): string | undefined
-  set(identity: string, digest: string): void
-  /** Files that are being read, by their identity: whoever else wants them waits for it. */
-  readonly hashing: Map<string, Promise<string>>
-}
-
 export interface TreeOptions {
   /** Whose everything is said to be; absent: as it lies there. A build context is root's. */
   readonly owner?: Owner
@@ -47,7 +34,7 @@ export interface TreeOptions {
   readonly digests?: DigestMemory
 }
 
-export interface Tree {
+export interface Tree extends FileHashes {
   /** A descriptor; stays the tree's. */
   readonly root: number
   readonly owner: Owner | undefined
@@ -71,26 +58,8 @@ export interface Tree {
   open(entry: TreeEntry): number
   /** What is there now; undefined: nothing, or no regular file any more. */
   openNow(entry: TreeEntry): { readonly fd: number; readonly file: ScannedFile } | undefined
-  /**
-   * Of the content and the extended attributes that travel, DIGEST_BYTES as a byte string; the first is "x" when there are
-   * such. For a file that has to be read first and is large undefined: then `longDigest`.
-   */
-  digest(entry: TreeEntry): string | undefined
-  longDigest(entry: TreeEntry, signal?: AbortSignal): Promise<string>
-  /** It has extended attributes that travel. */
-  hasXattrs(entry: TreeEntry): boolean
   close(): void
 }
-
-const AT_ONCE_BYTES = 256 * 1024
-const CHUNK_BYTES = 2 ** 20
-/** Of folders, devices and the like, and of empty files. */
-const NO_CONTENT = '\0'.repeat(32)
-/** Not there any more, or something else. */
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL'])
-/** Clocks of file systems tick this coarsely; one without nanoseconds ticks in (two) seconds. */
-const GRAIN_MS = 100
-const COARSE_GRAIN_MS = 2_100
 
 export function changedError(path: ByteString): MycomposeError {
   return new MycomposeError(`${shownPath(path)} was changed while the build read it`, {
@@ -99,14 +68,9 @@ export function changedError(path: ByteString): MycomposeError {
   })
 }
 
-/** A digest is trusted later only if the file could not have been changed again within the same tick. */
-function isSettled(file: ScannedFile, nowMs: number): boolean {
-  const grain = file.ctimeMs % 1000 === 0 ? COARSE_GRAIN_MS : GRAIN_MS
-  return nowMs - file.ctimeMs > grain
-}
-
 /** `path`: absolute, of the host. Close it, whatever happens. Throws KernelError (ENOENT, ENOTDIR). */
-export function openTree({ at, statx, clock }: Host, path: string, options: TreeOptions = {}): Tree {
+export function openTree(host: Host, path: string, options: TreeOptions = {}): Tree {
+  const { at, statx } = host
   const { owner, ignore, digests } = options
   const root = at.openRoot(path)
   const folders = openFolders(at, root, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
@@ -116,9 +80,6 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
   const foundIn = new Set<ByteString>()
   /** What links say, by their paths. */
   const targets = new Map<ByteString, ByteString>()
-  const hashed = new Map<string, string>()
-  const hashing = digests?.hashing ?? new Map<string, Promise<string>>()
-  const buffer = Buffer.allocUnsafe(AT_ONCE_BYTES)
 
   function isVisible(path: ByteString, file: ScannedFile): boolean {
     if (ignore === undefined) return true
@@ -200,86 +161,6 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     throw changedError(entry.path)
   }
 
-  /** "" when it has none that travel, or is gone. */
-  function xattrDigest(entry: TreeEntry): string {
-    try {
-      return digestOfXattrs(entry)
-    } catch (cause) {
-      if (GONE.has(errnoOf(cause) ?? '') || errnoOf(cause) === 'CONTEXT_CHANGED') return ''
-      throw cause
-    }
-  }
-
-  function digestOfXattrs(entry: TreeEntry): string {
-    if (entry.file.kind === 'symlink') return ''
-    const [folder, name] = entry.path === '' ? [root, '.'] : [folderOf(entry), entry.name]
-    const carried = at.xattrNames(folder, name).filter(isCarriedXattr)
-    if (carried.length === 0) return ''
-    const values = carried.map((attribute) => [attribute, at.xattr(folder, name, attribute)?.toString('latin1') ?? ''])
-    return hash('sha256', JSON.stringify(values), 'binary')
-  }
-
-  /** The two parts of a digest as one; kept for other builds when it is certain to be found changed later. */
-  function remember(entry: TreeEntry, content: string, isCertain = true): string {
-    const xattrs = xattrDigest(entry)
-    const digest =
-      xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
-    hashed.set(entry.file.identity, digest)
-    if (isCertain && isSettled(entry.file, clock.nowMs())) digests?.set(entry.file.identity, digest)
-    return digest
-  }
-
-  /** Of what could be read; of a file that changes meanwhile that is for this build alone, and the copy will notice. */
-  function rememberRead(entry: TreeEntry, fd: number, content: string): string {
-    return remember(entry, content, statx(fd, '')?.identity === entry.file.identity)
-  }
-
-  function readAtOnce(entry: TreeEntry): string {
-    const now = openNow(entry)
-    if (now === undefined) return remember(entry, NO_CONTENT, false)
-    try {
-      let length = 0
-      for (let count = -1; count !== 0 && length < buffer.length; length += count)
-        count = at.read(now.fd, buffer.subarray(length))
-      return rememberRead(entry, now.fd, hash('sha256', buffer.subarray(0, length), 'binary'))
-    } finally {
-      at.close(now.fd)
-    }
-  }
-
-  function digest(entry: TreeEntry): string | undefined {
-    const { identity, kind, sizeBytes } = entry.file
-    const known = hashed.get(identity) ?? digests?.get(identity)
-    if (known !== undefined) return known
-    if (kind !== 'file' || sizeBytes === 0) return remember(entry, NO_CONTENT)
-    return sizeBytes < AT_ONCE_BYTES ? readAtOnce(entry) : undefined
-  }
-
-  async function readLong(entry: TreeEntry, signal: AbortSignal | undefined): Promise<string> {
-    const now = openNow(entry)
-    if (now === undefined) return remember(entry, NO_CONTENT, false)
-    const { fd } = now
-    try {
-      const sha256 = createHash('sha256')
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
-      let turnStart = performance.now()
-      // one that grows all the time would have no end
-      for (let left = now.file.sizeBytes; left > 0;) {
-        const count = at.read(fd, chunk.subarray(0, Math.min(chunk.length, left)))
-        if (count === 0) break
-        left -= count
-        if (signal?.aborted === true) throw new CanceledError('reading the build context was canceled')
-        sha256.update(chunk.subarray(0, count))
-        if (performance.now() - turnStart < MAX_TURN_MS) continue
-        await setImmediate()
-        turnStart = performance.now()
-      }
-      return rememberRead(entry, fd, sha256.digest('binary'))
-    } finally {
-      at.close(fd)
-    }
-  }
-
   function readlinkNow(entry: TreeEntry): ByteString {
     const folder = folders.peek(splitLast(entry.path).parent)
     try {
@@ -297,6 +178,10 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     targets.set(entry.path, target)
     return target
   }
+
+  const placeOf = (entry: TreeEntry): Place =>
+    entry.path === '' ? { folder: root, name: '.' } : { folder: folderOf(entry), name: entry.name }
+  const hashes = createFileHashes(host, { openNow, placeOf, memory: digests })
 
   return {
     root,
@@ -322,25 +207,7 @@ export function openTree({ at, statx, clock }: Host, path: string, options: Tree
     folderOf,
     open,
     openNow,
-    digest,
-    async longDigest(entry, signal) {
-      const { identity } = entry.file
-      for (let running = hashing.get(identity); running !== undefined; running = hashing.get(identity))
-        try {
-          return await running
-        } catch (error) {
-          // the build that read it was canceled, and this one was not
-          if (!(error instanceof CanceledError) || signal?.aborted === true) throw error
-        }
-      const begun = readLong(entry, signal).finally(() => hashing.delete(identity))
-      hashing.set(identity, begun)
-      return await begun
-    },
-    hasXattrs(entry) {
-      const { identity } = entry.file
-      const known = hashed.get(identity) ?? digests?.get(identity)
-      return known === undefined ? xattrDigest(entry) !== '' : known.startsWith('x')
-    },
+    ...hashes,
     close() {
       folders.close()
       at.close(root)
