@@ -1,6 +1,7 @@
 /** The build cache: what it keeps and for how long, what is built anew, and what of it survives a restart. */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { listBuildRecords } from '../../src/state/builds.ts'
@@ -67,6 +68,26 @@ describe('the build cache', () => {
     assert.deepEqual(deleted, [mount.ID])
     assert.equal(fs.existsSync(join(config.paths.root, 'build/cache-mounts', mount.ID)), false)
     await assert.rejects(prune({ filters: { nonsense: ['1'] } }), { code: 'INVALID_REQUEST' })
+  })
+
+  it('counts downloads, and prunes them', async () => {
+    const server = createServer((_request, response) => response.end('x'.repeat(5000)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const address = server.address()
+      assert.ok(address !== null && typeof address === 'object')
+      const url = `http://127.0.0.1:${address.port}/file`
+      const { id } = await builder.image(`FROM busybox\nADD ${url} /file\n`)
+      assert.equal(await builder.look(id, 'wc -c < file'), '5000\n')
+      const [kept] = (await builder.engine.context.builds.diskUsage()).filter(({ Description: text }) => text === url)
+      assert.equal(kept?.Size, 5000)
+      const { CachesDeleted: deleted } = await prune({ filters: { id: [kept?.ID ?? ''] } })
+      assert.deepEqual(deleted, [kept?.ID])
+      assert.deepEqual(fs.readdirSync(join(builder.config.paths.root, 'build/http')), [])
+    } finally {
+      server.close()
+      server.closeAllConnections()
+    }
   })
 
   it('is not asked with --no-cache, or in the stages that are named', async () => {

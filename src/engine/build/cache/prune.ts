@@ -3,6 +3,7 @@ import type { BuildCacheRecord, BuildPruneResponse } from '../../../api/types/bu
 import type { EngineBase } from '../../context.ts'
 import type { BuildPruneOptions } from '../../services/index.ts'
 import { freeLayers } from '../../layers/store.ts'
+import { listDownloads, removeDownload, type KeptDownload } from '../context/downloads.ts'
 import type { CacheMountRecord, CacheMounts } from '../run/cache-mounts.ts'
 import { selectForPrune, type CacheItem } from './selection.ts'
 import {
@@ -15,10 +16,13 @@ import {
 import { listImages } from '../../../state/images.ts'
 import { findLayer } from '../../../state/layers.ts'
 
+/** As BuildKit's ids are long. */
+const ID_LENGTH = 25
+
 function toItem(record: BuildRecord, held: ReadonlySet<string>, ofImages: ReadonlySet<string>): CacheItem {
   const { key, description, layer, sizeBytes, created, usedAtMs, usageCount } = record
   const shown: BuildCacheRecord = {
-    ID: key.replace('sha256:', '').slice(0, 25),
+    ID: key.replace('sha256:', '').slice(0, ID_LENGTH),
     Type: 'regular',
     Description: description,
     InUse: layer !== undefined && held.has(layer),
@@ -46,8 +50,25 @@ function toMountItem({ key, id, createdAt, lastUsedAt, sizeBytes, inUse }: Cache
   return { record, usedAtMs: Date.parse(lastUsedAt) }
 }
 
-/** A step's record, or (undefined) the folder of a cache mount, whose ID names it. */
-type Source = BuildRecord | undefined
+function toDownloadItem({ place, url, sizeBytes, createdAtMs, usedAtMs }: KeptDownload): CacheItem {
+  const record: BuildCacheRecord = {
+    ID: place.slice(0, ID_LENGTH),
+    Type: 'regular',
+    Description: url,
+    InUse: false,
+    Shared: false,
+    Size: sizeBytes,
+    CreatedAt: new Date(Number.isFinite(createdAtMs) ? createdAtMs : usedAtMs).toISOString(),
+    LastUsedAt: new Date(usedAtMs).toISOString(),
+    UsageCount: 1,
+  }
+  return { record, usedAtMs }
+}
+
+type Source =
+  | { readonly kind: 'step'; readonly record: BuildRecord }
+  | { readonly kind: 'mount'; readonly key: string }
+  | { readonly kind: 'download'; readonly place: string }
 
 export interface CacheContext {
   readonly base: EngineBase
@@ -55,12 +76,16 @@ export interface CacheContext {
 }
 
 /** Newest use first. */
-async function listItems({ base: { state }, cacheMounts }: CacheContext): Promise<ReadonlyMap<CacheItem, Source>> {
+async function listItems({ base, cacheMounts }: CacheContext): Promise<ReadonlyMap<CacheItem, Source>> {
+  const { state } = base
   const held = heldLayers(state)
   const ofImages = new Set(listImages(state).flatMap(({ chainIds }) => chainIds))
-  const steps = listBuildRecords(state).map((source): [CacheItem, Source] => [toItem(source, held, ofImages), source])
-  const mounts = (await cacheMounts.list()).map((mount): [CacheItem, Source] => [toMountItem(mount), undefined])
-  return new Map([...steps, ...mounts].toSorted(([a], [b]) => b.usedAtMs - a.usedAtMs))
+  const items: [CacheItem, Source][] = []
+  for (const record of listBuildRecords(state)) items.push([toItem(record, held, ofImages), { kind: 'step', record }])
+  for (const mount of await cacheMounts.list()) items.push([toMountItem(mount), { kind: 'mount', key: mount.key }])
+  for (const kept of await listDownloads(base))
+    items.push([toDownloadItem(kept), { kind: 'download', place: kept.place }])
+  return new Map(items.toSorted(([a], [b]) => b.usedAtMs - a.usedAtMs))
 }
 
 export async function listCache(context: CacheContext): Promise<BuildCacheRecord[]> {
@@ -80,22 +105,36 @@ async function removeSteps(base: EngineBase, records: readonly BuildRecord[]): P
   return freed.reduce((total, chainId) => total + (sizes.get(chainId) ?? 0), 0)
 }
 
+/** False: it is in use since, or gone. Steps are removed all at once. */
+async function removeFolder({ base, cacheMounts }: CacheContext, source: Source): Promise<boolean> {
+  switch (source.kind) {
+    case 'step':
+      return true
+    case 'mount':
+      return await cacheMounts.remove(source.key)
+    case 'download':
+      return await removeDownload(base, source.place)
+    default:
+      return source satisfies never
+  }
+}
+
 /** Throws InvalidRequestError for a filter that it does not know. */
 export async function pruneCache(context: CacheContext, options: BuildPruneOptions): Promise<BuildPruneResponse> {
-  const { base, cacheMounts } = context
+  const { base } = context
   const items = await listItems(context)
   const doomed = selectForPrune([...items.keys()], { ...options, nowMs: base.host.clock.nowMs() })
+  const steps = doomed.flatMap((item) => {
+    const source = items.get(item)
+    return source?.kind === 'step' ? source.record : []
+  })
   const deleted: string[] = []
-  let bytes = await removeSteps(
-    base,
-    doomed.flatMap((item) => items.get(item) ?? []),
-  )
+  let bytes = await removeSteps(base, steps)
   for (const item of doomed) {
-    const { ID: id, Size: size } = item.record
-    const isMount = items.get(item) === undefined
-    if (isMount && !(await cacheMounts.remove(id))) continue // in use since
-    if (isMount) bytes += size
-    deleted.push(id)
+    const source = items.get(item)
+    if (source === undefined || !(await removeFolder(context, source))) continue
+    if (source.kind !== 'step') bytes += item.record.Size
+    deleted.push(item.record.ID)
   }
   return { CachesDeleted: deleted, SpaceReclaimed: bytes }
 }
