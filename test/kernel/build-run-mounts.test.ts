@@ -167,6 +167,24 @@ describe('RUN --mount', () => {
       })
     })
 
+    it('says when the file system of the context cannot be under an overlay', async () => {
+      const folder = build.folder()
+      for (const name of ['a', 'b', 'one', 'two']) fs.mkdirSync(join(folder, name))
+      const over = (lower: string, target: string): void => {
+        const options = `lowerdir=${join(folder, lower)}:${join(folder, 'b')}`
+        execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', join(folder, target)])
+      }
+      over('a', 'one')
+      over('one', 'two') // as deep as the kernel lets them be
+      try {
+        const failure = await build.failure('true', withMounts([bind()], join(folder, 'two')))
+        assert.equal(failure.code, 'MOUNT_SOURCE')
+        assert.match(failure.message, /file system cannot be below an overlay/)
+      } finally {
+        for (const name of ['two', 'one']) execFileSync('umount', [join(folder, name)])
+      }
+    })
+
     it('says which source is not there', async () => {
       const failure = await build.failure('true', withMounts([bind({ source: 'no/such' })], build.folder()))
       assert.deepEqual(

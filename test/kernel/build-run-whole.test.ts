@@ -104,7 +104,9 @@ RUN --mount=type=secret,id=token,env=TOKEN [ "$TOKEN" = "$(cat /run/secrets/toke
     assert.match(granted.output, /Seccomp:\t0/)
     const plain = 'FROM busybox\nRUN grep Seccomp: /proc/self/status # plain'
     assert.match((await builder.image(plain)).output, /Seccomp:\t2/)
-    assert.match((await builder.image(`${plain} 2`, { request: { privileged: true } })).output, /Seccomp:\t0/)
+    // "privileged" of a request grants, it does not ask
+    assert.match((await builder.image(`${plain} 2`, { request: { privileged: true } })).output, /Seccomp:\t2/)
+    assert.match((await builder.image(`${dockerfile} # 2`, { request: { privileged: true } })).output, /Seccomp:\t0/)
   })
 
   it('30: a foreign front end is named by "# syntax=" and never asked', async () => {

@@ -8,13 +8,13 @@
  * Source: CVE-2025-4953 (writes to a bind of the context), CVE-2024-1753, CVE-2024-23651 (sources that are links).
  */
 import { join } from 'node:path'
-import { InvalidRequestError } from '../../../errors.ts'
+import { InvalidRequestError, MycomposeError, errnoOf } from '../../../errors.ts'
 import type { At, ByteString } from '../../../host/at.ts'
 import type { Host } from '../../../host/host.ts'
 import { MS_BIND, MS_RDONLY, MS_REMOUNT } from '../../../host/mounts.ts'
 import type { EngineBase } from '../../context.ts'
 import { joinPath } from '../../layers/entry-path.ts'
-import { mountOverlay } from '../../layers/overlay.ts'
+import { mountOverlay, type OverlayRequest } from '../../layers/overlay.ts'
 import type { StepFolder } from './step-folder.ts'
 import { bytesOf, inFolder, realPath, splitPath } from './tree-path.ts'
 
@@ -166,6 +166,20 @@ async function provideFile({ base: { host }, folder, wish, fd }: Place): Promise
   return target
 }
 
+/** A user's folder may lie where no overlay can be put over it: vfat, folders without regard to case. */
+function mountOver({ mounts }: Host, { origin, target }: BindWish, request: OverlayRequest): void {
+  try {
+    mountOverlay(mounts, request)
+  } catch (cause) {
+    if (origin.kind !== 'host' || errnoOf(cause instanceof Error ? cause.cause : cause) !== 'EINVAL') throw cause
+    throw new MycomposeError(`cannot mount ${origin.folder} on ${target}: its file system cannot be below an overlay`, {
+      code: 'MOUNT_SOURCE',
+      hint: 'move the project to ext4, xfs or btrfs, or use COPY instead of the mount',
+      cause,
+    })
+  }
+}
+
 async function provideFolder(
   { base, folder, wish, fd }: Place,
   hidden: readonly ByteString[],
@@ -190,7 +204,7 @@ async function provideFolder(
   makeCover(host.at, cover, fd, { hidden, isRoots })
   const lower = [source, cover]
   if (!isWritten) {
-    mountOverlay(host.mounts, { target, lower })
+    mountOver(host, wish, { target, lower })
     return target
   }
   // what is written may be large: on the disk, in tmp/, where a crash leaves rubbish only
@@ -199,7 +213,7 @@ async function provideFolder(
   const [upper, work] = [join(scratch, 'upper'), join(scratch, 'work')]
   for (const path of [upper, work]) await host.files.mkdir(path, { mode: 0o755 })
   makeCover(host.at, upper, fd, { hidden: [], isRoots })
-  mountOverlay(host.mounts, { target, lower, upper: { upper, work }, volatile: true })
+  mountOver(host, wish, { target, lower, upper: { upper, work }, volatile: true })
   undo.defer(async () => void (await host.mounts.umountAsync(target)))
   return target
 }
