@@ -1,9 +1,10 @@
 /**
  * The content of one open file into another, an empty one: blocks are shared where the file system can (btrfs, xfs),
  * else copied inside the kernel, else by us; holes stay holes. Sync.
- * Source: man 2 ioctl_ficlone, copy_file_range, lseek (SEEK_DATA, SEEK_HOLE).
+ * Source: man 2 ioctl_ficlone, copy_file_range, sendfile, lseek (SEEK_DATA, SEEK_HOLE).
  */
 import * as fs from 'node:fs'
+import { CanceledError } from '../errors.ts'
 import type { Libc } from './libc.ts'
 
 const FICLONE = 0x40049409
@@ -15,6 +16,9 @@ const CANNOT = new Set(['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'E
 const BUFFER_BYTES = 256 * 1024
 
 const LONG_PIECE_BYTES = 16 * 2 ** 20
+
+/** copy_file_range(2) within one kind of file system, sendfile(2) between any two (into an overlay). */
+type CopyWay = 'pipe' | 'range'
 
 interface Piece {
   readonly start: number
@@ -45,6 +49,7 @@ export interface ContentCopier {
 export function createCopyContent(libc: Libc): ContentCopier {
   const ioctl = libc.func('int ioctl(int fd, unsigned long request, int argument)')
   const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)')
+  const sendFile = libc.func('int64_t sendfile(int to, int from, void *offset, size_t length)')
   const copyRange = libc.func(
     'int64_t copy_file_range(int from, void *fromOffset, int to, void *toOffset, size_t length, uint flags)',
   )
@@ -71,14 +76,16 @@ export function createCopyContent(libc: Libc): ContentCopier {
   }
 
   /** How many bytes were copied; 0 where the kernel cannot, whose errno stays with the other thread. */
-  function copyRangeAside(from: number, to: number, start: number, length: number): Promise<number> {
+  function copyAside(way: CopyWay, from: number, to: number, start: number, length: number): Promise<number> {
     lseek(from, start, SEEK_SET)
     lseek(to, start, SEEK_SET)
     return new Promise((resolve, reject) => {
-      copyRange.async(from, null, to, null, length, 0, (error: Error | null, count: number | bigint) => {
+      const done = (error: Error | null, count: number | bigint): void => {
         if (error === null) resolve(Math.max(0, Number(count)))
         else reject(error)
-      })
+      }
+      if (way === 'range') copyRange.async(from, null, to, null, length, 0, done)
+      else sendFile.async(to, from, null, length, done)
     })
   }
 
@@ -95,16 +102,19 @@ export function createCopyContent(libc: Libc): ContentCopier {
     },
     async copyLongContent(from, to, sizeBytes, signal) {
       if (ioctl(to, FICLONE, from) === 0) return
+      let ways: readonly CopyWay[] = ['range', 'pipe']
       for (let at = 0; at < sizeBytes;) {
         const piece = nextPiece(from, at, sizeBytes)
         if (piece === undefined) break
         for (at = piece.start; at < piece.end;) {
-          signal?.throwIfAborted()
+          if (signal?.aborted === true) throw new CanceledError('copying a file was canceled')
           const length = Math.min(LONG_PIECE_BYTES, piece.end - at)
-          const count = await copyRangeAside(from, to, at, length)
+          const [way] = ways
+          const count = way === undefined ? length : await copyAside(way, from, to, at, length)
           // by hand it either works, or says what is wrong
-          if (count === 0) copyByHand(from, to, at, at + length)
-          at += count === 0 ? length : count
+          if (way === undefined) copyByHand(from, to, at, at + length)
+          if (count === 0) ways = ways.slice(1)
+          at += count
         }
       }
       fs.ftruncateSync(to, sizeBytes)

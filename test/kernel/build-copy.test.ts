@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { copyCase, copyWork, fromContext, makeFiles, type Files } from '../support/copy-case.ts'
 import { copyInto, type CopyWork } from '../../src/engine/build/files/copy.ts'
@@ -354,4 +354,21 @@ test('the checksum of wildcards follows the names that match', async (t) => {
   assert.notEqual(await checksum(work), before)
   fs.renameSync(join(source, 'z.txt'), join(source, 'a.txt'))
   assert.equal(await checksum(work), before)
+})
+
+test('a long file comes over whole from another kind of file system, with its holes, and can be canceled', async (t) => {
+  const { host, target } = copyCase(t, {})
+  const from = join(fs.mkdtempSync('/dev/shm/mycompose-long-'), 'from')
+  t.after(() => fs.rmSync(dirname(from), { recursive: true }))
+  const bytes = Buffer.alloc(20 * 2 ** 20, 'abc')
+  fs.writeFileSync(from, bytes)
+  fs.truncateSync(from, 40 * 2 ** 20)
+  const [source, copy] = [fs.openSync(from, 'r'), fs.openSync(join(target, 'to'), 'w')]
+  await host.at.copyLongContent(source, copy, 40 * 2 ** 20)
+  const got = fs.readFileSync(join(target, 'to'))
+  assert.ok(got.subarray(0, bytes.length).equals(bytes) && got.length === 40 * 2 ** 20 && got.at(-1) === 0)
+  assert.ok(fs.statSync(join(target, 'to')).blocks * 512 < 30 * 2 ** 20, 'the hole became blocks')
+  await assert.rejects(host.at.copyLongContent(source, copy, 40 * 2 ** 20, AbortSignal.abort()), { code: 'CANCELED' })
+  fs.closeSync(source)
+  fs.closeSync(copy)
 })
