@@ -52,13 +52,11 @@ const environment: readonly BuildCase[] = [
     name: 'expansion: prefixes and suffixes',
     dockerfile: scratch('ENV P=a/b/c.tar.gz', 'LABEL r="${P#*/} ${P##*/} ${P%.*} ${P%%.*}"'),
     config: { Labels: { r: 'b/c.tar.gz c.tar.gz a/b/c.tar a/b/c' } },
-    peer: 'docker 26 has no patterns in its built-in frontend',
   },
   {
     name: 'expansion: replacements',
     dockerfile: scratch('ENV P=a-b-c', 'LABEL r="${P/-/+} ${P//-/+} ${P//[-]/+}"'),
     config: { Labels: { r: 'a+b-c a+b+c a-b-c' } },
-    peer: 'docker 26 has no patterns in its built-in frontend',
   },
   {
     name: 'expansion: required',
@@ -86,6 +84,7 @@ const args: readonly BuildCase[] = [
   },
   {
     name: 'arg given',
+    peer: 'docker 26 tells the default of the ARG, BuildKit 0.2x what it was',
     dockerfile: scratch('ARG A=1', 'LABEL r=$A'),
     request: { args: { A: '2' } },
     config: { Labels: { r: '2' } },
