@@ -1,6 +1,6 @@
 /** A Dockerfile and a request become a plan: the operations that the target needs, and the image that comes of them. */
 import type { BuildRequest } from '../../../api/types/build.ts'
-import type { Dockerfile } from '../dockerfile/ast.ts'
+import type { Dockerfile, Stage, StageInstruction } from '../dockerfile/ast.ts'
 import type { Plan, PlannedImage } from '../plan.ts'
 import { epochTime } from './epoch.ts'
 import { createExpander, type Expander } from './expander.ts'
@@ -10,7 +10,7 @@ import type { PlanContext, ResolveImage } from './plan-context.ts'
 import { planStage } from './plan-stage.ts'
 import { isImageSource } from './stage-base.ts'
 import { findContextIn, findTarget, stageNamed, toStageNodes, type FindContext, type StageNode } from './stage-graph.ts'
-import type { Platform, StageState } from './stage-state.ts'
+import { HISTORY_COMMENT, type Platform, type StageState } from './stage-state.ts'
 
 export interface PlanOptions {
   readonly resolveImage: ResolveImage
@@ -35,6 +35,24 @@ function epochOf({ args = {} }: BuildRequest, globals: Arguments, expander: Expa
   )
 }
 
+/** What an instruction reads from: names and indexes as they are written. */
+function namesOf(instruction: StageInstruction): readonly string[] {
+  if (instruction.kind === 'run')
+    return instruction.mounts.flatMap(({ entries }) =>
+      entries.flatMap(({ key, value = '' }) => (key === 'from' ? value : [])),
+    )
+  return instruction.kind === 'copy' && instruction.from !== undefined ? [instruction.from.text] : []
+}
+
+/** Indexes of stages that the stage needs as far as the file itself tells; one that a context replaces needs none. */
+function stagesBelow(stages: readonly Stage[], { stage, base }: StageNode): readonly number[] {
+  if (base.kind === 'context' && base.isWholeStage) return []
+  const named = stage.instructions
+    .flatMap(namesOf)
+    .flatMap((name) => (/^\d+$/.test(name) ? Number(name) : (stageNamed(stages, name, stage.index)?.index ?? [])))
+  return [...(base.kind === 'stage' ? [base.index] : []), ...named].filter((index) => index < stage.index)
+}
+
 /**
  * Stages that the target needs as far as the file itself tells: their images are looked up side by side from the start. What
  * ONBUILDs of an image name comes later, one by one.
@@ -46,22 +64,7 @@ export function reachableNodes(nodes: readonly StageNode[], target: StageNode): 
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
     if (found.has(node)) continue
     found.add(node)
-    const { index } = node.stage
-    const names = node.stage.instructions.flatMap((instruction) => {
-      if (instruction.kind === 'run')
-        return instruction.mounts.flatMap(({ entries }) =>
-          entries.flatMap(({ key, value }) => (key === 'from' ? (value ?? []) : [])),
-        )
-      return instruction.kind === 'copy' && instruction.from !== undefined ? [instruction.from.text] : []
-    })
-    const below = node.base.kind === 'stage' ? [node.base.index] : []
-    const needed = names.flatMap((name) =>
-      /^\d+$/.test(name) ? Number(name) : (stageNamed(stages, name, index)?.index ?? []),
-    )
-    for (const one of [...below, ...needed]) {
-      const next = nodes[one]
-      if (next !== undefined && one < index) queue.push(next)
-    }
+    for (const index of stagesBelow(stages, node)) queue.push(...nodes.slice(index, index + 1))
   }
   return found
 }
@@ -93,7 +96,7 @@ function toImage(state: StageState, context: PlanContext): PlannedImage {
   const labels = { ...state.config.Labels, ...request.labels }
   const { os, architecture, variant } = context.isPlatformAsked ? context.target : state.platform
   const created = epochSeconds === undefined ? undefined : epochTime(epochSeconds)
-  const isOurs = (step: StageState['history'][number]): boolean => step.comment === 'buildkit.dockerfile.v0'
+  const isOurs = (step: StageState['history'][number]): boolean => step.comment === HISTORY_COMMENT
   return {
     operation: state.operation,
     config: {

@@ -42,7 +42,8 @@ export interface StageState {
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const HISTORY_COMMENT = 'buildkit.dockerfile.v0'
+/** By which tools tell that BuildKit's rules made the history. */
+export const HISTORY_COMMENT = 'buildkit.dockerfile.v0'
 
 const CONFIG_KEYS = [
   'ArgsEscaped',

@@ -101,6 +101,17 @@ function neededBy(operation: Operation): readonly OperationId[] {
   return [...new Set([...below, ...readStates(operation)])]
 }
 
+/** What the cache has for the step on that state; of `COPY --link` the same key may stand on another one. */
+function knownStep(
+  base: EngineBase,
+  key: string,
+  operation: Operation,
+  top: string | undefined,
+): BuildRecord | undefined {
+  const known = operation.ignoresCache ? undefined : findStep(base, key)
+  return known === undefined || (known.layer !== undefined && known.below !== top) ? undefined : known
+}
+
 /** Runs the step, or fetches what another machine has left of it, and brings its layer into the store under `key`. */
 async function runStep(
   { base, worker, slots, replaced }: SolveContext,
@@ -109,6 +120,9 @@ async function runStep(
   found: FoundStep | undefined,
 ): Promise<BuildRecord> {
   return await slots.run(async () => {
+    // another build may have come to its end since it was looked for
+    const known = knownStep(base, key, step.operation, step.chainIds.at(-1))
+    if (known !== undefined) return known
     const before = findBuildRecord(base.state, key)?.layer
     if (before !== undefined) replaced.add(before)
     let ownKey = key
@@ -156,15 +170,15 @@ interface Run {
 async function solveStep(run: Run, operation: Operation): Promise<State> {
   const { context, stateOf, usedKeys, signal } = run
   const { base, worker, progress, hold } = context
-  const { work, ignoresCache } = operation
+  const { work } = operation
   const id = stepId(operation)
   const { chainIds } = operation.base === undefined ? { chainIds: [] } : stateOf(operation.base)
   const contents = await Promise.all(inputsOf(work).map((input) => worker.contentOf(input, stateOf, signal)))
   const top = chainIds.at(-1)
   const key = operationKey(work, top, contents)
-  const known = ignoresCache ? undefined : findStep(base, key)
+  const known = knownStep(base, key, operation, top)
   progress.started(id)
-  if (known !== undefined && (known.layer === undefined || known.below === top)) {
+  if (known !== undefined) {
     if (known.layer !== undefined) hold.add([known.layer]) // at once: a prune may run just now
     usedKeys.push(key)
     progress.ended(id, { kind: 'done', cached: true })

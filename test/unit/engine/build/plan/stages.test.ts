@@ -89,8 +89,14 @@ suite('named contexts', () => {
 
   test('replace stages', async () => {
     const request = { additionalContexts: { build: folder } }
-    const plan = await planOf('FROM missing AS build\nRUN false\nFROM debian\nCOPY --from=build a /\n', { request })
-    assert.equal(worksOf(plan, 'run').length, 0)
+    const plan = await planOf(
+      'FROM missing AS other\nFROM missing AS build\nCOPY --from=other / /\nFROM debian\nCOPY --from=build a /\n',
+      { request },
+    )
+    assert.deepEqual(
+      plan.asked.map(({ source: { kind: _kind, ...name } }) => name),
+      [{ reference: 'debian' }],
+    )
     const [source] = worksOf(plan, 'copy')[0]?.sources ?? []
     assert.ok(source?.kind === 'path' && source.from.kind === 'context')
   })
