@@ -103,6 +103,7 @@ function dependencies(draft: ServiceDraft, withImplied: boolean): Record<string,
       condition: declared.condition ?? 'service_started',
       restart: declared.restart ?? false,
       required: declared.required ?? true,
+      ...(declared.extensions === undefined ? {} : { extensions: declared.extensions }),
     }
   }
   if (!withImplied) return all

@@ -13,12 +13,14 @@ export interface DeployConfig {
   readonly resources?: {
     readonly limits?: ResourceLimits
     readonly reservations?: ResourceReservations
+    readonly extensions?: Extensions
   }
   readonly restartPolicy?: DeployRestartPolicy
   readonly placement?: {
     readonly constraints?: readonly string[]
-    readonly preferences?: readonly { readonly spread?: string }[]
+    readonly preferences?: readonly { readonly spread?: string; readonly extensions?: Extensions }[]
     readonly maxReplicasPerNode?: number
+    readonly extensions?: Extensions
   }
   readonly updateConfig?: UpdateConfig
   readonly rollbackConfig?: UpdateConfig
@@ -30,6 +32,7 @@ export interface ResourceLimits {
   /** Bytes. */
   readonly memory?: number
   readonly pids?: number
+  readonly extensions?: Extensions
 }
 
 export interface ResourceReservations {
@@ -37,9 +40,15 @@ export interface ResourceReservations {
   /** Bytes. */
   readonly memory?: number
   readonly genericResources?: readonly {
-    readonly discreteResourceSpec?: { readonly kind?: string; readonly value?: number }
+    readonly discreteResourceSpec?: {
+      readonly kind?: string
+      readonly value?: number
+      readonly extensions?: Extensions
+    }
+    readonly extensions?: Extensions
   }[]
   readonly devices?: readonly DeviceRequest[]
+  readonly extensions?: Extensions
 }
 
 export interface DeviceRequest {
@@ -49,6 +58,7 @@ export interface DeviceRequest {
   readonly count?: number
   readonly deviceIds?: readonly string[]
   readonly options?: Readonly<Record<string, string>>
+  readonly extensions?: Extensions
 }
 
 export interface DeployRestartPolicy {
@@ -57,6 +67,7 @@ export interface DeployRestartPolicy {
   readonly delay?: number
   readonly maxAttempts?: number
   readonly window?: number
+  readonly extensions?: Extensions
 }
 
 export interface UpdateConfig {
@@ -67,4 +78,5 @@ export interface UpdateConfig {
   readonly monitor?: number
   readonly maxFailureRatio?: number
   readonly order?: 'stop-first' | 'start-first'
+  readonly extensions?: Extensions
 }

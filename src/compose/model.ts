@@ -2,10 +2,54 @@
  * The loaded project: every attribute in ONE canonical form, whatever syntax the file used. Keys are those of the
  * Compose Specification in camelCase; the printer turns them back. Everything is readonly and plain data.
  * An absent optional attribute was not set in any file. Units: durations are nanoseconds, sizes are bytes,
- * unless said otherwise. Types only.
+ * unless said otherwise. The parts of services are in the files beside this one. Types only.
  */
 import type { BuildConfig } from './model-build.ts'
 import type { DeployConfig, DeviceRequest } from './model-deploy.ts'
+import type { Device, EnvFile, FileObject, ServiceFile, ServiceVolume, Volume, VolumesFrom } from './model-files.ts'
+import type { ExtraHost, Link, Network, Port, ServiceNetwork } from './model-network.ts'
+import type {
+  BlkioConfig,
+  CredentialSpec,
+  Develop,
+  Healthcheck,
+  Hook,
+  Logging,
+  PreStartHook,
+  Provider,
+  RestartPolicy,
+  Ulimit,
+} from './model-process.ts'
+
+export type {
+  BindMount,
+  Device,
+  EnvFile,
+  FileObject,
+  ImageMount,
+  OtherMount,
+  ServiceFile,
+  ServiceVolume,
+  TmpfsMount,
+  Volume,
+  VolumeMount,
+  VolumesFrom,
+} from './model-files.ts'
+export type { ExtraHost, Ipam, IpamPool, Link, Network, Port, ServiceNetwork } from './model-network.ts'
+export type {
+  BlkioConfig,
+  BlkioRate,
+  CredentialSpec,
+  Develop,
+  Healthcheck,
+  Hook,
+  Logging,
+  PreStartHook,
+  Provider,
+  RestartPolicy,
+  Ulimit,
+  WatchRule,
+} from './model-process.ts'
 
 /** Keys starting with "x-", untouched. */
 export type Extensions = Readonly<Record<string, unknown>>
@@ -156,13 +200,6 @@ export interface Service {
   readonly useApiSocket?: boolean
 }
 
-export interface EnvFile {
-  /** Absolute. */
-  readonly path: string
-  readonly required?: boolean
-  readonly format?: string
-}
-
 export type DependencyCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully'
 
 export interface Dependency {
@@ -171,277 +208,12 @@ export interface Dependency {
   readonly restart: boolean
   /** false: a missing or failing dependency is a warning only. */
   readonly required: boolean
-}
-
-export interface Port {
-  /** Container port. */
-  readonly target: number
-  /** "8080", or "8000-8010" for the first free one; absent: a random host port. */
-  readonly published?: string
-  /** Absent: all addresses. IPv6 without brackets. */
-  readonly hostIp?: string
-  readonly protocol: 'tcp' | 'udp' | 'sctp'
-  readonly mode: 'ingress' | 'host'
-  readonly name?: string
-  readonly appProtocol?: string
-  readonly extensions?: Extensions
-}
-
-interface VolumeCommon {
-  /** Absolute path in the container. */
-  readonly target: string
-  readonly readOnly?: boolean
-  readonly consistency?: string
-  readonly extensions?: Extensions
-}
-
-export interface BindMount extends VolumeCommon {
-  readonly type: 'bind'
-  /** Absolute host path. */
-  readonly source: string
-  readonly bind: {
-    readonly propagation?: string
-    readonly createHostPath: boolean
-    readonly recursive?: 'enabled' | 'disabled' | 'writable' | 'readonly'
-    readonly selinux?: 'z' | 'Z'
-  }
-}
-
-export interface VolumeMount extends VolumeCommon {
-  readonly type: 'volume'
-  /** Key in the project's volumes; absent: an anonymous volume. */
-  readonly source?: string
-  readonly volume: {
-    readonly nocopy?: boolean
-    readonly subpath?: string
-    readonly labels?: Readonly<Record<string, string>>
-  }
-}
-
-export interface TmpfsMount extends VolumeCommon {
-  readonly type: 'tmpfs'
-  readonly tmpfs: { readonly size?: number; readonly mode?: number }
-}
-
-export interface ImageMount extends VolumeCommon {
-  readonly type: 'image'
-  /** Image reference, or the name of a service. */
-  readonly source: string
-  readonly image: { readonly subpath?: string }
-}
-
-/** npipe (Windows) and cluster (Swarm) volumes: loaded and printed, refused by `unsupportedAttributes`. */
-export interface OtherMount extends VolumeCommon {
-  readonly type: 'npipe' | 'cluster'
-  readonly source?: string
-}
-
-export type ServiceVolume = BindMount | VolumeMount | TmpfsMount | ImageMount | OtherMount
-
-export interface ServiceNetwork {
-  readonly aliases?: readonly string[]
-  readonly interfaceName?: string
-  readonly ipv4Address?: string
-  readonly ipv6Address?: string
-  readonly linkLocalIps?: readonly string[]
-  readonly macAddress?: string
-  readonly driverOpts?: Readonly<Record<string, string>>
-  /** Highest one gives the default gateway. */
-  readonly gwPriority?: number
-  /** Order of connecting, highest first. */
-  readonly priority?: number
-  readonly extensions?: Extensions
-}
-
-/** A secret or config in a service. */
-export interface ServiceFile {
-  /** Key in the project's secrets or configs. */
-  readonly source: string
-  /** Absolute path in the container: /run/secrets/<source>, /<source>. */
-  readonly target: string
-  readonly uid?: string
-  readonly gid?: string
-  /** Permission bits; absent: 0o444. */
-  readonly mode?: number
-  readonly extensions?: Extensions
-}
-
-export interface Healthcheck {
-  /** ["NONE"], ["CMD", ...], ["CMD-SHELL", "..."]; absent: the image's. */
-  readonly test?: readonly string[] | null
-  /** Nanoseconds, like the other durations here; absent: the image's, then the engine's default. */
-  readonly interval?: number
-  readonly timeout?: number
-  readonly startPeriod?: number
-  readonly startInterval?: number
-  readonly retries?: number
-  readonly disable?: boolean
-  readonly extensions?: Extensions
-}
-
-export interface RestartPolicy {
-  readonly name: 'no' | 'always' | 'on-failure' | 'unless-stopped'
-  /** Of on-failure:N. */
-  readonly maxRetries?: number
-}
-
-export interface Logging {
-  readonly driver?: string
-  readonly options?: Readonly<Record<string, string | null>>
-  readonly extensions?: Extensions
-}
-
-export interface ExtraHost {
-  readonly host: string
-  /** Without brackets, or "host-gateway". */
-  readonly ip: string
-}
-
-export interface Link {
-  readonly service: string
-  readonly alias: string
-}
-
-export interface VolumesFrom {
-  readonly kind: 'service' | 'container'
-  readonly name: string
-  readonly readOnly: boolean
-}
-
-export interface Device {
-  /** Host path, or a CDI name "vendor/class=name" with `target` the same. */
-  readonly source: string
-  readonly target: string
-  /** Of "rwm". */
-  readonly permissions: string
-  readonly extensions?: Extensions
-}
-
-export interface Ulimit {
-  readonly soft: number
-  readonly hard: number
-}
-
-export interface Hook {
-  readonly command: readonly string[]
-  readonly user?: string
-  readonly privileged?: boolean
-  readonly workingDir?: string
-  readonly environment?: Readonly<Record<string, string | null>>
-  readonly extensions?: Extensions
-}
-
-export interface PreStartHook extends Hook {
-  readonly image?: string
-  readonly perReplica?: boolean
-}
-
-export interface Provider {
-  readonly type: string
-  readonly options?: Readonly<Record<string, readonly string[]>>
-  readonly extensions?: Extensions
-}
-
-export interface CredentialSpec {
-  readonly config?: string
-  readonly file?: string
-  readonly registry?: string
-  readonly extensions?: Extensions
-}
-
-export interface BlkioRate {
-  readonly path: string
-  readonly rate: number
-}
-
-export interface BlkioConfig {
-  readonly weight?: number
-  readonly weightDevice?: readonly { readonly path: string; readonly weight: number }[]
-  readonly deviceReadBps?: readonly BlkioRate[]
-  readonly deviceWriteBps?: readonly BlkioRate[]
-  readonly deviceReadIops?: readonly BlkioRate[]
-  readonly deviceWriteIops?: readonly BlkioRate[]
-}
-
-export interface Develop {
-  readonly watch?: readonly WatchRule[]
-  readonly extensions?: Extensions
-}
-
-export interface WatchRule {
-  /** Absolute. */
-  readonly path: string
-  readonly action: 'rebuild' | 'restart' | 'sync' | 'sync+restart' | 'sync+exec'
-  readonly target?: string
-  readonly ignore?: readonly string[]
-  readonly include?: readonly string[]
-  readonly initialSync?: boolean
-  readonly exec?: Hook
   readonly extensions?: Extensions
 }
 
 export interface ServiceModel {
   readonly endpointVar?: string
   readonly modelVar?: string
-}
-
-// --- top-level resources
-
-export interface Network {
-  /** The real name: `name`, else the key if external, else <project>_<key>. */
-  readonly name: string
-  readonly external: boolean
-  readonly driver?: string
-  readonly driverOpts?: Readonly<Record<string, string>>
-  readonly enableIpv4?: boolean
-  readonly enableIpv6?: boolean
-  readonly internal?: boolean
-  readonly attachable?: boolean
-  readonly labels?: Readonly<Record<string, string>>
-  readonly ipam?: Ipam
-  readonly extensions?: Extensions
-}
-
-export interface Ipam {
-  readonly driver?: string
-  readonly options?: Readonly<Record<string, string>>
-  readonly config?: readonly IpamPool[]
-  readonly extensions?: Extensions
-}
-
-export interface IpamPool {
-  /** CIDR. */
-  readonly subnet?: string
-  readonly ipRange?: string
-  readonly gateway?: string
-  readonly auxAddresses?: Readonly<Record<string, string>>
-  readonly extensions?: Extensions
-}
-
-export interface Volume {
-  /** The real name, as for a network. */
-  readonly name: string
-  readonly external: boolean
-  readonly driver?: string
-  readonly driverOpts?: Readonly<Record<string, string>>
-  readonly labels?: Readonly<Record<string, string>>
-  readonly extensions?: Extensions
-}
-
-/** A secret or config of the project: exactly one of file, environment, content, external. */
-export interface FileObject {
-  readonly name: string
-  readonly external: boolean
-  /** Absolute path. */
-  readonly file?: string
-  /** Name of a variable of `Project.environment`. */
-  readonly environment?: string
-  /** Configs only. */
-  readonly content?: string
-  readonly labels?: Readonly<Record<string, string>>
-  readonly driver?: string
-  readonly driverOpts?: Readonly<Record<string, string>>
-  readonly templateDriver?: string
   readonly extensions?: Extensions
 }
 
