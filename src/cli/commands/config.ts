@@ -1,9 +1,10 @@
 /** `config`: loads the files as every command does and prints what came out. The engine is needed for digests only. */
+import { posix } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { Project, Service } from '../../compose/model.ts'
 import { printImages, printProject } from '../../compose/print.ts'
 import type { TemplateVariable } from '../../compose/template-variables.ts'
-import { NotFoundError } from '../../errors.ts'
+import { errnoOf, MycomposeError, NotFoundError } from '../../errors.ts'
 import { addExamples } from '../help.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
@@ -82,7 +83,18 @@ async function run(session: Session, services: readonly string[], flags: ConfigF
   if (flags.quiet === true) return
   const text = flags.variables === true ? await formatVariables(variables(), flags) : await formatConfig(project, flags)
   if (flags.output === undefined) await session.print(text)
-  else await session.io.host.files.writeAtomic(flags.output, text)
+  else await writeOutput(session, flags.output, text)
+}
+
+async function writeOutput({ io }: Session, output: string, text: string): Promise<void> {
+  const path = posix.resolve(io.cwd, output)
+  try {
+    await io.host.files.writeAtomic(path, text)
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    if (errno === undefined) throw cause
+    throw new MycomposeError(`cannot write ${path}: ${errno}`, { code: 'UNWRITABLE_FILE', cause })
+  }
 }
 
 async function formatConfig(project: Project, flags: ConfigFlags): Promise<string> {
