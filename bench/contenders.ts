@@ -19,7 +19,7 @@ import { pssOfCommands, pssOfRoot } from './memory.ts'
 export interface Contender {
   readonly name: string
   /** argv of a compose command; `file` is one of fixtures.ts. */
-  compose(file: string, args: readonly string[]): readonly string[]
+  compose(file: string | readonly string[], args: readonly string[]): readonly string[]
   /** Where the files of fixtures.ts are, as this process sees it. */
   readonly fixturesFolder: string
   /** argv of an `image` command. */
@@ -64,6 +64,10 @@ function ownEnvironment(root: string): Record<string, string> {
   return { ...(Object.fromEntries(kept) as Record<string, string>), MYCOMPOSE_ROOT: root, NO_COLOR: '1' }
 }
 
+function named(files: string | readonly string[], folder: string): string[] {
+  return [files].flat().flatMap((file) => ['-f', join(folder, file)])
+}
+
 export async function createMycompose(
   materials: Materials,
   { withExamples }: { withExamples: boolean },
@@ -86,7 +90,7 @@ export async function createMycompose(
     image: (args) => [...launcher, 'image', ...args],
     fixturesInside: fixtures,
     version: [...launcher, 'version'],
-    compose: (file, args) => [...launcher, '-p', PROJECT, '-f', join(fixtures, file), ...args],
+    compose: (file, args) => [...launcher, '-p', PROJECT, ...named(file, fixtures), ...args],
     overheadMs: 0,
     hasExampleImages: withExamples,
     engine: engineConfig(root, '').paths,
@@ -132,7 +136,15 @@ export async function createDocker(materials: Materials): Promise<Contender | un
     fixturesInside: join(inside, shared),
     ...(registry === undefined ? {} : { registry: { host: registry, skopeo: [...prefix, 'skopeo'] } }),
     version: [...prefix, 'docker', 'compose', 'version'],
-    compose: (file, args) => [...prefix, 'docker', 'compose', '-p', PROJECT, '-f', join(inside, shared, file), ...args],
+    compose: (file, args) => [
+      ...prefix,
+      'docker',
+      'compose',
+      '-p',
+      PROJECT,
+      ...named(file, join(inside, shared)),
+      ...args,
+    ],
     overheadMs: prefix.length > 0 ? median(overheads) : 0,
     hasExampleImages,
     ...(netns === undefined ? {} : { netns }),

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 
 export const IDLE_IMAGE = 'bench/busybox:1'
 export const SIZES = [1, 10, 50] as const
+/** Services of the files with anchors and overrides. */
+export const ANCHORED = [100, 1000, 5000] as const
 export const LOG_LINES = 1_000_000
 export const INGESTED_BYTES = 1_000_000_000
 export const LOG_LINE: string = 'x'.repeat(90)
@@ -40,6 +42,61 @@ function varied(index: number): Service {
           },
         }
       : {}),
+  }
+}
+
+/** The same many services as people write them: anchors, merge keys, block style; and three overrides over all of them. */
+function anchored(count: number): Record<string, string> {
+  const each = (lines: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => `  s${index + 1}:\n${lines(index + 1)}`).join('')
+  const dependency = (index: number): string =>
+    index === 1 ? '' : `    depends_on:\n      s${Math.floor(index / 2)}:\n        condition: service_started\n`
+  return {
+    [`anchors${count}.yaml`]: `x-env: &env
+  LOG_LEVEL: \${LOG_LEVEL:-info}
+  HOME_FOLDER: \${HOME}
+x-check: &check
+  interval: 10s
+  timeout: 3s
+x-service: &service
+  restart: unless-stopped
+  logging:
+    driver: json-file
+    options:
+      max-size: "10m"
+  networks: [front, back]
+  deploy:
+    resources:
+      limits:
+        cpus: "0.5"
+        memory: 256M
+services:
+${each(
+  (index) => `    <<: *service
+    image: bench/busybox:\${TAG:-1}
+    command: ["sleep", "infinity"]
+    environment:
+      <<: *env
+      NUMBER: "${index}"
+    ports:
+      - "${20_000 + index}:80"
+    volumes:
+      - data${index}:/data
+      - ./x:/x:ro
+    healthcheck:
+      <<: *check
+      test: ["CMD", "true"]
+    labels:
+      team: bench
+${dependency(index)}`,
+)}networks:
+  front:
+  back:
+volumes:
+${Array.from({ length: count }, (_, index) => `  data${index + 1}:\n`).join('')}`,
+    [`dev${count}.yaml`]: `services:\n${each((index) => `    environment:\n      DEBUG: "1"\n      NUMBER: "dev${index}"\n    volumes:\n      - ./src:/src\n`)}`,
+    [`ports${count}.yaml`]: `services:\n${each((index) => `    ports:\n      - "127.0.0.1:${30_000 + index}:81"\n    labels:\n      stage: test\n`)}`,
+    [`limits${count}.yaml`]: `services:\n${each(() => '    deploy:\n      resources:\n        limits:\n          memory: 512M\n    stop_grace_period: 5s\n')}`,
   }
 }
 
@@ -91,5 +148,7 @@ export function writeFixtures(folder: string, postgresEntrypoint: string): void 
   mkdirSync(folder, { recursive: true })
   for (const [name, content] of Object.entries(allFiles()))
     writeFileSync(join(folder, name), `${JSON.stringify(content, undefined, 2)}\n`)
+  for (const count of ANCHORED)
+    for (const [name, text] of Object.entries(anchored(count))) writeFileSync(join(folder, name), text)
   writeFileSync(join(folder, 'postgres-entrypoint.sh'), postgresEntrypoint)
 }

@@ -1,7 +1,7 @@
 /** What is measured: for each scenario how to prepare, the one timed command, how to clean up, and its floor. */
 import { join } from 'node:path'
 import type { Contender } from './contenders.ts'
-import { SIZES } from './fixtures.ts'
+import { ANCHORED, SIZES } from './fixtures.ts'
 import type { Floor } from './floor.ts'
 import { IMAGES, LAYERS_EACH, MANY_NAMES, writeManyImages } from './many-images.ts'
 import { run } from './measure.ts'
@@ -93,6 +93,15 @@ export const SCENARIOS: readonly Scenario[] = [
     command: (contender) => contender.compose('config100.yaml', ['config']),
     floor: nodeStart,
   },
+  ...ANCHORED.map((count): Scenario => {
+    const files = ['anchors', 'dev', 'ports', 'limits'].map((name) => `${name}${count}.yaml`)
+    return {
+      name: `config of ${count} with anchors and three overrides`,
+      runs: count > 100 ? 5 : 15,
+      command: (contender) => contender.compose(files, ['config']),
+      floor: nodeStart,
+    }
+  }),
   ...SIZES.flatMap(upAndDown),
   {
     name: 'up -d of a chain of 10',

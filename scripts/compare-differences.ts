@@ -41,6 +41,12 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   { id: 'empty-hook', matches: ({ path, ours }) => /\.watch\[\d+\]\.exec$/.test(path) && ours === undefined },
   { id: 'models', matches: ({ path, docker }) => path === 'models' && docker === undefined },
+  { id: 'keys-with-dollars', matches: ({ path }) => /\.(labels|environment)\.[^.]*\$/.test(path) },
+  {
+    id: 'reset-in-lists',
+    matches: ({ path, docker, ours }) =>
+      /\.environment\.\w+$/.test(path) && typeof docker === 'string' && ours === undefined,
+  },
   { id: 'blkio-keys', matches: ({ path }) => /\.blkio_config\.[a-z_]+\[\d+\]\.(path|rate|weight)$/i.test(path) },
 ]
 
@@ -49,6 +55,12 @@ const VERDICTS: readonly ExplainedVerdict[] = [
   { id: 'ssh-json', kind: 'onlyDockerRefuses', reason: /MarshalJSON for type types\.SSHKey/ },
   { id: 'x-service', kind: 'onlyDockerRefuses', reason: /undefined network #extensions/ },
   { id: 'alias-cycle', kind: 'onlyDockerRefuses', reason: /cycle detected: node at path/ },
+  { id: 'include-conflicts', kind: 'onlyDockerRefuses', reason: /conflicts with imported resource/ },
+  {
+    id: 'half-limits',
+    kind: 'onlyDockerRefuses',
+    reason: /can't set distinct values on '(cpus|mem_limit|mem_reservation|pids_limit)'/,
+  },
   { id: 'bombs', kind: 'onlyWeRefuse', reason: /aliases of the document repeat more than \d+ values/ },
   { id: 'device-permissions', kind: 'onlyWeRefuse', reason: /invalid device permissions/ },
   { id: 'short-names', kind: 'onlyWeRefuse', reason: /refers to undefined volume "[a-zA-Z]"/ },
