@@ -102,7 +102,8 @@ function keysDiffer(rule: Rule, types: readonly ReadType[], path: string): strin
       const own = fields.filter(([name]) => snakeCase(name) === key).map(([, field]) => field.type)
       found.push(...differences(inner, own.length === 1 ? type : { kind: 'union', types: own }, `${path}.${key}`))
     }
-    if (isOptional && rule.required?.includes(key) === true && `${path}.${key}` !== REQUIRED_ELSEWHERE) found.push(`${path}.${key}: required, and yet optional`)
+    if (isOptional && rule.required?.includes(key) === true && `${path}.${key}` !== REQUIRED_ELSEWHERE)
+      found.push(`${path}.${key}: required, and yet optional`)
   }
   return found
 }
