@@ -25,9 +25,10 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
   if (names.length === 0) return tree
   const files = new Map<string, Promise<LoadedFile | undefined>>()
   const cycles = new Set<string>()
+  const done = new Map<string, MapNode>()
   const entries = new Map(services.entries)
   for (const [name] of names) {
-    const service = await resolveService(name, { path, tree, context }, { files, cycles, chain: [] })
+    const service = await resolveService(name, { path, tree, context }, { files, cycles, done, chain: [] })
     const before = entries.get(name)
     if (service !== undefined && before !== undefined) entries.set(name, entryAt(before, service))
   }
@@ -37,6 +38,8 @@ export async function resolveExtends(path: string, tree: MapNode, context: FileC
 interface Walk {
   /** Files read so far, by absolute path. */
   readonly files: Map<string, Promise<LoadedFile | undefined>>
+  /** Services of long chains are asked for again and again: by step, what came out. */
+  readonly done: Map<string, MapNode>
   /** Steps of the circles reported so far. */
   readonly cycles: Set<string>
   /** "service (file)" steps that led here. */
@@ -51,6 +54,8 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
   const own = withoutEntry(service, 'extends')
   const step = `${name} (${file.path})`
   const { problems } = file.context
+  const before = walk.done.get(step)
+  if (before !== undefined) return before
   if (walk.chain.includes(step)) {
     const steps = walk.chain.slice(walk.chain.indexOf(step))
     // Every service of the circle leads around it; one report is enough.
@@ -66,7 +71,9 @@ async function resolveService(name: string, file: LoadedFile, walk: Walk): Promi
     return own
   }
   const base = await baseService(reference, file, { ...walk, chain: [...walk.chain, step] })
-  return base === undefined ? own : mergeServices(base, own)
+  const merged = base === undefined ? own : mergeServices(base, own)
+  walk.done.set(step, merged)
+  return merged
 }
 
 async function baseService(reference: Node, file: LoadedFile, walk: Walk): Promise<MapNode | undefined> {

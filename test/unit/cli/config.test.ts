@@ -164,7 +164,7 @@ for (const [flag, check] of Object.entries(FLAGS)) test(`config ${flag}`, check)
 
 test('every flag of config has a test', async () => {
   const { stdout } = await runCli(['config', '--help'])
-  const flags = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag]) => flag)
+  const flags = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = '']) => flag)
   assert.ok(flags.length > 15)
   assert.deepEqual(flags.filter((flag) => flag !== '--help').toSorted(), Object.keys(FLAGS).toSorted())
 })

@@ -71,7 +71,7 @@ function differences(given: Rule, type: ReadType, path: string): string[] {
         : [`${path}: a list in the model only`]
     case 'literal': {
       const literals = types.flatMap((one) => (one.kind === 'literal' ? [one.value] : []))
-      const same = [...(rule.enum ?? [])].toSorted().join() === literals.toSorted().join()
+      const same = (rule.enum ?? []).map(String).toSorted().join() === literals.toSorted().join()
       return same ? [] : [`${path}: the literals ${literals.join()} are not those of the schema`]
     }
     case 'word':
@@ -140,7 +140,7 @@ for (const [path, rule, type] of SECTIONS) {
 }
 
 test('every section of the file is compared', () => {
-  const compared = SECTIONS.map(([path]) => path.split('.')[0])
+  const compared = SECTIONS.map(([path]) => path.split('.')[0] ?? '')
   const others = ['version', 'name', 'include', 'configs'] // the first three leave no objects; configs: see above
   assert.deepEqual([...compared, ...others].toSorted(), Object.keys(schema.properties).toSorted())
 })
