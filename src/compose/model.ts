@@ -26,16 +26,13 @@ export type {
   Device,
   EnvFile,
   FileObject,
-  ImageMount,
-  OtherMount,
   ServiceFile,
   ServiceVolume,
-  TmpfsMount,
   Volume,
   VolumeMount,
   VolumesFrom,
 } from './model-files.ts'
-export type { ExtraHost, Ipam, IpamPool, Link, Network, Port, ServiceNetwork } from './model-network.ts'
+export type { ExtraHost, Link, Network, Port, ServiceNetwork } from './model-network.ts'
 export type {
   BlkioConfig,
   BlkioRate,
@@ -48,7 +45,6 @@ export type {
   Provider,
   RestartPolicy,
   Ulimit,
-  WatchRule,
 } from './model-process.ts'
 
 /** Keys starting with "x-", untouched. */
