@@ -96,6 +96,11 @@ describe('RUN --mount', () => {
         origins: new Map([[0, hostOrigin(folder, hidden)]]),
       })
       assert.equal(stdout, '.\n./a\n./a/deep\n./a/keep\n')
+      const written = await build.run('cd /src; find . | sort', {
+        ...withMounts([bind({ readOnly: false })], folder),
+        origins: new Map([[0, hostOrigin(folder, hidden)]]),
+      })
+      assert.equal(written.stdout, stdout)
       for (const source of ['.git', '.git/config', 'a/.env']) {
         const failure = await build.failure('true', {
           ...withMounts([bind({ source })], folder),

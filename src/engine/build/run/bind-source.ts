@@ -71,6 +71,16 @@ function inherit(at: At, from: number, to: number, isRoots: boolean): void {
   at.setTimes(to, '.', mtimeNs)
 }
 
+/** The same, of a folder given by its path. */
+function inheritRoot(at: At, from: number, path: string, isRoots: boolean): void {
+  const to = at.openRoot(path)
+  try {
+    inherit(at, from, to, isRoots)
+  } finally {
+    at.close(to)
+  }
+}
+
 interface Cover {
   readonly hidden: readonly ByteString[]
   /**
@@ -212,7 +222,7 @@ async function provideFolder(
   undo.defer(() => host.files.rm(scratch, { recursive: true, force: true }))
   const [upper, work] = [join(scratch, 'upper'), join(scratch, 'work')]
   for (const path of [upper, work]) await host.files.mkdir(path, { mode: 0o755 })
-  makeCover(host.at, upper, fd, { hidden: [], isRoots })
+  inheritRoot(host.at, fd, upper, isRoots)
   mountOver(host, wish, { target, lower, upper: { upper, work }, volatile: true })
   undo.defer(async () => void (await host.mounts.umountAsync(target)))
   return target
