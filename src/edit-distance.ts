@@ -2,14 +2,20 @@
  * The nearest of some names to a misspelt one, for "did you mean". Imports nothing.
  */
 
-/** undefined when none is near: more than a third of the letters differ. */
+/** Thousands of misspelt names among thousands must not take minutes: so many candidates are looked at closely. */
+const MAX_COMPARED = 300
+
+/** undefined when none is near (more than a third of the letters differ) among the first MAX_COMPARED of a similar length. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = normal(name)
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1
+  let compared = 0
   for (const candidate of candidates) {
     const other = normal(candidate)
     if (Math.abs(other.length - wanted.length) >= bestDistance) continue
+    compared += 1
+    if (compared > MAX_COMPARED) break
     const distance = editDistance(wanted, other)
     if (distance < bestDistance) {
       best = candidate

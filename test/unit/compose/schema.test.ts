@@ -29,5 +29,8 @@ test('edit distance', () => {
 test('nearest name', () => {
   assert.equal(nearestName('imge', ['image', 'init']), 'image')
   assert.equal(nearestName('restartPolicy', ['restart_policy', 'restart']), 'restart_policy')
+  const many = Array.from({ length: 1000 }, (_, index) => `x${index + 1000}`)
+  assert.equal(nearestName('imge', ['image', ...many]), 'image')
+  assert.equal(nearestName('imge1', [...many, 'image1']), undefined, 'not all of a thousand are looked at')
   assert.equal(nearestName('zzz', ['image']), undefined)
 })
