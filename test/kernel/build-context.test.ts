@@ -32,7 +32,12 @@ function place(
   parent = tmpdir(),
 ): Place {
   const folder = fs.mkdtempSync(join(parent, 'mycompose-context-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const opened: OpenSource[] = []
+  t.after(async () => {
+    // what is closed later would write its digests into a folder that is gone
+    for (const source of opened) await source.close()
+    fs.rmSync(folder, { recursive: true, force: true })
+  })
   const [context, target] = [join(folder, 'context'), join(folder, 'target')]
   for (const path of [context, target]) fs.mkdirSync(path)
   makeFiles(context, files)
@@ -43,8 +48,11 @@ function place(
     locks: createKeyedMutex(),
   }
   fs.mkdirSync(base.config.paths.temporary, { recursive: true })
-  const open: Place['open'] = (source = { kind: 'directory', path: context }, options = {}) =>
-    openSource(base, source, options)
+  const open: Place['open'] = async (source = { kind: 'directory', path: context }, options = {}) => {
+    const open = await openSource(base, source, options)
+    opened.push(open)
+    return open
+  }
   return {
     folder,
     context,
