@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import type { BuildService } from '../services/index.ts'
 import { build } from './build.ts'
-import { enforceLimits } from './cache/limits.ts'
+import { dropUnused, enforceLimits } from './cache/limits.ts'
 import { dropLostRecords, listCache, pruneCache } from './cache/prune.ts'
 import { createDigestKeeper } from './context/file-digests.ts'
 import { createCacheMounts } from './run/cache-mounts.ts'
@@ -12,6 +12,7 @@ import { createSlots } from './solve/slots.ts'
 
 /** The limits look at the whole cache: not after each of many small builds. */
 const LIMITS_PAUSE_MS = 10 * 60_000
+const AGE_PAUSE_MS = 24 * 3_600_000
 
 export type BuildDependencies = Omit<BuildContext, 'cacheMounts' | 'digests' | 'flights' | 'slots'>
 
@@ -27,7 +28,7 @@ export function createBuildService(dependencies: BuildDependencies): BuildServic
   const cache = { base: dependencies, cacheMounts: context.cacheMounts }
   const halt = new AbortController()
   const open = new Set<Promise<unknown>>()
-  let limitsAtMs = 0
+  const due = { limitsAtMs: 0, ageAtMs: 0 }
 
   /** At the service's end it is waited for. */
   function keep(work: Promise<unknown>): void {
@@ -36,15 +37,22 @@ export function createBuildService(dependencies: BuildDependencies): BuildServic
     work.then(forget, forget)
   }
 
+  async function shrink(isAgeDue: boolean): Promise<void> {
+    try {
+      if (isAgeDue) await dropUnused(cache)
+      await enforceLimits(cache)
+    } catch (error) {
+      log('error', 'the build cache cannot be kept within its limits', { error: String(error) })
+    }
+  }
+
   function keepWithinLimits(): void {
     const nowMs = host.clock.nowMs()
-    if (nowMs < limitsAtMs || halt.signal.aborted) return
-    limitsAtMs = nowMs + LIMITS_PAUSE_MS
-    keep(
-      enforceLimits(cache).catch((error: unknown) =>
-        log('error', 'the build cache cannot be kept within its limits', { error: String(error) }),
-      ),
-    )
+    if (nowMs < due.limitsAtMs || halt.signal.aborted) return
+    const isAgeDue = nowMs >= due.ageAtMs
+    due.limitsAtMs = nowMs + LIMITS_PAUSE_MS
+    if (isAgeDue) due.ageAtMs = nowMs + AGE_PAUSE_MS
+    keep(shrink(isAgeDue))
   }
 
   return {

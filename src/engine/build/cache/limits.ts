@@ -25,14 +25,19 @@ export function shrinkTo({ totalBytes, freeBytes, cacheBytes }: DiskFacts): numb
   return cacheBytes <= keptBytes ? undefined : Math.max(keptBytes, cacheBytes - missing)
 }
 
-/** Called after builds. */
+/** Called after builds. Cheap as long as the disk has room: sizes are added up only when it has not. */
 export async function enforceLimits(context: CacheContext): Promise<void> {
   const { host, config } = context.base
-  const nothing = { all: false, filters: {} }
-  await pruneCache(context, { ...nothing, filters: { until: [`${MAX_UNUSED_HOURS}h`] }, keepBytes: undefined })
   const { bavail, blocks, bsize } = await host.files.statfs(config.paths.root)
+  const disk = { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
+  if (shrinkTo({ ...disk, cacheBytes: Infinity }) === undefined) return
   const records = await listCache(context)
   const cacheBytes = records.reduce((total, { Shared: isShared, Size: size }) => total + (isShared ? 0 : size), 0)
-  const keepBytes = shrinkTo({ totalBytes: blocks * bsize, freeBytes: bavail * bsize, cacheBytes })
-  if (keepBytes !== undefined) await pruneCache(context, { ...nothing, keepBytes })
+  const keepBytes = shrinkTo({ ...disk, cacheBytes })
+  if (keepBytes !== undefined) await pruneCache(context, { all: false, filters: {}, keepBytes })
+}
+
+/** What nobody used for two months; called once a day. */
+export async function dropUnused(context: CacheContext): Promise<void> {
+  await pruneCache(context, { all: false, filters: { until: [`${MAX_UNUSED_HOURS}h`] }, keepBytes: undefined })
 }

@@ -52,6 +52,8 @@ suite('pruning the build cache', () => {
   test('by itself only when the disk becomes full, and not below a tenth of it', () => {
     const gib = 2 ** 30
     assert.equal(shrinkTo({ totalBytes: 100 * gib, freeBytes: 30 * gib, cacheBytes: 60 * gib }), undefined)
+    assert.equal(shrinkTo({ totalBytes: 100 * gib, freeBytes: 20 * gib, cacheBytes: Infinity }), undefined)
+    assert.notEqual(shrinkTo({ totalBytes: 100 * gib, freeBytes: 19 * gib, cacheBytes: Infinity }), undefined)
     assert.equal(shrinkTo({ totalBytes: 100 * gib, freeBytes: 15 * gib, cacheBytes: 60 * gib }), 55 * gib)
     assert.equal(shrinkTo({ totalBytes: 100 * gib, freeBytes: gib, cacheBytes: 11 * gib }), 10 * gib)
     assert.equal(shrinkTo({ totalBytes: 100 * gib, freeBytes: gib, cacheBytes: 9 * gib }), undefined)
