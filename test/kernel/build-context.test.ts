@@ -16,6 +16,8 @@ import { copyWork, fromContext, listingOf, makeFiles, type Files } from '../supp
 import type { BuildSource } from '../../src/api/types/build.ts'
 
 interface Place {
+  /** Done at the end, before the folders go. */
+  readonly last: (() => Promise<void>)[]
   readonly folder: string
   readonly context: string
   readonly target: string
@@ -32,10 +34,9 @@ function place(
   parent = tmpdir(),
 ): Place {
   const folder = fs.mkdtempSync(join(parent, 'mycompose-context-'))
-  const opened: OpenSource[] = []
+  const last: (() => Promise<void>)[] = []
   t.after(async () => {
-    // what is closed later would write its digests into a folder that is gone
-    for (const source of opened) await source.close()
+    for (const work of last) await work()
     fs.rmSync(folder, { recursive: true, force: true })
   })
   const [context, target] = [join(folder, 'context'), join(folder, 'target')]
@@ -50,10 +51,12 @@ function place(
   fs.mkdirSync(base.config.paths.temporary, { recursive: true })
   const open: Place['open'] = async (source = { kind: 'directory', path: context }, options = {}) => {
     const open = await openSource(base, source, options)
-    opened.push(open)
+    // later it would write its digests into a folder that is gone
+    last.push(() => open.close())
     return open
   }
   return {
+    last,
     folder,
     context,
     target,
@@ -433,12 +436,12 @@ test('100,000 files are walked, kept in mind, and those that are wanted copied, 
 })
 
 test('a context that is changed all the time gives its own files or an error, never those outside', async (t) => {
-  const { open, base, context, folder } = place(t, { 'd/deep/f': 'ours', 'd/g': 'ours', file: 'ours' })
+  const { open, base, context, folder, last } = place(t, { 'd/deep/f': 'ours', 'd/g': 'ours', file: 'ours' })
   makeFiles(folder, { 'outside/deep/f': 'SECRET', 'outside/g': 'SECRET', secret: 'SECRET' })
   const script =
     'while :; do mv d e; ln -s ../outside d; rm d; mv e d; mv file h; ln -s ../secret file; rm file; mv h file; echo ours > d/g; done'
   const child = spawn('sh', ['-c', script], { cwd: context, stdio: 'ignore' })
-  t.after(async () => {
+  last.push(async () => {
     child.kill('SIGKILL')
     await new Promise((resolve) => child.once('exit', resolve))
   })
