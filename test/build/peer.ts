@@ -93,8 +93,8 @@ function withoutLayers(peer: Peer): Saved {
   const config = JSON.parse(
     must(peer, 'image', 'inspect', '--format', '{{json .Config}}', TAG),
   ) as ImageConfig['config']
-  const steps = must(peer, 'history', '--no-trunc', '--format', '{{json .}}', TAG).trim().split('\n').toReversed()
-  const history = steps.map((step) => {
+  const steps = must(peer, 'history', '--no-trunc', '--format', '{{json .}}', TAG).split('\n').toReversed()
+  const history = steps.filter(Boolean).map((step) => {
     const { CreatedBy, Comment } = JSON.parse(step) as Record<'CreatedBy' | 'Comment', string>
     return { created_by: CreatedBy, comment: Comment, empty_layer: true }
   })

@@ -47,6 +47,7 @@ const stages: readonly BuildCase[] = [
   },
   {
     name: 'target by its number',
+    peer: 'BuildKit takes names only; the legacy builder took numbers too',
     files: { a: 'a' },
     dockerfile: lines('FROM scratch', 'COPY a /', 'FROM scratch', 'COPY none /'),
     request: { target: '0' },
@@ -164,6 +165,7 @@ const triggers: readonly BuildCase[] = [
   },
   {
     name: 'onbuild copies of a stage above',
+    peer: 'docker 26 does not know the stage there, BuildKit 0.2x does',
     base: { tag: 'conformance-onbuild-4', dockerfile: lines('FROM scratch', 'ONBUILD COPY --from=s /a /b') },
     files: { a: 'a' },
     dockerfile: lines('FROM scratch AS s', 'COPY a /', 'FROM conformance-onbuild-4'),
