@@ -77,9 +77,9 @@ export function deleteBuildHold(state: StateDatabase, id: string): void {
   state.prepare('DELETE FROM build_holds WHERE id = ?').run(id)
 }
 
-/** At start no build is under way. */
+/** At start no build is under way. Without a condition SQLite clears the table, and writes, even when it is empty. */
 export function deleteBuildHolds(state: StateDatabase): void {
-  state.prepare('DELETE FROM build_holds').run()
+  state.prepare('DELETE FROM build_holds WHERE true').run()
 }
 
 /** Layers that builds stand on just now. */
