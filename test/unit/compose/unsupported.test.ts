@@ -65,12 +65,12 @@ for (const { name, attributes, rest, want } of CASES) {
 }
 
 test('unsupported: each says what becomes of it', async () => {
-  const { project } = await load(webFile('cpu_count: 2\npull_policy: build'))
+  const { project } = await load(webFile('cpu_count: 2\ndevelop: { watch: [] }'))
   assert.deepEqual(
     unsupportedAttributes(project).map(({ message }) => message),
     [
       'services.web.cpu_count has a meaning on Windows only: ignored',
-      'services.web.pull_policy ("build") is not supported yet: nothing is built',
+      'services.web.develop is not supported yet: there is no "watch" so far',
     ],
   )
 })
