@@ -40,9 +40,19 @@ export async function runPreStop(
   await whileItRuns(() => runAll(context, target, serviceOf(project, target.service)?.preStop))
 }
 
-/** post_start of `run`, beside its command, which may end at any moment. Throws MycomposeError HOOK_FAILED. */
+/**
+ * post_start of `run`, beside its command, which may end at any moment: before a hook, while its process is being made, or
+ * under it. What fails in a container that has ended by then is not told. Throws MycomposeError HOOK_FAILED.
+ */
 export async function runPostStartBeside(context: ProjectContext, project: Project, target: HookTarget): Promise<void> {
-  await whileItRuns(() => runPostStart(context, project, target))
+  await whileItRuns(async () => {
+    try {
+      await runPostStart(context, project, target)
+    } catch (error) {
+      const { State } = await context.client.containers.inspect(target.id)
+      if (State.Running) throw error
+    }
+  })
 }
 
 async function runAll(context: ProjectContext, target: HookTarget, hooks: readonly Hook[] = []): Promise<void> {
