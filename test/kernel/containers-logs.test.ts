@@ -93,6 +93,22 @@ test('a file that grew without limit while no engine ran: its end is kept, as mu
   assert.ok(text.length > 30_000, `${text.length}`)
 })
 
+test('what is cut off leaves no hole after files that were compressed before', async () => {
+  const write = shell(`seq 1 8000 | sed 's/^/first /'; sleep 100`)
+  const options = { 'max-size': '100k', 'max-file': '3', compress: 'true' }
+  const id = await run({ Cmd: write, HostConfig: logged(options) })
+  await until(() => filesOf(id).some((name) => name.endsWith('.gz')))
+  await until(async () => (await logsOf(id)).endsWith('first 8000\n'))
+  const before = await logsOf(id)
+  const lines = Array.from({ length: 40_000 }, (_, index) => `line ${index}\n`).join('')
+  const stamped = lines.replaceAll(/^/gm, '2026-11-21T12:00:00.123456789+00:00 stdout F ').replace(/[^\n]*$/, '')
+  appendFileSync(logOf(id), stamped)
+  await engine.restart()
+  await until(async () => (await logsOf(id)).length < lines.length)
+  const text = await logsOf(id)
+  assert.equal(`${before}${lines}`.endsWith(text), true, text.slice(0, 100))
+})
+
 /** A disk of its own for what the engine keeps of containers. */
 function resizeDisk(verb: 'mount' | 'remount', size: string): void {
   const { containers } = engine.base.config.paths

@@ -41,9 +41,10 @@ async function keepEnd(files: Files, { path, sizeBytes, modifiedMs }: LogFile, k
 /** Not for logs that are sent somewhere: what is cut away would never be, and places in a file would shift. */
 export async function cutOverlong(files: Files, logPath: string, { maxBytes, maxFiles }: LogRetention): Promise<void> {
   if (maxBytes === undefined || maxFiles < 2) return // the one that is written is all that is kept
-  const closed = (await listLog(files, logPath)).filter(({ isCurrent, isCompressed }) => !isCurrent && !isCompressed)
-  const overlong = closed.findLast(({ sizeBytes }) => sizeBytes > maxBytes * maxFiles)
+  const closed = (await listLog(files, logPath)).filter(({ isCurrent }) => !isCurrent)
+  const overlong = closed.findLast(({ sizeBytes, isCompressed }) => !isCompressed && sizeBytes > maxBytes * maxFiles)
   if (overlong === undefined) return
-  await keepEnd(files, overlong, maxBytes * (maxFiles - 1))
+  // first those before it, compressed ones too: where the beginning is cut off the log would have a hole
   for (const { number, path } of closed) if (number < overlong.number) await files.rm(path, { force: true })
+  await keepEnd(files, overlong, maxBytes * (maxFiles - 1))
 }
