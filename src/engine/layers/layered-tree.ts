@@ -6,12 +6,10 @@
  */
 import type { At, ByteString, FileFacts } from '../../host/at.ts'
 import { checkLength, joinPath } from './entry-path.ts'
+import { walkLinks } from './follow-links.ts'
 import type { Folders } from './folders.ts'
 import { printable, tarError } from './tar-entry.ts'
 import { isWhiteoutDevice, type Whiteouts } from './whiteouts.ts'
-
-/** As the kernel has it. */
-const MAX_LINKS = 40
 
 /** A file of one layer. */
 export interface LayeredFile {
@@ -27,29 +25,12 @@ export interface LayeredTree {
   resolve(path: ByteString): ByteString
 }
 
-/** PURE but for `targetOf`: what the link at a path without links says; undefined for all that is no link. */
+/** PURE but for `targetOf`, see walkLinks. Throws TAR_INVALID. */
 export function resolvePath(path: ByteString, targetOf: (path: ByteString) => ByteString | undefined): ByteString {
-  let real: ByteString[] = []
-  const rest = path.split('/').toReversed()
-  let links = 0
-  for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
-    if (part === '' || part === '.') continue
-    if (part === '..') {
-      real.pop()
-      continue
-    }
-    checkLength([...real, part])
-    const target = targetOf([...real, part].join('/'))
-    if (target === undefined) {
-      real.push(part)
-      continue
-    }
-    links += 1
-    if (links > MAX_LINKS) throw tarError(`too many symbolic links on the way to ${printable(path)}`)
-    if (target.startsWith('/')) real = []
-    rest.push(...target.split('/').toReversed())
-  }
-  return real.join('/')
+  return walkLinks(path, targetOf, {
+    check: checkLength,
+    tooMany: () => tarError(`too many symbolic links on the way to ${printable(path)}`),
+  })
 }
 
 /** `layers`: folders of each, uppermost first; they stay the caller's. */

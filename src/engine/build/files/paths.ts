@@ -4,10 +4,9 @@
  */
 import { InvalidRequestError } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
+import { walkLinks } from '../../layers/follow-links.ts'
 import { printable } from '../../layers/tar-entry.ts'
 
-/** As the kernel has it. */
-const MAX_LINKS = 40
 // oxlint-disable-next-line no-control-regex -- what is no ASCII needs decoding
 const NOT_ASCII = /[^\u0000-\u007f]/
 
@@ -41,31 +40,10 @@ export function splitLast(path: ByteString): { readonly parent: ByteString; read
   return { parent: path.slice(0, Math.max(slash, 0)), name: path.slice(slash + 1) }
 }
 
-/**
- * Where `path` leads when links are followed, the last one too, without ever leaving the root; parts that are not there stay
- * as they are. `targetOf`: what the link at a path without links says; undefined for all that is no link.
- * Throws InvalidRequestError (PATH_LOOP).
- */
+/** Where `path` leads, see walkLinks. Throws InvalidRequestError (PATH_LOOP). */
 export function followLinks(path: ByteString, targetOf: (path: ByteString) => ByteString | undefined): ByteString {
-  let real: ByteString[] = []
-  const rest = path.split('/').toReversed()
-  let links = 0
-  for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
-    if (part === '' || part === '.') continue
-    if (part === '..') {
-      real.pop()
-      continue
-    }
-    const target = targetOf([...real, part].join('/'))
-    if (target === undefined) {
-      real.push(part)
-      continue
-    }
-    links += 1
-    if (links > MAX_LINKS)
-      throw new InvalidRequestError(`too many symbolic links on the way to ${shownPath(path)}`, { code: 'PATH_LOOP' })
-    if (target.startsWith('/')) real = []
-    rest.push(...target.split('/').toReversed())
-  }
-  return real.join('/')
+  return walkLinks(path, targetOf, {
+    tooMany: () =>
+      new InvalidRequestError(`too many symbolic links on the way to ${shownPath(path)}`, { code: 'PATH_LOOP' }),
+  })
 }
