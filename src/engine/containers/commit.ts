@@ -12,23 +12,7 @@ import { lockKey, publish, type ContainersContext } from './context.ts'
 import { mergeConfig } from './merge-config.ts'
 import { setPaused } from './stop.ts'
 import type { Container } from './store.ts'
-
-/** What an image says; the rest of a container's configuration (host name, terminal) is of that container alone. */
-const IMAGE_FIELDS = [
-  'Cmd',
-  'Entrypoint',
-  'Env',
-  'ExposedPorts',
-  'Healthcheck',
-  'Labels',
-  'OnBuild',
-  'Shell',
-  'StopSignal',
-  'StopTimeout',
-  'User',
-  'Volumes',
-  'WorkingDir',
-] as const satisfies readonly (keyof ImageRuntimeConfig)[]
+import { IMAGE_FIELDS } from '../images/image-config.ts'
 
 /** Marks of a project's containers: what is made of the image must not be taken for one. */
 const COMPOSE_LABEL = 'com.docker.compose.'

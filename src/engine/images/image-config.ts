@@ -9,6 +9,23 @@ import type { ImageFacts } from '../../state/images.ts'
 
 const MAX_CONFIG_BYTES = 4 * 2 ** 20
 
+/** What an image says; the rest of a container's configuration (host name, terminal) is of that container alone. */
+export const IMAGE_FIELDS = [
+  'Cmd',
+  'Entrypoint',
+  'Env',
+  'ExposedPorts',
+  'Healthcheck',
+  'Labels',
+  'OnBuild',
+  'Shell',
+  'StopSignal',
+  'StopTimeout',
+  'User',
+  'Volumes',
+  'WorkingDir',
+] as const
+
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: 'amd64',
   arm64: 'arm64',

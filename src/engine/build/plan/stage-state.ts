@@ -1,6 +1,7 @@
 /** What a stage has become after some of its instructions: the image's configuration so far, its variables, its history. */
 import type { ContainerConfig, ImageConfig } from '../../../api/types/index.ts'
 import type { OperationId, PlannedImage } from '../plan.ts'
+import { IMAGE_FIELDS } from '../../images/image-config.ts'
 
 /** The keys that images have; OnBuild and ArgsEscaped are docker's. */
 export type BuiltConfig = Pick<
@@ -45,22 +46,7 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /** By which tools tell that BuildKit's rules made the history. */
 export const HISTORY_COMMENT = 'buildkit.dockerfile.v0'
 
-const CONFIG_KEYS = [
-  'ArgsEscaped',
-  'Cmd',
-  'Entrypoint',
-  'Env',
-  'ExposedPorts',
-  'Healthcheck',
-  'Labels',
-  'OnBuild',
-  'Shell',
-  'StopSignal',
-  'StopTimeout',
-  'User',
-  'Volumes',
-  'WorkingDir',
-] as const satisfies readonly (keyof BuiltConfig)[]
+const CONFIG_KEYS = ['ArgsEscaped', ...IMAGE_FIELDS] as const satisfies readonly (keyof BuiltConfig)[]
 
 /** What of an image's configuration goes on in images that are built on it. */
 export function inheritedConfig(config: ImageConfig['config']): BuiltConfig {
