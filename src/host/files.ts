@@ -11,10 +11,11 @@ let temporaryCount = 0
 async function writeAtomic(
   path: string,
   data: string | Uint8Array,
-  options: { mode?: number; durable?: boolean } = {},
+  options: { mode?: number; durable?: boolean; temporaryFolder?: string } = {},
 ): Promise<void> {
   temporaryCount += 1
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${temporaryCount}.tmp`)
+  const folder = options.temporaryFolder ?? dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${temporaryCount}.tmp`)
   try {
     const file = await fsPromises.open(temporary, 'wx', options.mode ?? 0o644)
     try {

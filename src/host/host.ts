@@ -56,8 +56,15 @@ export type Files = Pick<
   | 'utimes'
   | 'writeFile'
 > & {
-  /** Writes to a temporary file in the same folder, syncs it, renames it over `path`. */
-  writeAtomic(path: string, data: string | Uint8Array, options?: { mode?: number; durable?: boolean }): Promise<void>
+  /**
+   * Writes to a temporary file, syncs it, renames it over `path`. The file is in the same folder, or in one of the same
+   * file system that is swept after a crash: a kill before the rename leaves it behind.
+   */
+  writeAtomic(
+    path: string,
+    data: string | Uint8Array,
+    options?: { mode?: number; durable?: boolean; temporaryFolder?: string },
+  ): Promise<void>
   /** The text, or undefined when there is no such file. */
   readTextIfExists(path: string): Promise<string | undefined>
   /** sync; for /proc and /sys, where asynchronous reads cost more than they save. Undefined when absent. */

@@ -57,8 +57,7 @@ export async function commitImage(base: EngineBase, request: CommitRequest): Pro
   const { host, state } = base
   const bytes = encodeConfig(config)
   const id = digestOf(bytes)
-  await host.files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
-  await host.files.writeAtomic(blobPath(base, id), bytes, { mode: 0o600 })
+  await writeBlobs(base, [{ digest: id, bytes }])
   await commitLayers(base, parents, staged, (layers) => {
     const sizeBytes = layers.reduce((total, layer) => total + layer.sizeBytes, 0)
     saveImage(state, {
@@ -94,14 +93,16 @@ export interface PulledRequest {
   readonly reference: Reference
 }
 
-/** Small ones, each by rename. */
+/** Small ones, each by rename out of the folder that recovery empties: the folder of blobs holds blobs only. */
 export async function writeBlobs(
   base: EngineBase,
-  blobs: readonly Pick<Document, 'bytes' | 'digest'>[],
+  blobs: readonly { readonly digest: string; readonly bytes: string | Uint8Array }[],
 ): Promise<void> {
   const { files } = base.host
   await files.mkdir(join(base.config.paths.blobs, 'sha256'), { recursive: true, mode: 0o700 })
-  for (const { digest, bytes } of blobs) await files.writeAtomic(blobPath(base, digest), bytes, { mode: 0o600 })
+  const { temporary } = base.config.paths
+  for (const { digest, bytes } of blobs)
+    await files.writeAtomic(blobPath(base, digest), bytes, { mode: 0o600, temporaryFolder: temporary })
 }
 
 function toBlobRecord({ mediaType, digest, bytes }: Document): BlobRecord {
