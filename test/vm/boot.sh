@@ -4,7 +4,9 @@
 check_setup() {
   expect 'apt-get update' apt-get -qq update || return
   apt_install busybox-static curl iproute2 jq rsyslog || return
-  expect 'npm run setup' npm --prefix "$repository" run setup || return
+  # set-up, and the images of the example with PostgreSQL, which boot_prepare starts
+  expect 'npm run demo' npm --prefix "$repository" run demo || return
+  expect down mc -f "$repository/examples/web-postgres/compose.yaml" down -v || return
   local root=$work/image
   rm -rf "$root"
   mkdir -p "$root"/{bin,etc,root,tmp,www}
@@ -13,22 +15,8 @@ check_setup() {
   echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
   tar -C "$root" -cf "$work/image.tar" . || return
   expect 'image import' mc image import "$work/image.tar" busybox:vm || return
-  local name
-  for name in examples/postgres:15 examples/web:1; do
-    mc image inspect "$name" >/dev/null 2>&1 || expect "$name" make_image "$name" || return
-  done
   expect doctor mc doctor
   saw "$(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), cgroups $(stat -fc %T /sys/fs/cgroup)"
-}
-
-make_image() {
-  local node
-  node=$(mc engine install --print | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')
-  "$node" --input-type=module -e "
-    import { bootstrapArguments, readRecipes } from '$repository/scripts/setup-images.mjs'
-    import { execFileSync } from 'node:child_process'
-    const recipe = readRecipes('$repository')['$1']
-    execFileSync('$repository/bin/mycompose', bootstrapArguments('$1', recipe), { stdio: 'inherit' })"
 }
 
 # in_shop ARGUMENTS...: in the example with PostgreSQL
