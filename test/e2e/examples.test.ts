@@ -8,7 +8,7 @@ import { useEngine } from '../support/engine.ts'
 import { until } from '../support/poll.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
-const BOOTSTRAP_TIMEOUT_MS = 1_100_000
+const BOOTSTRAP_TIMEOUT_MS = 300_000
 
 interface Shop {
   readonly server: string

@@ -1,12 +1,14 @@
 /** Programs as the tests run them: whole output kept, a limit on the time, and errors that show both streams. */
 import { constants } from 'node:os'
 import { execa } from 'execa'
+import { patient } from './patience.ts'
 import { until } from './poll.ts'
 
 export interface CommandOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
+  /** On a machine of usual speed. */
   readonly timeoutMs?: number
 }
 
@@ -38,7 +40,8 @@ export function describeResult({ argv, exitCode, stdout, stderr }: CommandResult
 }
 
 export function startCommand(argv: readonly string[], options: CommandOptions = {}): RunningCommand {
-  const { cwd, env, input = '', timeoutMs = 120_000 } = options
+  const { cwd, env, input = '' } = options
+  const timeoutMs = patient(options.timeoutMs ?? 120_000)
   const [program = '', ...args] = argv
   const child = execa(program, args, {
     ...(cwd === undefined ? {} : { cwd }),

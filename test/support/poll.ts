@@ -1,7 +1,9 @@
 /** Waiting for a state instead of sleeping: asks again after short growing pauses, and says what it saw last. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { patient } from './patience.ts'
 
 export interface UntilOptions {
+  /** On a machine of usual speed. */
   readonly timeoutMs?: number
   /** For the error: "web answers". */
   readonly what: string
@@ -12,7 +14,8 @@ export async function until<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   { timeoutMs = 120_000, what }: UntilOptions,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs
+  const limitMs = patient(timeoutMs)
+  const deadline = performance.now() + limitMs
   let last: unknown
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
     try {
@@ -23,7 +26,7 @@ export async function until<T>(
       last = error
     }
     if (performance.now() > deadline)
-      throw new Error(`not within ${timeoutMs} ms: ${what}; last seen: ${String(last)}`, { cause: last })
+      throw new Error(`not within ${limitMs} ms: ${what}; last seen: ${String(last)}`, { cause: last })
     await pause(pauseMs)
   }
 }
