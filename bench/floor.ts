@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { INGESTED_BYTES, LOG_LINE, LOG_LINES } from './fixtures.ts'
+import type { PostgresFloor } from './floor-postgres.ts'
 import { run } from './measure.ts'
 
 const PARALLEL = 4
@@ -20,6 +21,8 @@ export interface Floor {
   /** A gigabyte of such lines through a pipe into a plain file. */
   ingestion(): Promise<number>
   exec(): Promise<number>
+  /** Where the images of the examples are there. */
+  readonly postgres?: PostgresFloor
 }
 
 async function inParallel(

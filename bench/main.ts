@@ -9,6 +9,7 @@ import { busyboxTar } from '../test/support/busybox.ts'
 import { BUILD_SCENARIOS } from './builds.ts'
 import { createDocker, createMycompose, makeWorkFolder, REPOSITORY, type Contender } from './contenders.ts'
 import { createFloor, type Floor } from './floor.ts'
+import { createPostgresFloor } from './floor-postgres.ts'
 import { run, summarise } from './measure.ts'
 import { measureNetwork } from './network.ts'
 import { measurePull } from './pull.ts'
@@ -97,7 +98,10 @@ async function main(): Promise<void> {
     const peer = await createDocker(materials)
     if (peer === undefined) tell('docker compose does not answer here: see BENCH_PEER in bench/README.md')
     else contenders.push(peer)
-    const floor = await createFloor(folder, tar)
+    const bare = await createFloor(folder, tar)
+    const floor: Floor = withExamples
+      ? { ...bare, postgres: await createPostgresFloor(bare.runtime, folder, own) }
+      : bare
     tell(
       `floor: ${floor.runtime}${peer === undefined ? '' : `; ${peer.overheadMs.toFixed(0)} ms taken off for BENCH_PEER`}`,
     )

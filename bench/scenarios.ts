@@ -30,6 +30,11 @@ async function nodeStart(): Promise<number> {
   return (await run([process.execPath, '-e', '0'])).durationMs
 }
 
+async function postgresFloor({ postgres }: Floor, data: 'new' | 'old'): Promise<number> {
+  if (postgres === undefined) throw new Error('the images of the examples are not there')
+  return await postgres.up(data)
+}
+
 /** Two commands as one. */
 function inSequence(argv: readonly string[], first: readonly string[], second: readonly string[]): readonly string[] {
   const words = (args: readonly string[]): string => args.map((word) => `'${word}'`).join(' ')
@@ -171,6 +176,7 @@ export const SCENARIOS: readonly Scenario[] = [
     needsExamples: true,
     command: (contender) => contender.compose('postgres.yaml', ['up', '-d', '--wait']),
     cleanUp: (contender) => compose(contender, 'postgres.yaml', 'down', '-v', '-t', '0'),
+    floor: (floor) => postgresFloor(floor, 'new'),
   },
   {
     name: 'web + PostgreSQL to healthy, old data',
@@ -183,6 +189,7 @@ export const SCENARIOS: readonly Scenario[] = [
     command: (contender) => contender.compose('postgres.yaml', ['up', '-d', '--wait']),
     cleanUp: (contender) => compose(contender, 'postgres.yaml', 'down'),
     tearDown: (contender) => compose(contender, 'postgres.yaml', 'down', '-v'),
+    floor: (floor) => postgresFloor(floor, 'old'),
   },
 ]
 
