@@ -14,6 +14,7 @@ import { composeFile, containersOf, idle, shell } from '../support/compose.ts'
 import { receiveDatagrams, type DatagramReceiver } from '../support/datagram-receiver.ts'
 import { useEngine } from '../support/engine.ts'
 import { until } from '../support/poll.ts'
+import { nodeForSources } from '../support/node-sources.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/engine/main.ts')
 const SYSTEMCTL = '/usr/bin/systemctl'
@@ -38,7 +39,7 @@ function startUnit(t: TestContext, root: string, answer: string): Unit {
   chmodSync(fake, 0o755)
   const systemd = receiveDatagrams(notify)
   const script = `mount --bind ${fake} ${SYSTEMCTL} && exec "$@"`
-  const engine = [process.execPath, MAIN, '--root', root]
+  const engine = [...nodeForSources, MAIN, '--root', root]
   const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-ec', script, 'sh', ...engine], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', NOTIFY_SOCKET: notify },
     stdio: 'ignore',

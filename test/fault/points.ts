@@ -27,6 +27,7 @@ import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
 import { until } from '../support/poll.ts'
 import { KEPT, SCENARIOS, SUBJECT, type Scenario } from './scenarios.ts'
 import { conmonsOf, documentsOf, isAlive, type ProcessId } from './victims.ts'
+import { nodeForSources } from '../support/node-sources.ts'
 
 const { values } = parseArgs({
   options: {
@@ -131,7 +132,7 @@ async function runVictim(scenario: Scenario, fatal: number): Promise<readonly st
     return all.length === 0 ? 0 : (await engine.containers.inspect(SUBJECT)).State.Pid
   })
   if (pid > 0) scenario.meanwhile?.(pid)
-  const { exitCode, stdout, stderr } = await runCommand([process.execPath, VICTIM, root, scenario.name, String(fatal)])
+  const { exitCode, stdout, stderr } = await runCommand([...nodeForSources, VICTIM, root, scenario.name, String(fatal)])
   if (exitCode === 0) return JSON.parse(stdout) as string[]
   assert.equal(stderr, '', 'the victim died of something else')
   return undefined

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { connectEngine } from '../../src/api/client/connect.ts'
 import { ALREADY_RUNNING_EXIT_CODE, engineConfig, type EngineConfig } from '../../src/engine/config.ts'
 import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
+import { nodeForSources } from '../support/node-sources.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/engine/main.ts')
 
@@ -20,7 +21,8 @@ interface Started {
 }
 
 function start(root: string): Started {
-  const child = spawn(process.execPath, [MAIN, '--root', root], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [node, ...options] = nodeForSources
+  const child = spawn(node, [...options, MAIN, '--root', root], { stdio: ['ignore', 'pipe', 'pipe'] })
   const said = { out: '', err: '' }
   child.stdout.on('data', (data: Buffer) => (said.out += data.toString()))
   child.stderr.on('data', (data: Buffer) => (said.err += data.toString()))

@@ -11,6 +11,7 @@ import { openEngine } from '../../src/engine/engine.ts'
 import { createNodeHost } from '../../src/host/node-host.ts'
 import { findTraces, sweep } from '../support/leaks.ts'
 import { until } from '../support/poll.ts'
+import { nodeForSources } from '../support/node-sources.ts'
 
 it('a killed engine leaves a build that the next one clears away', async () => {
   process.chdir('/')
@@ -19,8 +20,9 @@ it('a killed engine leaves a build that the next one clears away', async () => {
   const context = join(root, 'context')
   fs.mkdirSync(context)
   try {
+    const [node, ...options] = nodeForSources
     const argv = [join(import.meta.dirname, 'build-run-victim.ts'), config.paths.root, context]
-    const victim = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const victim = spawn(node, [...options, ...argv], { stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
     victim.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
     const ended = new Promise((resolve) => victim.once('exit', resolve))
