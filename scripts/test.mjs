@@ -27,6 +27,14 @@ const CHECK_ENVIRONMENT = { KNIP_DISABLE_RAW_TRANSFER: '1' }
 /** No test takes this long; one that does hangs. Images are made within one (see test/support/images.ts). */
 const TEST_TIMEOUT_MS = 600_000
 
+/**
+ * Types are stripped by WebAssembly: in an emulated machine V8 lost its way in the stack as it asked for faster code of it
+ * ("Check failed: it->second.Size() > offset" in Runtime_WasmTriggerTierUp), and ended every tenth test file. So none is asked
+ * for, and what is stripped is kept: each test file is a process that loads hundreds of sources.
+ */
+const SOURCE_FLAGS = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
+const COMPILE_CACHE = join(REPOSITORY, 'node_modules/.cache/mycompose-sources')
+
 /** What the start of a bare Node takes on a machine of usual speed, with some other work on it. */
 const USUAL_START_MS = 120
 const MOST_PATIENCE = 10
@@ -92,13 +100,11 @@ function main() {
   if (patience !== 1)
     process.stdout.write(`test   this machine is slow: limits of waiting are ${patience} times longer\n`)
   const flags = ['--test-concurrency=2', `--test-timeout=${TEST_TIMEOUT_MS * patience}`, '--test-reporter=spec']
-  // types are stripped by WebAssembly: in an emulated machine V8 lost its way in the stack as it asked for faster code of it
-  // ("Check failed: it->second.Size() > offset" in Runtime_WasmTriggerTierUp), and ended every tenth test file
-  const argv = ['--no-wasm-tier-up', '--test', ...flags, ...options, ...patterns]
+  const argv = [...SOURCE_FLAGS, '--test', ...flags, ...options, ...patterns]
   const result = spawnSync(node, argv, {
     cwd: REPOSITORY,
     stdio: 'inherit',
-    env: { ...env, MYCOMPOSE_TEST_PATIENCE: String(patience) },
+    env: { ...env, NODE_COMPILE_CACHE: COMPILE_CACHE, MYCOMPOSE_TEST_PATIENCE: String(patience) },
   })
   return result.status ?? 1
 }
