@@ -16,6 +16,8 @@ export const RUNTIME_PACKAGES = {
   iproute2: 'ip',
   mmdebstrap: 'mmdebstrap',
   tini: 'tini',
+  'xz-utils': 'xz',
+  bzip2: 'bzip2',
   'ca-certificates': 'update-ca-certificates',
 }
 
@@ -27,6 +29,9 @@ export const TEST_PACKAGES = {
   skopeo: 'skopeo',
   openssl: 'openssl',
   'apache2-utils': 'htpasswd',
+  curl: 'curl',
+  git: 'git',
+  zstd: 'zstd',
 }
 
 /**
