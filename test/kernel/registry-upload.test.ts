@@ -21,6 +21,9 @@ interface UploadServer {
   /** First byte and number of bytes taken, for each PATCH. */
   readonly parts: (readonly [start: number, count: number])[]
   isFinished: boolean
+  /** The answer to the first request that ends an upload is lost; as with Debian's registry the upload is forgotten then. */
+  losesEnd: boolean
+  ends: number
 }
 
 /** Breaks the connection of a PATCH after so many bytes; undefined: not. */
@@ -51,7 +54,7 @@ async function startUploadServer(t: TestContext, cut: Cut): Promise<UploadServer
   const http = createServer((request, response) => {
     switch (request.method ?? '') {
       case 'HEAD':
-        response.writeHead(404).end()
+        response.writeHead(server.isFinished ? 200 : 404).end()
         break
       case 'POST':
         response.writeHead(202, { location: location() }).end()
@@ -63,9 +66,15 @@ async function startUploadServer(t: TestContext, cut: Cut): Promise<UploadServer
         onPart(request, response)
         break
       default:
+        server.ends += 1
+        if (server.isFinished) {
+          response.writeHead(404).end()
+          break
+        }
         server.isFinished =
           sha256Of(server.stored) === new URL(request.url ?? '', 'http://x').searchParams.get('digest')
-        response.writeHead(server.isFinished ? 201 : 400).end()
+        if (server.losesEnd) request.destroy()
+        else response.writeHead(server.isFinished ? 201 : 400).end()
     }
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
@@ -74,7 +83,7 @@ async function startUploadServer(t: TestContext, cut: Cut): Promise<UploadServer
     http.close()
   })
   const { port } = http.address() as AddressInfo
-  const server: UploadServer = { port, stored: Buffer.alloc(0), parts: [], isFinished: false }
+  const server: UploadServer = { port, stored: Buffer.alloc(0), parts: [], isFinished: false, losesEnd: false, ends: 0 }
   return server
 }
 
@@ -131,4 +140,11 @@ test('one that never gets on ends with an error that says what to do', async (t)
   const { server, done } = await upload(t, () => 0)
   await assert.rejects(done, { code: 'REGISTRY_UNREACHABLE', hint: /not sent again/ })
   assert.equal(server.isFinished, false)
+})
+
+test('an end of which the answer is lost is an end', async (t) => {
+  const { server, done } = await upload(t, () => undefined)
+  server.losesEnd = true
+  assert.deepEqual(await done, { kind: 'sent' })
+  assert.equal(server.ends, 2)
 })

@@ -48,6 +48,16 @@ async function sendRest(
   }
 }
 
+/** The answer may be lost on its way: the registry, asked again, has forgotten the upload and has the blob. */
+async function finish(transport: Transport, upload: NonNullable<Upload>, digest: string): Promise<void> {
+  try {
+    await finishUpload(transport, upload, digest)
+  } catch (error) {
+    const isForgotten = error instanceof MycomposeError && error.code === 'REGISTRY_NOT_FOUND'
+    if (!isForgotten || !(await hasBlob(transport, digest))) throw error
+  }
+}
+
 async function send(base: Base, options: UploadOptions, begun: NonNullable<Upload>): Promise<void> {
   const { transport, blob, signal } = options
   let upload = begun
@@ -55,7 +65,7 @@ async function send(base: Base, options: UploadOptions, begun: NonNullable<Uploa
   for (let breaks = 1; start < blob.size; breaks += 1) {
     const sent = await sendRest(base, options, upload, start)
     if (sent !== undefined) {
-      await finishUpload(transport, sent, blob.digest)
+      await finish(transport, sent, blob.digest)
       return
     }
     if (breaks === MAX_BREAKS)
@@ -69,7 +79,7 @@ async function send(base: Base, options: UploadOptions, begun: NonNullable<Uploa
     upload = asked ?? (await startUpload(transport)) ?? upload
     start = asked?.offset ?? 0
   }
-  await finishUpload(transport, upload, blob.digest)
+  await finish(transport, upload, blob.digest)
 }
 
 /** The blob's file is there. Throws REGISTRY_* errors, CanceledError. */
