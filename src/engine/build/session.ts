@@ -3,10 +3,10 @@ import type { BuildRequest } from '../../api/types/build.ts'
 import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
 import { parseBuildTag } from '../images/built.ts'
 import { ociArchitecture } from '../images/image-config.ts'
+import { holdLayers, type LayerHold } from '../layers/holds.ts'
 import { freeLayers } from '../layers/store.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import type { EngineBase, EngineContext } from '../context.ts'
-import { holdLayers, type BuildHold } from './cache/holds.ts'
 import type { DigestKeeper } from './context/file-digests.ts'
 import type { RemoteOptions } from './context/remotes.ts'
 import { cacheTargets, parseCacheSource } from './exchange/places.ts'
@@ -32,7 +32,7 @@ export interface Session {
   readonly progress: Progress
   readonly contexts: Contexts
   readonly states: MountedStates
-  readonly hold: BuildHold
+  readonly hold: LayerHold
   readonly signal: AbortSignal
   /** Steps that were begun; they may go on for another build when this one has ended. */
   readonly begun: Set<Promise<unknown>>

@@ -9,7 +9,7 @@ import type { EngineBase } from '../../context.ts'
 import { NotFoundError } from '../../../errors.ts'
 import { findImage } from '../../../state/images.ts'
 import type { ImageService, ResolvedImage } from '../../services/index.ts'
-import type { BuildHold } from '../cache/holds.ts'
+import type { LayerHold } from '../../layers/holds.ts'
 import { openLayout } from '../context/oci-layout.ts'
 import type { BaseImage } from '../plan.ts'
 import { formatPlatform } from '../plan/global-args.ts'
@@ -23,7 +23,7 @@ export interface BaseImageContext {
   readonly images: ImageService
   readonly request: BuildRequest
   readonly progress: Progress
-  readonly hold: BuildHold
+  readonly hold: LayerHold
   readonly signal: AbortSignal
 }
 

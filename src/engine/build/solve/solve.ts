@@ -6,7 +6,7 @@ import type { EngineBase } from '../../context.ts'
 import { CanceledError } from '../../../errors.ts'
 import { findBuildRecord, type BuildRecord } from '../../../state/builds.ts'
 import type { LayerRecord } from '../../../state/layers.ts'
-import type { BuildHold } from '../cache/holds.ts'
+import type { LayerHold } from '../../layers/holds.ts'
 import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
 import { findStep, recordStep } from '../cache/records.ts'
 import { digestOf } from '../../layers/chain.ts'
@@ -70,7 +70,7 @@ export interface SolveContext {
   /** Of all builds of this engine. */
   readonly flights: StepFlights
   readonly slots: Slots
-  readonly hold: BuildHold
+  readonly hold: LayerHold
   readonly progress: Progress
   /** Steps that this build has begun: they may go on for another one when it has ended. */
   readonly begun: Set<Promise<unknown>>

@@ -1,12 +1,12 @@
-/** The layers that one build stands on while it runs: nobody frees them meanwhile, and a crash forgets them. */
-import type { EngineBase } from '../../context.ts'
-import { deleteBuildHold, saveBuildHold } from '../../../state/builds.ts'
+/** The layers that one build or pull stands on while it runs: nobody frees them meanwhile, and a crash forgets them. */
+import type { EngineBase } from '../context.ts'
+import { deleteBuildHold, saveBuildHold } from '../../state/builds.ts'
 
-export interface BuildHold extends Disposable {
+export interface LayerHold extends Disposable {
   add(chainIds: readonly string[]): void
 }
 
-export function holdLayers({ state, host }: Pick<EngineBase, 'state' | 'host'>): BuildHold {
+export function holdLayers({ state, host }: Pick<EngineBase, 'state' | 'host'>): LayerHold {
   const id = host.randomHex(8)
   const held = new Set<string>()
   return {
