@@ -15,6 +15,11 @@ export interface ImageWish {
   readonly platform?: string | undefined
 }
 
+export interface PushWish extends ImageWish {
+  /** All platforms that the name stands for, or an error. */
+  readonly allPlatforms?: boolean | undefined
+}
+
 export interface TransferOptions {
   /** No progress of layers. */
   readonly quiet?: boolean | undefined
@@ -49,6 +54,9 @@ async function transfer(
     for await (const message of messages) {
       const event = quiet ? undefined : toEvent(id, message)
       if (event !== undefined) sink.progress(event)
+      const missing = message.aux?.Missing?.join(', ')
+      if (missing !== undefined)
+        sink.notice({ level: 'warning', text: `${reference} was pushed without ${missing}: not here` })
     }
     if (signal.aborted) throw new CanceledError('canceled', { cause: signal.reason })
     sink.progress({ id, status: 'done', text: done })
@@ -76,12 +84,13 @@ export async function pullImage(
   await transfer(context, wish, ['Pulling', 'Pulled'], options, messages)
 }
 
-export async function pushImage(
-  context: ProjectContext,
-  wish: ImageWish,
-  options: TransferOptions = {},
-): Promise<void> {
-  const messages = context.client.images.push(wish.reference, await asked(context, wish))
+export async function pushImage(context: ProjectContext, wish: PushWish, options: TransferOptions = {}): Promise<void> {
+  const { platform, allPlatforms } = wish
+  const messages = context.client.images.push(wish.reference, {
+    ...(await asked(context, wish)),
+    ...(platform === undefined ? {} : { platform }),
+    ...(allPlatforms === undefined ? {} : { allPlatforms }),
+  })
   await transfer(context, wish, ['Pushing', 'Pushed'], options, messages)
 }
 

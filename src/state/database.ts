@@ -7,7 +7,7 @@
  *   endpoints(container_id, network_id, doc)   addresses in use and what the kernel was given
  *   sandboxes(container_id, doc)         namespaces, ports
  *   volumes(name, doc)
- *   images(id, doc)   tags(reference, image_id)
+ *   images(id, doc)   tags(reference, image_id)   tag_platforms, see state/tags.ts
  *   layers(chain_id, doc)                a row means: the folder is complete
  *   build_records, build_checksums, build_holds   the build cache, see state/builds.ts
  *
@@ -17,6 +17,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { MycomposeError } from '../errors.ts'
 import { BUILD_SCHEMA } from './builds.ts'
+import { TAG_SCHEMA } from './tags.ts'
 
 export const SCHEMA_VERSION = 1
 
@@ -124,7 +125,7 @@ export function openStateDatabase(path: string): StateDatabase {
     check(opened)
     opened.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;')
     migrate(opened, path)
-    opened.exec(BUILD_SCHEMA)
+    opened.exec(BUILD_SCHEMA + TAG_SCHEMA)
   } catch (error) {
     opened?.close()
     throw explain(error, path)

@@ -1,4 +1,4 @@
-/** Images and their tags in state.db. The configuration itself is the file blobs/sha256/<hex of the id>. */
+/** Images in state.db; their names: tags.ts. The configuration itself is the file blobs/sha256/<hex of the id>. */
 import type { StateDatabase } from './database.ts'
 
 export interface ImageRecord {
@@ -20,6 +20,8 @@ export interface ImageFacts {
   /** RFC 3339. */
   readonly created?: string
   readonly labels: Readonly<Record<string, string>> | null
+  /** "linux/arm64/v8"; absent in rows of the first versions. */
+  readonly platform?: string
 }
 
 /** The bytes of an image as registries hold them: all of these are files in blobs/sha256. */
@@ -40,18 +42,8 @@ export interface BlobRecord {
   readonly size: number
 }
 
-export interface TagRecord {
-  /** In full: "docker.io/library/debian:bookworm". */
-  readonly reference: string
-  readonly imageId: string
-}
-
 function toRecord(row: Record<string, unknown>): ImageRecord {
   return JSON.parse(String(row['doc'])) as ImageRecord
-}
-
-function toTag(row: Record<string, unknown>): TagRecord {
-  return { reference: String(row['reference']), imageId: String(row['image_id']) }
 }
 
 export function findImage(state: StateDatabase, id: string): ImageRecord | undefined {
@@ -76,28 +68,4 @@ export function saveImage(state: StateDatabase, image: ImageRecord): void {
 
 export function deleteImage(state: StateDatabase, id: string): void {
   state.prepare('DELETE FROM images WHERE id = ?').run(id)
-}
-
-export function findTag(state: StateDatabase, reference: string): TagRecord | undefined {
-  const row = state.prepare('SELECT reference, image_id FROM tags WHERE reference = ?').get(reference)
-  return row === undefined ? undefined : toTag(row)
-}
-
-/** Sorted by reference. */
-export function listTags(state: StateDatabase): TagRecord[] {
-  return state.prepare('SELECT reference, image_id FROM tags ORDER BY reference').all().map(toTag)
-}
-
-export function tagsOf(state: StateDatabase, imageId: string): string[] {
-  const rows = state.prepare('SELECT reference FROM tags WHERE image_id = ? ORDER BY reference').all(imageId)
-  return rows.map((row) => String(row['reference']))
-}
-
-/** Moves the tag when another image has it. */
-export function saveTag(state: StateDatabase, { reference, imageId }: TagRecord): void {
-  state.prepare('INSERT OR REPLACE INTO tags (reference, image_id) VALUES (?, ?)').run(reference, imageId)
-}
-
-export function deleteTag(state: StateDatabase, reference: string): void {
-  state.prepare('DELETE FROM tags WHERE reference = ?').run(reference)
 }

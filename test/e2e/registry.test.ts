@@ -213,10 +213,11 @@ describe('pull, as its options say', () => {
   const engine = useEngine({ busybox: false })
   const ends: (() => Promise<void> | void)[] = []
   const scene = { after: (end: () => Promise<void> | void) => ends.push(end) } as unknown as TestContext
+  let registry: TestRegistry
   let proxy: FaultProxy
 
   before(async () => {
-    const registry = await startRegistry(scene)
+    registry = await startRegistry(scene)
     const names = ['web:1', 'db:1', 'built:1']
     await registry.add(
       ...names.map((name) => ({ name, layers: [tarOf({ path: name.replace(':', '-'), content: name })] })),
@@ -305,6 +306,34 @@ describe('pull, as its options say', () => {
     assert.equal(counted?.['parent_id'], `Image ${image('web:1')}`)
     assert.equal(counted?.['percent'], 100)
     assert.equal((await engine.run(['image', 'pull', '-q', image('db:1')])).stderr, '')
+  })
+
+  it('image push: the platforms that are here, all of them, one', async () => {
+    const [from, to] = [image('many:1'), image('copied:1')]
+    const archs = ['amd64', 'arm64', 's390x'].map((architecture) => ({ os: 'linux', architecture }))
+    await registry.add(
+      ...archs.map((platform) => ({
+        name: 'many:1',
+        layers: [tarOf({ path: 'arch', content: platform.architecture })],
+        platform,
+      })),
+    )
+    for (const platform of ['linux/arm64', 'linux/amd64'])
+      await engine.ok(['image', 'pull', '-q', '--platform', platform, from])
+    await engine.ok(['image', 'tag', from, to])
+    assert.match(await engine.ok(['image', 'ls', '--filter', `reference=${to}`]), /copied +1 +[^]*1 \(linux\/arm64\) /)
+    const pushed = await engine.run(['image', 'push', to])
+    assert.equal(pushed.exitCode, 0, describeResult(pushed))
+    assert.match(pushed.stderr, /copied:1 was pushed without linux\/s390x: not here/)
+    const all = await engine.run(['image', 'push', '--all-platforms', to])
+    assert.equal(all.exitCode, 1, describeResult(all))
+    assert.match(all.stderr, /copied:1 is not here for linux\/s390x$/m)
+    assert.match(all.stderr, /^hint: pull them first \(mycompose image pull --platform linux\/s390x /m)
+    assert.equal((await engine.run(['image', 'push', '--all-platforms', '--platform', 'linux/arm64', to])).exitCode, 2)
+    await engine.ok(['image', 'push', '--platform', 'linux/arm64', to])
+    const judge = ['inspect', '--format', '{{.Architecture}}', '--tls-verify=false', '--override-arch', 'arm64']
+    assert.equal((await registry.skopeo(...judge, `docker://${registry.host}/copied:1`)).trim(), 'arm64')
+    await engine.ok(['image', 'rm', from, to])
   })
 
   it('image pull says what to do: wrong name, no registry there, a login, a Debian image without a network', async () => {

@@ -142,7 +142,10 @@ describe('loading images', () => {
     await skopeo('copy', '-q', '--all', `oci:${layout}:web:1`, `oci-archive:${oci}:team/web:8`)
     const store = await openPrivateStore(t)
     assert.deepEqual(streams(await load(store, readFileSync(docker))), ['Loaded image: team/web:7\n'])
-    assert.deepEqual(streams(await load(store, readFileSync(oci))), ['Loaded image: team/web:8\n'])
+    assert.deepEqual(streams(await load(store, readFileSync(oci))), [
+      'Loaded image: team/web:8\n',
+      'Loaded image: team/web:8 for linux/arm64\n',
+    ])
     const [seven, eight] = [await store.images.inspect('team/web:7'), await store.images.inspect('team/web:8')]
     assert.deepEqual(seven.RootFS.Layers, [`sha256:${digestOf(LAYER)}`, `sha256:${digestOf(UPPER)}`])
     assert.deepEqual(eight.RootFS.Layers, seven.RootFS.Layers)

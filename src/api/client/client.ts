@@ -210,6 +210,11 @@ export interface PullRequest {
   readonly abort?: AbortSignal
 }
 
+export interface PushRequest extends PullRequest {
+  /** All of the name's index or nothing. */
+  readonly allPlatforms?: boolean
+}
+
 export interface ImagesApi {
   list(options?: { readonly filters?: ListFilters }): Promise<ImageSummary[]>
   inspect(reference: string): Promise<ImageInspect>
@@ -225,7 +230,7 @@ export interface ImagesApi {
   ): AsyncIterable<ProgressMessage>
   /** From its registry; a name without tag and digest means its tag "latest". */
   pull(reference: string, options?: PullRequest): AsyncIterable<ProgressMessage>
-  push(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): AsyncIterable<ProgressMessage>
+  push(reference: string, options?: PushRequest): AsyncIterable<ProgressMessage>
   /** What a name means at its registry. */
   distribution(reference: string, options?: Pick<PullRequest, 'abort' | 'auth'>): Promise<DistributionInspect>
   history(reference: string): Promise<ImageHistoryItem[]>

@@ -84,6 +84,13 @@ function encodePath(reference: string): string {
 }
 
 /** Source: Docker Engine API v1.51 "Authentication". */
+/** The API wants it in parts. @example "arm64" is linux/arm64 */
+function platformJson(text: string): string {
+  const parts = text.split('/')
+  const [os, architecture, variant] = parts.length === 1 ? ['linux', text] : parts
+  return JSON.stringify({ os, architecture, variant })
+}
+
 function authHeader(auth: AuthConfig | undefined): Record<string, string> | undefined {
   return auth === undefined ? undefined : { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') }
 }
@@ -118,10 +125,15 @@ function imagesApi(call: Caller): ImagesApi {
         abort,
       })
     },
-    async *push(reference, { auth, abort } = {}) {
+    async *push(reference, { platform, allPlatforms, auth, abort } = {}) {
       const { domain, path, tag } = parseReference(reference)
       yield* streamProgress(call, at(`${domain}/${path}`, '/push'), {
-        query: { tag },
+        // without a tag an engine would push all there are
+        query: {
+          tag: tag ?? 'latest',
+          platform: platform === undefined ? undefined : platformJson(platform),
+          allPlatforms,
+        },
         // docker's engine wants the header, be there a login or not
         headers: authHeader(auth ?? {}),
         abort,

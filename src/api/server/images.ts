@@ -91,7 +91,8 @@ function importImage(context: ApiContext, request: ApiRequest): Answer {
 /** Newer clients send it as JSON. Throws InvalidRequestError. */
 function platformOf({ query }: ApiRequest): string | undefined {
   const text = query.text('platform')
-  if (text === undefined || !text.startsWith('{')) return text
+  if (text === undefined || text === '') return undefined
+  if (!text.startsWith('{')) return text
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -140,8 +141,8 @@ export function imageRoutes(context: ApiContext): Routes {
     'GET /images/get': (request) => saveImages(context, request, request.query.list('names')),
     'POST /images/load': (request) => Promise.resolve().then(() => loadImages(context, request)),
     'GET /images/{name+}/get': (request) => saveImages(context, request, [nameOf(request)]),
-    'GET /images/{name+}/history': async (request) => ok(await images.history(nameOf(request))),
-    'GET /images/{name+}/json': async (request) => ok(await images.inspect(nameOf(request))),
+    'GET /images/{name+}/history': async (request) => ok(await images.history(nameOf(request), platformOf(request))),
+    'GET /images/{name+}/json': async (request) => ok(await images.inspect(nameOf(request), platformOf(request))),
     'POST /images/{name+}/tag': async (request) => {
       const repository = request.query.text('repo')
       if (repository === undefined) throw new InvalidRequestError('the parameter "repo" is missing')
@@ -150,7 +151,13 @@ export function imageRoutes(context: ApiContext): Routes {
     },
     'POST /images/{name+}/push': (request) => {
       const { query, signal } = request
-      const options = { tag: query.text('tag'), credentials: registryCredentials(request.headers), signal }
+      const options = {
+        tag: query.text('tag'),
+        platform: platformOf(request),
+        allPlatforms: query.flag('allPlatforms'),
+        credentials: registryCredentials(request.headers),
+        signal,
+      }
       return Promise.resolve(progressAnswer(context, (progress) => images.push(nameOf(request), options, progress)))
     },
     'DELETE /images/{name+}': async (request) => {

@@ -31,6 +31,10 @@ export interface ImageSummary {
   readonly SharedSize: number
   readonly Labels: Readonly<Record<string, string>> | null
   readonly Containers: number
+  /** Extension: "linux/arm64/v8". */
+  readonly Platform?: string
+  /** Extension: names that mean another image, and have this one for its platform. Such an image is not dangling. */
+  readonly PlatformOf?: readonly string[]
 }
 
 export interface ImageInspect {
@@ -80,7 +84,8 @@ export interface ProgressMessage {
     readonly reason?: string
     readonly hint?: string
   }
-  readonly aux?: object
+  /** The end of a push is { Tag, Digest, Size }; `Missing` is an extension: platforms of the index that were not here. */
+  readonly aux?: Readonly<Record<string, unknown>> & { readonly Missing?: readonly string[] }
 }
 
 /** Body of the extension `POST /mycompose/images/bootstrap`; the answer is a stream of ProgressMessage. */

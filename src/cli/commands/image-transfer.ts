@@ -1,5 +1,5 @@
 /** `image pull` and `image push`: one image, by its name. The work is project/transfer.ts. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { parseReference, toCanonicalTag, toFamiliar } from '../../api/reference.ts'
 import type { ProjectContext } from '../../project/context.ts'
 import { explainPull, pullImage, pushImage, transferAll } from '../../project/transfer.ts'
@@ -10,6 +10,10 @@ import { quietly, refuseDryRun, type Session } from '../session.ts'
 interface PullFlags {
   readonly platform?: string
   readonly quiet?: boolean
+}
+
+interface PushFlags extends PullFlags {
+  readonly allPlatforms?: boolean
 }
 
 export function defineTransfers(command: Command, invoke: Invoke): void {
@@ -28,8 +32,10 @@ export function defineTransfers(command: Command, invoke: Invoke): void {
     .command('push')
     .description('Pushes images to the registries that their names say.')
     .argument('<NAME...>', 'like registry.example:5000/team/web:1')
+    .option('--platform <platform>', 'only the image for it (default: all platforms of the name that are here)')
+    .addOption(new Option('--all-platforms', 'an error when a platform of the name is not here').conflicts('platform'))
     .option('-q, --quiet', 'no progress, only the names')
-    .action((names: readonly string[], flags: PullFlags) => invoke((session) => pushAll(session, names, flags)))
+    .action((names: readonly string[], flags: PushFlags) => invoke((session) => pushAll(session, names, flags)))
   addExamples(push, [
     ['image tag web:1 registry.example:5000/web:1', 'first the name'],
     ['image push registry.example:5000/web:1', 'then the image'],
@@ -43,8 +49,11 @@ async function pullAll(session: Session, names: readonly string[], flags: PullFl
   )
 }
 
-async function pushAll(session: Session, names: readonly string[], flags: PullFlags): Promise<void> {
-  await transferNames(session, 'image push', names, flags, (context, reference) => pushImage(context, { reference }))
+async function pushAll(session: Session, names: readonly string[], flags: PushFlags): Promise<void> {
+  const { platform, allPlatforms } = flags
+  await transferNames(session, 'image push', names, flags, (context, reference) =>
+    pushImage(context, { reference, platform, allPlatforms }),
+  )
 }
 
 async function transferNames(

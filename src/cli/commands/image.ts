@@ -144,15 +144,19 @@ interface ListRow {
   readonly repository: string
   readonly tag: string
   readonly digest: string
+  /** Set when the name means another image, and has this one for its platform. */
+  readonly isOther: boolean
 }
 
-/** A row for each name; an image without one has a row too. */
+/** A row for each name, also for those that have the image for its platform only; an image without one has a row too. */
 function toRows(image: ImageSummary): ListRow[] {
-  const names = image.RepoTags.length > 0 ? image.RepoTags : ['<none>:<none>']
-  return names.map((name) => {
+  const { RepoTags, PlatformOf = [] } = image
+  const names = [...RepoTags, ...PlatformOf]
+  return (names.length > 0 ? names : ['<none>:<none>']).map((name) => {
     const { repository, tag } = splitReference(name)
     const known = image.RepoDigests.find((text) => text.startsWith(`${repository}@`))
-    return { image, repository, tag, digest: known?.slice(known.indexOf('@') + 1) ?? '<none>' }
+    const digest = known?.slice(known.indexOf('@') + 1) ?? '<none>'
+    return { image, repository, tag, digest, isOther: PlatformOf.includes(name) }
   })
 }
 
@@ -162,15 +166,16 @@ async function listImages(session: Session, { format, quiet, digests, trunc, fil
   if (quiet === true) return await session.print(images.map(({ Id }) => `${idOf(Id)}\n`).join(''))
   const rows = images.flatMap((image) => toRows(image))
   if (format === 'json') {
-    const lines = rows.map(({ image: { Id, Size, Created }, repository, tag, digest }) => {
-      const created = new Date(Created * 1000).toISOString()
-      return `${JSON.stringify({ ID: Id, Repository: repository, Tag: tag, Digest: digest, CreatedAt: created, Size })}\n`
+    const lines = rows.map(({ image: { Id, Size, Created, Platform }, repository, tag, digest }) => {
+      const names = { ID: Id, Repository: repository, Tag: tag, Digest: digest, Platform }
+      return `${JSON.stringify({ ...names, CreatedAt: new Date(Created * 1000).toISOString(), Size })}\n`
     })
     return await session.print(lines.join(''))
   }
   const nowMs = session.io.host.clock.nowMs()
-  const cells = rows.map(({ image: { Id, Created, Size }, repository, tag, digest }) => {
-    const name = digests === true ? [repository, tag, digest] : [repository, tag]
+  const cells = rows.map(({ image: { Id, Created, Size, Platform = '?' }, repository, tag, digest, isOther }) => {
+    const shown = isOther ? `${tag} (${Platform})` : tag
+    const name = digests === true ? [repository, shown, digest] : [repository, shown]
     return name.concat(idOf(Id), formatAgo(Created, nowMs), formatBytes(Size))
   })
   const names = digests === true ? ['REPOSITORY', 'TAG', 'DIGEST'] : ['REPOSITORY', 'TAG']

@@ -3,6 +3,7 @@ import type { BuildMessage, BuildRequest } from '../../api/types/build.ts'
 import { toFamiliar, toCanonicalTag } from '../../api/reference.ts'
 import { CanceledError } from '../../errors.ts'
 import { parseBuildTag } from '../images/built.ts'
+import { machinePlatform } from '../images/platforms.ts'
 import { checkDockerfile } from './check.ts'
 import { createRemotes } from './context/remotes.ts'
 import type { Dockerfile } from './dockerfile/ast.ts'
@@ -15,7 +16,6 @@ import { createPlan } from './plan/create-plan.ts'
 import {
   checkRequest,
   closeSession,
-  machinePlatform,
   openSession,
   remoteOptions,
   targetPlatform,

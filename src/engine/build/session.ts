@@ -2,7 +2,6 @@
 import type { BuildRequest } from '../../api/types/build.ts'
 import { InvalidRequestError, UnsupportedError } from '../../errors.ts'
 import { parseBuildTag } from '../images/built.ts'
-import { ociArchitecture } from '../images/image-config.ts'
 import { holdLayers, type LayerHold } from '../layers/holds.ts'
 import { freeLayers } from '../layers/store.ts'
 import { parsePlatform } from '../registry/platform.ts'
@@ -40,10 +39,6 @@ export interface Session {
   readonly replaced: Set<string>
   /** What is open for it. */
   readonly resources: AsyncDisposableStack
-}
-
-export function machinePlatform(): Platform {
-  return parsePlatform(`linux/${ociArchitecture(process.arch)}`)
 }
 
 /** Undefined: whatever suits. Throws InvalidRequestError. */

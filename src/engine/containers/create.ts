@@ -200,7 +200,7 @@ async function describe(
 ): Promise<ContainerDocument> {
   const reference = request.Image ?? ''
   if (reference === '') throw new InvalidRequestError('no image given')
-  const image = await context.images.resolve(reference)
+  const image = await context.images.resolve(reference, platform)
   checkPlatform(platform, { reference, ...image.config })
   const hostConfig = request.HostConfig ?? {}
   const merged = mergeConfig(request, image.config.config ?? {})

@@ -1,6 +1,6 @@
 /**
- * PURE: `platform` of a request against the image's. There is one image of a name here, so another platform is an
- * error; a program of another machine would otherwise fail much later, with "exec format error".
+ * PURE: `platform` of a request against the image's. That of another platform is an error, unless the name has it as
+ * well; a program of another machine would otherwise fail much later, with "exec format error".
  * Source: Engine API ContainerCreate ("platform"), containerd platforms: spellings; image-spec config.md.
  */
 import { NotFoundError } from '../../errors.ts'

@@ -7,6 +7,7 @@ import type { EngineBase } from '../context.ts'
 import { errnoOf } from '../../errors.ts'
 import { listImages, type ImageRecord } from '../../state/images.ts'
 import { listLayers } from '../../state/layers.ts'
+import { listTags } from '../../state/tags.ts'
 
 export type BlobWish =
   /** What became of these digests does not matter to their last user any more. */
@@ -52,6 +53,7 @@ interface BlobFile {
 function neededBlobs({ state }: EngineBase): Set<string> {
   const digests = [
     ...listImages(state).flatMap((image) => blobsOf(image)),
+    ...listTags(state).flatMap(({ index }) => index ?? []),
     ...listLayers(state).flatMap(({ blob }) => (blob === undefined ? [] : [blob.digest])),
   ]
   return new Set(digests.map((digest) => digest.slice('sha256:'.length)))

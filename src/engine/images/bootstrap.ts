@@ -22,7 +22,8 @@ import { parseReference, toCanonicalTag, type Reference } from '../../api/refere
 import { commitImage, readConfig } from './store.ts'
 import { discardLayer, type StagedLayer } from '../layers/store.ts'
 import { InvalidRequestError, ToolError, errnoOf } from '../../errors.ts'
-import { findImage, findTag, saveTag, type ImageRecord } from '../../state/images.ts'
+import { findImage, type ImageRecord } from '../../state/images.ts'
+import { findTag, saveTag } from '../../state/tags.ts'
 
 export interface BootstrapContext {
   readonly base: EngineBase

@@ -6,7 +6,8 @@ import { commitImage } from './store.ts'
 import { parseReference, toCanonicalTag, toFamiliar, type Reference } from '../../api/reference.ts'
 import { digestOf } from '../layers/chain.ts'
 import { InvalidRequestError } from '../../errors.ts'
-import { findImage, findTag } from '../../state/images.ts'
+import { findImage } from '../../state/images.ts'
+import { findTag } from '../../state/tags.ts'
 
 /** Throws InvalidRequestError (IMAGE_REFERENCE). */
 export function parseBuildTag(text: string): Reference {

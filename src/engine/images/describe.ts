@@ -9,6 +9,8 @@ export interface ListedImage {
   readonly facts: ImageFacts
   /** In full, sorted. */
   readonly tags: readonly string[]
+  /** Names that mean another image and have this one for its platform: in full, sorted. */
+  readonly platformOf: readonly string[]
 }
 
 export interface DescribedImage {
@@ -34,7 +36,7 @@ function familiarDigests({ distribution }: ImageRecord): string[] {
 }
 
 /** `containers`: how many use it. */
-export function toSummary({ image, facts, tags }: ListedImage, containers: number): ImageSummary {
+export function toSummary({ image, facts, tags, platformOf }: ListedImage, containers: number): ImageSummary {
   return {
     Id: image.id,
     ParentId: '',
@@ -44,6 +46,8 @@ export function toSummary({ image, facts, tags }: ListedImage, containers: numbe
     Size: image.sizeBytes,
     SharedSize: -1,
     Labels: facts.labels,
+    ...(facts.platform === undefined ? {} : { Platform: facts.platform }),
+    ...(platformOf.length === 0 ? {} : { PlatformOf: platformOf.map((tag) => toFamiliar(tag)) }),
     Containers: containers,
   }
 }

@@ -40,10 +40,10 @@ export function shownTags(tags: readonly string[], filters: Filters): readonly s
 export function matchesImage(image: ListedImage, filters: Filters, { nowMs, createdMsOf }: FilterContext): boolean {
   const labels = image.facts.labels ?? {}
   return matchesFilters(filters, {
-    dangling: (value) => (image.tags.length === 0) === isTrue(value),
+    dangling: (value) => (image.tags.length + image.platformOf.length === 0) === isTrue(value),
     label: (value) => hasLabel(labels, value),
     'label!': (value) => !hasLabel(labels, value),
-    reference: (value) => image.tags.some((tag) => isNamedBy(tag, value)),
+    reference: (value) => [...image.tags, ...image.platformOf].some((tag) => isNamedBy(tag, value)),
     before: (value) => createdMs(image) < createdMsOf(value),
     since: (value) => createdMs(image) > createdMsOf(value),
     until: (value) => createdMs(image) < parseTimeMs(value, nowMs),

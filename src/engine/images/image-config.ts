@@ -53,9 +53,16 @@ export function encodeConfig(config: ImageConfig): string {
   return JSON.stringify(sorted(config))
 }
 
+/** "linux/arm64/v8" */
+export function platformText({ os, architecture, variant }: ImageConfig): string {
+  return [os, architecture, ...(variant === undefined || variant === '' ? [] : [variant])].join('/')
+}
+
 /** What lists show. */
-export function summaryOf({ created, config }: ImageConfig): ImageFacts {
-  return { ...(created === undefined ? {} : { created }), labels: config?.Labels ?? null }
+export function summaryOf(image: ImageConfig): ImageFacts {
+  const { created, config } = image
+  const labels = config?.Labels ?? null
+  return { ...(created === undefined ? {} : { created }), labels, platform: platformText(image) }
 }
 
 export interface NewImage {

@@ -8,10 +8,13 @@ import { matchesImage, shownTags } from './filters.ts'
 import { toHistory } from './history.ts'
 import { summaryOf } from './image-config.ts'
 import { toFamiliar } from '../../api/reference.ts'
+import { imageFor } from './platforms.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { hexOf } from '../layers/chain.ts'
 import { layersOf } from '../layers/store.ts'
-import { listImages, listTags, tagsOf, type ImageFacts, type ImageRecord } from '../../state/images.ts'
+import type { Platform } from '../registry/manifest.ts'
+import { listImages, type ImageFacts, type ImageRecord } from '../../state/images.ts'
+import { listOtherPlatforms, listTags, tagsAsPlatform, tagsOf } from '../../state/tags.ts'
 
 async function describe(base: EngineBase, image: ImageRecord, tags: readonly string[]): Promise<DescribedImage> {
   return { image, tags, config: await readConfig(base, image.id) }
@@ -30,10 +33,12 @@ async function factsOf(base: EngineBase, image: ImageRecord): Promise<ImageFacts
 
 async function listed(base: EngineBase): Promise<ListedImage[]> {
   const tags = Map.groupBy(listTags(base.state), (tag) => tag.imageId)
+  const others = Map.groupBy(listOtherPlatforms(base.state), (tag) => tag.imageId)
   const images: ListedImage[] = []
   for (const image of listImages(base.state)) {
     const names = (tags.get(image.id) ?? []).map((tag) => tag.reference)
-    images.push({ image, facts: await factsOf(base, image), tags: names })
+    const platformOf = (others.get(image.id) ?? []).map((tag) => tag.reference)
+    images.push({ image, facts: await factsOf(base, image), tags: names, platformOf })
   }
   return images
 }
@@ -52,23 +57,30 @@ export async function list(
   }
   return all
     .filter((image) => matchesImage(image, filters, context))
-    .map((image) => ({ ...image, tags: shownTags(image.tags, filters) }))
+    .map((image) => ({
+      ...image,
+      tags: shownTags(image.tags, filters),
+      platformOf: shownTags(image.platformOf, filters),
+    }))
     .map((image) => toSummary(image, usersOf({ imageId: image.image.id }).length))
     .toSorted((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1))
 }
 
-/** Throws NotFoundError. */
-export async function history(base: EngineBase, text: string): Promise<ImageHistoryItem[]> {
-  const { image } = findImageByText(base, text)
+/** Throws NotFoundError, PLATFORM_MISSING. */
+export async function history(base: EngineBase, text: string, platform?: Platform): Promise<ImageHistoryItem[]> {
+  const found = findImageByText(base, text)
+  const image = platform === undefined ? found.image : await imageFor(base, found, platform)
   const tags = tagsOf(base.state, image.id).map((tag) => toFamiliar(tag))
   const layerBytes = layersOf(base, image.chainIds).map(({ sizeBytes }) => sizeBytes)
   return toHistory({ id: image.id, config: await readConfig(base, image.id), tags, layerBytes })
 }
 
-/** Throws NotFoundError, IMAGE_DAMAGED. */
-export async function inspect(base: EngineBase, text: string): Promise<ImageInspect> {
-  const { image } = findImageByText(base, text)
+/** Throws NotFoundError, IMAGE_DAMAGED; PLATFORM_MISSING when the name has no image for the platform. */
+export async function inspect(base: EngineBase, text: string, platform?: Platform): Promise<ImageInspect> {
+  const found = findImageByText(base, text)
+  const image = platform === undefined ? found.image : await imageFor(base, found, platform)
   const top = image.chainIds.at(-1)
   const folder = top === undefined ? '' : join(base.config.paths.layers, hexOf(top), 'diff')
-  return toInspect(await describe(base, image, tagsOf(base.state, image.id)), folder)
+  const names = [...tagsOf(base.state, image.id), ...tagsAsPlatform(base.state, image.id)].toSorted()
+  return toInspect(await describe(base, image, names), folder)
 }

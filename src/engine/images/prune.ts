@@ -26,7 +26,8 @@ export interface PruneResult {
 function isDoomed(image: ImageSummary, filters: Filters, nowMs: number): boolean {
   const danglingOnly = !(filters['dangling'] ?? []).some((value) => !isTrue(value))
   const labels = image.Labels ?? {}
-  if (image.Containers > 0 || (danglingOnly && image.RepoTags.length > 0)) return false
+  const isNamed = image.RepoTags.length > 0 || image.PlatformOf !== undefined
+  if (image.Containers > 0 || (danglingOnly && isNamed)) return false
   return (
     (filters['until'] ?? []).every((text) => image.Created * 1000 < parseTimeMs(text, nowMs)) &&
     (filters['label'] ?? []).every((wanted) => hasLabel(labels, wanted)) &&

@@ -16,7 +16,7 @@ import { manifestError, parseManifest, type Index, type Manifest, type Platform 
 import { choosePlatform, formatPlatform, matchesPlatform } from '../registry/platform.ts'
 import { createTransport, type Transport } from '../registry/transport.ts'
 import { NotFoundError } from '../../errors.ts'
-import { findTag } from '../../state/images.ts'
+import { findTag } from '../../state/tags.ts'
 
 export interface PullWish {
   readonly reference: Reference

@@ -14,8 +14,9 @@ import { discardLayer, stageLayer, type StageOptions, type StagedLayer } from '.
 import { manifestError, type Descriptor } from '../registry/manifest.ts'
 import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
 import { MycomposeError } from '../../errors.ts'
-import { findImage, findTag } from '../../state/images.ts'
+import { findImage } from '../../state/images.ts'
 import { findLayer } from '../../state/layers.ts'
+import { findTag } from '../../state/tags.ts'
 
 export interface PullContext {
   readonly base: EngineBase

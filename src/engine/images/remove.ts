@@ -10,8 +10,9 @@ import { blobsOf, type BlobKeeper } from './blob-keeper.ts'
 import { findImageByText, type FoundImage } from './store.ts'
 import { freeLayers } from '../layers/store.ts'
 import { ConflictError } from '../../errors.ts'
-import { deleteImage, deleteTag, tagsOf, type ImageRecord } from '../../state/images.ts'
+import { deleteImage, findImage, type ImageRecord } from '../../state/images.ts'
 import { findLayer } from '../../state/layers.ts'
+import { otherPlatformsOf, tagsAsPlatform, tagsOf, untag } from '../../state/tags.ts'
 
 type User = ReturnType<ContainerService['usersOf']>[number]
 
@@ -61,22 +62,44 @@ function check(found: FoundImage, tags: readonly string[], users: readonly User[
     )
 }
 
-async function deleteWhole(
-  base: EngineBase,
-  image: ImageRecord,
-  tags: readonly string[],
-  blobs: BlobKeeper,
-): Promise<string[]> {
+/** An image that loses names, and what else is known of it. */
+interface Target {
+  readonly image: ImageRecord
+  /** Names that it loses. */
+  readonly removed: readonly string[]
+  /** All that it has. */
+  readonly names: readonly string[]
+  readonly users: readonly User[]
+}
+
+function targetsOf({ state }: EngineBase, found: FoundImage, usersOf: RemoveContext['usersOf']): Target[] {
+  const { tag } = found
+  const others = tag === undefined ? [] : otherPlatformsOf(state, tag).flatMap((id) => findImage(state, id) ?? [])
+  return [found.image, ...others].map((image) => {
+    const names = [...tagsOf(state, image.id), ...tagsAsPlatform(state, image.id)]
+    return { image, names, removed: tag === undefined ? names : [tag], users: usersOf({ imageId: image.id }) }
+  })
+}
+
+function takeNames({ state }: EngineBase, { image, removed }: Target): void {
+  for (const name of removed) untag(state, name, image.id)
+}
+
+async function deleteWhole(base: EngineBase, target: Target, blobs: BlobKeeper): Promise<string[]> {
+  const { image } = target
   const layerBlobs = image.chainIds.flatMap((chainId) => findLayer(base.state, chainId)?.blob?.digest ?? [])
   const freed = await freeLayers(base, image.chainIds, () => {
-    for (const tag of tags) deleteTag(base.state, tag)
+    takeNames(base, target)
     deleteImage(base.state, image.id)
   })
   await blobs.free({ kind: 'these', digests: [...blobsOf(image), ...layerBlobs] })
   return [image.id, ...freed]
 }
 
-/** See ImageService.remove. `noPrune` has no meaning here: images have no untagged parents. */
+/**
+ * See ImageService.remove. A name goes with the images that it has for other platforms; by its id one of those goes alone.
+ * `noPrune` has no meaning here: images have no untagged parents.
+ */
 export async function removeImage(
   base: EngineBase,
   text: string,
@@ -84,24 +107,22 @@ export async function removeImage(
   { usersOf, isHeld, blobs }: RemoveContext,
 ): Promise<ImageDeleteResponse> {
   const found = findImageByText(base, text)
-  const { image, tag } = found
-  const tags = tagsOf(base.state, image.id)
-  const users = usersOf({ imageId: image.id })
-  check(found, tags, users, text, force)
-  const removedTags = tag === undefined ? tags : [tag]
-  const isLast = removedTags.length === tags.length
-  const publish = (action: string, name: string): void =>
-    base.events.publish({ Type: 'image', Action: action, Actor: { ID: image.id, Attributes: { name } } })
-  const untagged = removedTags.map((name) => ({ Untagged: toFamiliar(name) }))
-  if (!isLast || users.length > 0 || isHeld(image.id)) {
-    base.state.transaction(() => {
-      for (const name of removedTags) deleteTag(base.state, name)
-    })
-    for (const { Untagged } of untagged) publish('untag', Untagged)
-    return untagged
+  const targets = targetsOf(base, found, usersOf)
+  for (const { image, names, users } of targets) check({ image, tag: found.tag }, names, users, text, force)
+  const deleted: string[] = []
+  // first those of other platforms: the name is theirs as long as it means an image
+  for (const target of targets.toReversed()) {
+    const { image, removed, names, users } = target
+    if (removed.length < names.length || users.length > 0 || isHeld(image.id))
+      base.state.transaction(() => takeNames(base, target))
+    else deleted.push(...(await deleteWhole(base, target, blobs)))
   }
-  const deleted = await deleteWhole(base, image, tags, blobs)
-  for (const { Untagged } of untagged) publish('untag', Untagged)
-  publish('delete', image.id)
+  const publish = (action: string, id: string, name: string): void =>
+    base.events.publish({ Type: 'image', Action: action, Actor: { ID: id, Attributes: { name } } })
+  const untagged = [...new Set(targets.flatMap(({ removed }) => removed))].map((name) => ({
+    Untagged: toFamiliar(name),
+  }))
+  for (const { Untagged } of untagged) publish('untag', found.image.id, Untagged)
+  for (const { image } of targets) if (deleted.includes(image.id)) publish('delete', image.id, image.id)
   return [...untagged, ...deleted.map((id) => ({ Deleted: id }))]
 }

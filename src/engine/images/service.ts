@@ -10,22 +10,24 @@ import { saveImages, type SaveWish } from './archive/save.ts'
 import { addBuilt } from './built.ts'
 import { createBlobKeeper, type BlobKeeper } from './blob-keeper.ts'
 import { inspectDistribution, logIn } from './distribution.ts'
-import { ociArchitecture } from './image-config.ts'
 import { commitLayer } from './commit.ts'
 import { imagesUsage } from './disk-usage.ts'
 import { importImage } from './import.ts'
 import { history, inspect, list } from './listing.ts'
+import { imageFor, machinePlatform } from './platforms.ts'
 import { pruneImages } from './prune.ts'
 import { pullImage } from './pull.ts'
-import { pushImage, pushReference } from './push.ts'
+import { pushImage, pushReferences } from './push.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from '../../api/reference.ts'
 import { removeImage } from './remove.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { layersOf } from '../layers/store.ts'
+import type { Platform } from '../registry/manifest.ts'
 import { parsePlatform } from '../registry/platform.ts'
 import { createSharedDownloads } from '../registry/shared-downloads.ts'
-import { InvalidRequestError } from '../../errors.ts'
-import { saveImage, saveTag } from '../../state/images.ts'
+import { InvalidRequestError, NotFoundError } from '../../errors.ts'
+import { saveImage, type ImageRecord } from '../../state/images.ts'
+import { addPlatform, findTag, otherPlatformsOf, saveTag } from '../../state/tags.ts'
 
 export interface ImageDependencies {
   readonly layers: LayerService
@@ -55,19 +57,34 @@ function createHolds(): Holds {
   }
 }
 
-async function resolve(base: EngineBase, text: string): Promise<ResolvedImage> {
-  const { image } = findImageByText(base, text)
+/** Of a name that has several platforms the one that is asked for; what it means when none fits. */
+async function chooseResolved(base: EngineBase, text: string, platform: string | undefined): Promise<ImageRecord> {
+  const found = findImageByText(base, text)
+  if (platform === undefined || platform === '') return found.image
+  try {
+    return await imageFor(base, found, parsePlatform(platform))
+  } catch (error) {
+    if (error instanceof NotFoundError) return found.image
+    throw error
+  }
+}
+
+async function resolve(base: EngineBase, text: string, platform?: string): Promise<ResolvedImage> {
+  const image = await chooseResolved(base, text, platform)
   layersOf(base, image.chainIds) // an image whose layers were lost must not get as far as a mount
   return { id: image.id, config: await readConfig(base, image.id), chainIds: image.chainIds, digest: image.id }
 }
 
 function tagImage(base: EngineBase, text: string, repository: string, tag: string): void {
-  const { image } = findImageByText(base, text)
+  const { image, tag: before } = findImageByText(base, text)
   const reference = parseReference(`${repository}:${tag}`)
   if (reference.digest !== undefined) throw new InvalidRequestError('a tag cannot hold a digest')
   const canonical = toCanonicalTag(reference)
   base.state.transaction(() => {
-    saveTag(base.state, { reference: canonical, imageId: image.id })
+    const index = before === undefined ? undefined : findTag(base.state, before)?.index
+    const others = before === undefined || index === undefined ? [] : otherPlatformsOf(base.state, before)
+    saveTag(base.state, { reference: canonical, imageId: image.id, ...(index === undefined ? {} : { index }) })
+    for (const imageId of others) addPlatform(base.state, { reference: canonical, imageId, index: index ?? '' })
     saveImage(base.state, { ...image, taggedAt: base.host.clock.nowRfc3339() })
   })
   const name = toFamiliar(canonical)
@@ -93,16 +110,18 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
   const downloads = createSharedDownloads(base)
   const blobs = createBlobKeeper(base)
   const platformOf = (text: string | undefined): ReadOptions => ({
-    platform: parsePlatform(text ?? `linux/${ociArchitecture(process.arch)}`),
+    platform: text === undefined ? machinePlatform() : parsePlatform(text),
     isPlatformAsked: text !== undefined,
   })
+  const asked = (text: string | undefined): Platform | undefined =>
+    text === undefined ? undefined : parsePlatform(text)
   const remove = (text: string, force: boolean): ReturnType<typeof removeImage> =>
     removeImage(base, text, force, { usersOf: dependencies.usersOf, isHeld: holds.isHeld, blobs })
   return {
     list: ({ filters }) => list(base, dependencies, filters),
-    inspect: (text) => inspect(base, text),
-    history: (text) => history(base, text),
-    resolve: (text) => resolve(base, text),
+    inspect: (text, platform) => inspect(base, text, asked(platform)),
+    history: (text, platform) => history(base, text, asked(platform)),
+    resolve: (text, platform) => resolve(base, text, platform),
     remove: (text, { force }) => remove(text, force),
     diskUsage: async () => imagesUsage(base, blobs, await list(base, dependencies, {})),
     prune: (filters) =>
@@ -124,8 +143,13 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
       const wish = { ...platformOf(platform), reference: parseReference(text), credentials, signal }
       return await blobs.using(() => pullImage({ base, downloads, blobs, progress }, wish))
     },
-    push: (name, { tag, credentials, signal }, progress) =>
-      blobs.using(() => pushImage({ base, progress }, { reference: pushReference(name, tag), credentials, signal })),
+    push: async (name, { tag, platform, allPlatforms = false, credentials, signal }, progress) => {
+      const wish = { credentials, signal, platform: asked(platform), isWhole: allPlatforms }
+      await blobs.using(async () => {
+        for (const reference of pushReferences(base, name, tag))
+          await pushImage({ base, progress }, { ...wish, reference })
+      })
+    },
     save: (names, { platform, signal }) =>
       save(base, blobs, { names, signal, platform: platform === undefined ? undefined : parsePlatform(platform) }),
     load: (source, { platform, quiet, signal }, progress) =>

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { ImageConfig } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import { decodeConfig, encodeConfig, summaryOf } from './image-config.ts'
+import { decodeConfig, encodeConfig, ociArchitecture, summaryOf } from './image-config.ts'
 import { parseReference, toCanonicalTag, type Reference } from '../../api/reference.ts'
 import { digestOf } from '../layers/chain.ts'
 import { commitLayers, type StagedLayer } from '../layers/store.ts'
@@ -15,13 +15,12 @@ import { InvalidRequestError, MycomposeError, NotFoundError } from '../../errors
 import {
   findImage,
   findImagesByPrefix,
-  findTag,
   listImages,
   saveImage,
-  saveTag,
   type BlobRecord,
   type ImageRecord,
 } from '../../state/images.ts'
+import { findTag, listTags, saveTag } from '../../state/tags.ts'
 
 /** The very bytes, as text. Throws IMAGE_DAMAGED when the blob is not what the id says. */
 export async function readConfigText(base: EngineBase, id: string): Promise<string> {
@@ -141,7 +140,9 @@ export async function commitPulled(base: EngineBase, request: PulledRequest): Pr
         indexes: united(before?.indexes ?? [], indexes, ({ digest }) => digest),
       },
     })
-    if (reference.digest === undefined) saveTag(state, { reference: toCanonicalTag(reference), imageId: id })
+    if (reference.digest !== undefined) return
+    const index = indexDocument === undefined ? {} : { index: indexDocument.digest }
+    saveTag(state, { reference: toCanonicalTag(reference), imageId: id, ...index })
   })
   return id
 }
@@ -151,13 +152,11 @@ export function isNamed({ distribution }: ImageRecord, reference: Reference, dig
   return distribution?.repoDigests.includes(repoDigest(reference, digest)) === true
 }
 
-/** What "name@digest" means here. */
-export function findImageByDigest(
-  { state }: Pick<EngineBase, 'state'>,
-  reference: Reference,
-  digest: string,
-): ImageRecord | undefined {
-  return listImages(state).find((image) => isNamed(image, reference, digest))
+/** What "name@digest" means here: of an index's images the one for this machine, when it is there. */
+function findImageByDigest({ state }: EngineBase, reference: Reference, digest: string): ImageRecord | undefined {
+  const images = listImages(state).filter((image) => isNamed(image, reference, digest))
+  const architecture = ociArchitecture(process.arch)
+  return images.find(({ summary }) => summary?.platform?.split('/')[1] === architecture) ?? images[0]
 }
 
 /** What a user may write for an image, and how it was meant. */
@@ -165,6 +164,14 @@ export interface FoundImage {
   readonly image: ImageRecord
   /** The tag in full when it was named by one, undefined when by its id. */
   readonly tag: string | undefined
+}
+
+/** Names of a repository that was named without a tag, in full and sorted; empty when `name` is something else. */
+export function tagsOfRepository({ state }: EngineBase, name: string): string[] {
+  if (name.includes('@') || name.lastIndexOf(':') > name.lastIndexOf('/') || /^[0-9a-f]{64}$/.test(name)) return []
+  const { domain, path } = parseReference(name)
+  const prefix = `${domain}/${path}:`
+  return listTags(state).flatMap(({ reference }) => (reference.startsWith(prefix) ? [reference] : []))
 }
 
 function byName(base: EngineBase, text: string): FoundImage | undefined {

@@ -66,11 +66,15 @@ export interface BuiltImage {
 
 export interface ImageService {
   list(options: { readonly all: boolean; readonly filters: Filters }): Promise<ImageSummary[]>
-  inspect(reference: string): Promise<ImageInspect>
+  /** `platform`: of a name with several; PLATFORM_MISSING when it has none for it. */
+  inspect(reference: string, platform?: string): Promise<ImageInspect>
   /** Newest step first. */
-  history(reference: string): Promise<ImageHistoryItem[]>
-  /** By name, id or unique prefix of an id. NotFoundError "No such image: x" with a hint. */
-  resolve(reference: string): Promise<ResolvedImage>
+  history(reference: string, platform?: string): Promise<ImageHistoryItem[]>
+  /**
+   * By name, id or unique prefix of an id. Of a name with several platforms the one for `platform`, else what it means.
+   * NotFoundError "No such image: x" with a hint.
+   */
+  resolve(reference: string, platform?: string): Promise<ResolvedImage>
   /** Refuses (409) while a container uses it, unless forced (then only untags). */
   remove(
     reference: string,
@@ -96,11 +100,16 @@ export interface ImageService {
     },
     progress: (message: ProgressMessage) => void,
   ): Promise<string>
-  /** To the registry that its name says. */
+  /**
+   * To the registry that its name says (without a tag: all names of that repository): the index that the name stands for, as far as its platforms are here. A platform:
+   * only that one. All platforms: PLATFORM_MISSING when any is not here.
+   */
   push(
     name: string,
     options: {
       readonly tag?: string | undefined
+      readonly platform?: string | undefined
+      readonly allPlatforms?: boolean | undefined
       readonly credentials?: RegistryCredentials | undefined
       readonly signal: AbortSignal
     },

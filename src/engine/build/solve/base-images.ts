@@ -49,7 +49,7 @@ function isFor({ os, architecture }: ImageConfig, platform: Platform): boolean {
 /** What is here under that name, and fits. */
 async function findHere(images: ImageService, text: string, wish: ImageWish): Promise<ResolvedImage | undefined> {
   try {
-    const image = await images.resolve(text)
+    const image = await images.resolve(text, wish.isPlatformAsked ? formatPlatform(wish.platform) : undefined)
     return wish.isPlatformAsked && !isFor(image.config, wish.platform) ? undefined : image
   } catch (error) {
     if (error instanceof NotFoundError) return undefined

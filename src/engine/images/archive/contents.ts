@@ -16,6 +16,7 @@ import type { Member, Members } from './spool.ts'
 import { decodeConfig } from '../image-config.ts'
 import type { Document } from '../store.ts'
 import { toFamiliar } from '../../../api/reference.ts'
+import { digestOf } from '../../layers/chain.ts'
 import { detectCompression } from '../../layers/decompress.ts'
 import {
   MAX_MANIFEST_BYTES,
@@ -41,8 +42,15 @@ export interface ImageInArchive {
   readonly layers: readonly LayerInArchive[]
   /** Absent in archives of docker before 25. */
   readonly manifest: Document | undefined
-  /** In full. */
-  readonly tags: Set<string>
+  /** By name in full. */
+  readonly names: Map<string, NameInArchive>
+}
+
+export interface NameInArchive {
+  /** Lists the platforms of the name. */
+  readonly index: Document | undefined
+  /** The name means this image; else it is one for another platform. */
+  readonly isMain: boolean
 }
 
 export interface ReadOptions {
@@ -106,11 +114,7 @@ async function readEntry(reading: Reading, entry: Descriptor): Promise<ImageInAr
   const member = blobMemberOf(reading, entry, 'a manifest')
   const bytes = await readDocument(reading, member, 'a manifest')
   const parsed = parseManifest(bytes, entry.mediaType)
-  if (parsed.kind === 'index') {
-    const chosen = chooseEntry(reading, parsed.manifests)
-    if (isIndexType(chosen.mediaType)) throw manifestError('an index lies inside an index')
-    return await readEntry(reading, chosen)
-  }
+  if (parsed.kind === 'index') throw manifestError('an index lies inside an index')
   const layers = parsed.layers.map((layer) => ({
     member: blobMemberOf(reading, layer, 'a layer'),
     mediaType: layer.mediaType,
@@ -120,11 +124,54 @@ async function readEntry(reading: Reading, entry: Descriptor): Promise<ImageInAr
     ...facts,
     layers: layers.map((layer, index) => ({ ...layer, diffId: facts.config.rootfs.diff_ids[index] ?? '' })),
     manifest: { bytes, mediaType: parsed.mediaType, digest: member.digest },
-    tags: new Set(),
+    names: new Map(),
   }
 }
 
-/** Entries of one name are the platforms of one image. */
+interface Group {
+  readonly main: Descriptor
+  /** For other platforms, as far as they are in the archive. */
+  readonly others: readonly Descriptor[]
+  readonly index: Document | undefined
+}
+
+/** An index of what has none, as its entries stand side by side in index.json. */
+function makeIndex(entries: readonly Descriptor[]): Document {
+  const manifests = entries.map(({ annotations: _names, ...entry }) => entry)
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }))
+  return { bytes, mediaType: OCI_INDEX, digest: digestOf(bytes) }
+}
+
+async function readNestedIndex(
+  reading: Reading,
+  entry: Descriptor,
+): Promise<{ readonly index: Document; readonly entries: readonly Descriptor[] }> {
+  const member = blobMemberOf(reading, entry, 'an index')
+  const bytes = await readDocument(reading, member, 'an index')
+  const parsed = parseManifest(bytes, entry.mediaType)
+  if (parsed.kind !== 'index') throw manifestError('an entry that should be an index is none')
+  return { entries: parsed.manifests, index: { bytes, mediaType: parsed.mediaType, digest: member.digest } }
+}
+
+/** Entries of one name are the platforms of one image; mostly they stand in an index of their own. */
+async function readGroup(reading: Reading, listed: readonly Descriptor[]): Promise<Group> {
+  const [only] = listed
+  const isOne = only !== undefined && listed.length === 1
+  if (isOne && !isIndexType(only.mediaType)) return { main: only, others: [], index: undefined }
+  const { entries, index } = isOne
+    ? await readNestedIndex(reading, only)
+    : { entries: listed.filter(({ mediaType }) => !isIndexType(mediaType)), index: undefined }
+  const main = chooseEntry(reading, entries)
+  const isOther = ({ digest, platform, mediaType }: Descriptor): boolean =>
+    digest !== main.digest &&
+    platform?.os === 'linux' &&
+    !isIndexType(mediaType) &&
+    reading.members.find(blobMember(digest)) !== undefined
+  const others = reading.options.isPlatformAsked ? [] : entries.filter((entry) => isOther(entry))
+  return { main, others, index: index ?? (others.length > 0 ? makeIndex([main, ...others]) : undefined) }
+}
+
+/** All that the layout names; of what has no name only the image for this machine. */
 async function readLayout(reading: Reading): Promise<ImageInArchive[]> {
   const { members } = reading
   const [layout, index] = [members.find('oci-layout'), members.find('index.json')]
@@ -135,11 +182,17 @@ async function readLayout(reading: Reading): Promise<ImageInArchive[]> {
   if (parsed.kind !== 'index') throw archiveError('index.json is no index')
   const found: ImageInArchive[] = []
   const groups = Map.groupBy(parsed.manifests, (entry) => nameOfEntry(entry) ?? entry)
-  for (const [key, entries] of groups) {
-    const [first] = entries
-    const chosen = first !== undefined && entries.length === 1 ? first : chooseEntry(reading, entries)
-    const image = await readEntry(reading, chosen)
-    found.push({ ...image, tags: new Set(typeof key === 'string' ? [key] : []) })
+  for (const [name, entries] of groups) {
+    const { main, others, index } = await readGroup(reading, entries)
+    const image = await readEntry(reading, main)
+    found.push(image)
+    if (typeof name !== 'string') continue
+    image.names.set(name, { index, isMain: true })
+    for (const entry of others) {
+      const other = await readEntry(reading, entry)
+      other.names.set(name, { index, isMain: false })
+      found.push(other)
+    }
   }
   return found
 }
@@ -169,21 +222,26 @@ async function readDocker(reading: Reading, { config, layers, tags }: DockerEntr
     const diffId = facts.config.rootfs.diff_ids[index] ?? ''
     found.push({ member, mediaType: await layerMediaType(reading, member), diffId })
   }
-  return { ...facts, layers: found, manifest: undefined, tags: new Set(tags) }
+  const names = new Map(tags.map((tag): [string, NameInArchive] => [tag, { index: undefined, isMain: true }]))
+  return { ...facts, layers: found, manifest: undefined, names }
 }
 
-/** The same image once, with all its names. Throws ARCHIVE_INVALID when a name stands for two images. */
+/**
+ * The same image once, with all its names. What the layout says of a name goes: manifest.json knows no platforms. Throws
+ * ARCHIVE_INVALID when a name stands for two images.
+ */
 function united(images: readonly ImageInArchive[]): ImageInArchive[] {
   const byId = new Map<string, ImageInArchive>()
   const owners = new Map<string, string>()
   for (const image of images) {
-    const known = byId.get(image.id) ?? image
+    const known = byId.get(image.id) ?? { ...image, names: new Map() }
     byId.set(image.id, known)
-    for (const tag of image.tags) {
-      if ((owners.get(tag) ?? image.id) !== image.id)
+    for (const [tag, name] of image.names) {
+      if (known.names.has(tag)) continue
+      if (name.isMain && (owners.get(tag) ?? image.id) !== image.id)
         throw archiveError(`it says that ${toFamiliar(tag)} is one image in one place and another one in another place`)
-      owners.set(tag, image.id)
-      known.tags.add(tag)
+      if (name.isMain) owners.set(tag, image.id)
+      known.names.set(tag, name)
     }
   }
   return [...byId.values()]
@@ -198,12 +256,11 @@ export async function readContents(base: Base, members: Members, options: ReadOp
     manifest === undefined ? [] : parseDockerManifest(await readDocument(reading, manifest, 'manifest.json'))
   for (const entry of entries) images.push(await readDocker(reading, entry))
   if (images.length === 0) throw archiveError('there is no image in it', hintFor(members))
-  const all = united(images)
-  if (!options.isPlatformAsked) return all
-  const wanted = all.filter(({ config: { os, architecture, variant } }) =>
+  if (!options.isPlatformAsked) return united(images)
+  const wanted = images.filter(({ config: { os, architecture, variant } }) =>
     matchesPlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) }, options.platform),
   )
-  if (wanted.length > 0) return wanted
+  if (wanted.length > 0) return united(wanted)
   throw new NotFoundError(`no image for the platform ${formatPlatform(options.platform)} in the archive`, {
     code: 'PLATFORM_MISSING',
   })

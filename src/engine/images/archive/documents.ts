@@ -8,6 +8,7 @@ import { hexOf } from '../../layers/chain.ts'
 import { OCI_INDEX } from '../../registry/media-types.ts'
 import type { Descriptor } from '../../registry/manifest.ts'
 import { InvalidRequestError } from '../../../errors.ts'
+import type { Document } from '../store.ts'
 import type { BlobRecord, Distribution } from '../../../state/images.ts'
 
 const MAX_IMAGES = 1_000
@@ -30,6 +31,15 @@ export interface SavedImage {
   readonly distribution: Distribution
   /** In full, sorted. */
   readonly tags: readonly string[]
+  /** Names of which it is one platform among several: an index stands for those. */
+  readonly partOf: readonly string[]
+}
+
+/** Stands for several of the images. */
+export interface SavedIndex {
+  readonly document: Document
+  /** In full. */
+  readonly tag: string
 }
 
 /** Where a blob lies in the archive. */
@@ -37,14 +47,18 @@ export function blobMember(digest: string): string {
   return `blobs/sha256/${hexOf(digest)}`
 }
 
-function toIndexEntries({ distribution, tags }: SavedImage): object[] {
-  const { mediaType, digest, size } = distribution.manifest
-  if (tags.length === 0) return [{ mediaType, digest, size }]
-  return tags.map((name) => {
-    const annotations = { [IMAGE_NAME]: name, [REF_NAME]: name.slice(name.lastIndexOf(':') + 1) }
-    return { mediaType, digest, size, annotations }
-  })
+function namedEntry({ mediaType, digest, size }: BlobRecord, name: string): object {
+  const annotations = { [IMAGE_NAME]: name, [REF_NAME]: name.slice(name.lastIndexOf(':') + 1) }
+  return { mediaType, digest, size, annotations }
 }
+
+function toIndexEntries({ distribution, tags, partOf }: SavedImage): object[] {
+  const { mediaType, digest, size } = distribution.manifest
+  if (tags.length === 0 && partOf.length === 0) return [{ mediaType, digest, size }]
+  return tags.filter((name) => !partOf.includes(name)).map((name) => namedEntry(distribution.manifest, name))
+}
+
+const sizeOf = ({ mediaType, digest, bytes }: Document): BlobRecord => ({ mediaType, digest, size: bytes.length })
 
 /** For readers from before manifest.json: repository -> tag -> uppermost layer. */
 function toRepositories(images: readonly SavedImage[]): Record<string, Record<string, string>> {
@@ -62,16 +76,28 @@ function toRepositories(images: readonly SavedImage[]): Record<string, Record<st
   return repositories
 }
 
-/** Member name -> content, of all that is no blob. The same images give the same bytes. */
-export function toDocuments(images: readonly SavedImage[]): ReadonlyMap<string, Buffer> {
+/**
+ * Member name -> content, of all that is not a file in the store. The same images give the same bytes. manifest.json knows
+ * no platforms: there a name has the image that it means here.
+ */
+export function toDocuments(
+  images: readonly SavedImage[],
+  indexes: readonly SavedIndex[],
+): ReadonlyMap<string, Uint8Array> {
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
-  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: images.flatMap((image) => toIndexEntries(image)) }
-  const manifest = images.map(({ id, distribution, tags }) => ({
+  const manifests = [
+    ...images.flatMap((image) => toIndexEntries(image)),
+    ...indexes.map(({ document, tag }) => namedEntry(sizeOf(document), tag)),
+  ]
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests }
+  const own = images.filter(({ tags, partOf }) => tags.length > 0 || partOf.length === 0)
+  const manifest = own.map(({ id, distribution, tags }) => ({
     Config: blobMember(id),
     RepoTags: tags.length === 0 ? null : tags.map((name) => toFamiliar(name)),
     Layers: distribution.layers.map(({ digest }) => blobMember(digest)),
   }))
   return new Map([
+    ...indexes.map(({ document }): [string, Uint8Array] => [blobMember(document.digest), document.bytes]),
     ['index.json', json(index)],
     ['manifest.json', json(manifest)],
     ['oci-layout', json({ imageLayoutVersion: '1.0.0' })],

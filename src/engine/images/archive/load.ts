@@ -10,18 +10,19 @@ import type { EngineBase } from '../../context.ts'
 import { readContents, type ImageInArchive, type LayerInArchive, type ReadOptions } from './contents.ts'
 import { archiveError } from './documents.ts'
 import { spoolArchive } from './spool.ts'
-import { summaryOf } from '../image-config.ts'
+import { platformText, summaryOf } from '../image-config.ts'
 import { isComplete, makeManifest } from '../layer-blobs.ts'
 import { toFamiliar } from '../../../api/reference.ts'
-import { writeBlobs } from '../store.ts'
+import { writeBlobs, type Document } from '../store.ts'
 import { chainIdOf, sha256, toDigest } from '../../layers/chain.ts'
 import { decompress } from '../../layers/decompress.ts'
 import { fileChunks } from '../../layers/file-chunks.ts'
 import { commitLayers, discardLayer, stageLayer, type StagedLayer } from '../../layers/store.ts'
 import { blobPath } from '../../registry/download.ts'
 import { CanceledError, errnoOf } from '../../../errors.ts'
-import { findImage, findTag, saveImage, saveTag, type BlobRecord } from '../../../state/images.ts'
+import { findImage, saveImage, type BlobRecord } from '../../../state/images.ts'
 import { findLayer } from '../../../state/layers.ts'
+import { addPlatform, findTag, saveTag } from '../../../state/tags.ts'
 
 export interface LoadContext {
   readonly base: EngineBase
@@ -46,6 +47,12 @@ function placed({ layers }: ImageInArchive): PlacedLayer[] {
     parent = chainIdOf(parent, layer.diffId)
     return { ...layer, chainId: parent }
   })
+}
+
+/** Indexes that the image's names stand for. */
+function indexesOf({ names }: ImageInArchive): Document[] {
+  const all = [...names.values()].flatMap(({ index }) => index ?? [])
+  return [...new Map(all.map((index) => [index.digest, index])).values()]
 }
 
 const toBlob = ({ mediaType, member }: LayerInArchive): BlobRecord => ({
@@ -147,7 +154,8 @@ async function commitLoaded(
   const { host, state, config } = base
   const layers = image.layers.map((layer) => toBlob(layer))
   const manifest = image.manifest ?? makeManifest(image.id, image.configBytes.length, layers)
-  await writeBlobs(base, [{ digest: image.id, bytes: image.configBytes }, manifest])
+  const indexes = indexesOf(image)
+  await writeBlobs(base, [{ digest: image.id, bytes: image.configBytes }, manifest, ...indexes])
   for (const layer of image.layers) await keepBlob(base, layer)
   if (staged.length === 0) await host.at.syncFileSystem(config.paths.root)
   await commitLayers(base, parents, staged, (records) => {
@@ -163,7 +171,10 @@ async function commitLoaded(
         manifest: { mediaType, digest, size: manifest.bytes.length },
         layers,
         repoDigests: before?.repoDigests ?? [],
-        indexes: before?.indexes ?? [],
+        indexes: [
+          ...(before?.indexes ?? []).filter((known) => indexes.every(({ digest }) => digest !== known.digest)),
+          ...indexes.map(({ mediaType, digest, bytes }) => ({ mediaType, digest, size: bytes.length })),
+        ],
       },
     })
   })
@@ -173,22 +184,31 @@ async function commitLoaded(
 function isHere(base: EngineBase, image: ImageInArchive): boolean {
   const found = findImage(base.state, image.id)
   if (found?.distribution === undefined || !isComplete(base, found.distribution)) return false
-  return found.chainIds.every((chainId) => findLayer(base.state, chainId) !== undefined)
+  const known = new Set(found.distribution.indexes.map(({ digest }) => digest))
+  return (
+    indexesOf(image).every(({ digest }) => known.has(digest)) &&
+    found.chainIds.every((chainId) => findLayer(base.state, chainId) !== undefined)
+  )
 }
 
-function nameImage({ base, progress }: LoadContext, { id, tags }: ImageInArchive): void {
-  for (const reference of [...tags].toSorted()) {
+function nameImage({ base, progress }: LoadContext, { id, names, config }: ImageInArchive): void {
+  for (const [reference, { index, isMain }] of [...names].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const before = findTag(base.state, reference)
     const name = toFamiliar(reference)
+    if (!isMain && index !== undefined) {
+      addPlatform(base.state, { reference, imageId: id, index: index.digest })
+      progress({ stream: `Loaded image: ${name} for ${platformText(config)}\n` })
+      continue
+    }
     if (before !== undefined && before.imageId !== id)
       progress({
         stream: `The image ${name} already exists, renaming the old one with ID ${before.imageId} to empty string\n`,
       })
-    saveTag(base.state, { reference, imageId: id })
+    saveTag(base.state, { reference, imageId: id, ...(index === undefined ? {} : { index: index.digest }) })
     base.events.publish({ Type: 'image', Action: 'tag', Actor: { ID: id, Attributes: { name } } })
     progress({ stream: `Loaded image: ${name}\n` })
   }
-  if (tags.size === 0) progress({ stream: `Loaded image ID: ${id}\n` })
+  if (names.size === 0) progress({ stream: `Loaded image ID: ${id}\n` })
   base.events.publish({ Type: 'image', Action: 'load', Actor: { ID: id, Attributes: { name: id } } })
 }
 

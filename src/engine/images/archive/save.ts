@@ -5,22 +5,21 @@
  */
 import { Readable } from 'node:stream'
 import type { EngineBase } from '../../context.ts'
-import { blobMember, blobsOfSaved, toDocuments, type SavedImage } from './documents.ts'
+import { blobMember, blobsOfSaved, toDocuments, type SavedImage, type SavedIndex } from './documents.ts'
 import { ensureDistribution } from '../layer-blobs.ts'
-import { parseReference } from '../../../api/reference.ts'
-import { findImageByText, readConfig } from '../store.ts'
+import { planPush } from '../push-plan.ts'
+import { findImageByText, tagsOfRepository } from '../store.ts'
 import { sha256, toDigest } from '../../layers/chain.ts'
 import { fileChunks } from '../../layers/file-chunks.ts'
 import { TAR_END, formatTarHeader, paddingBytes } from '../../layers/tar-writer.ts'
 import { blobPath } from '../../registry/download.ts'
 import type { Platform } from '../../registry/manifest.ts'
-import { formatPlatform, matchesPlatform } from '../../registry/platform.ts'
-import { InvalidRequestError, MycomposeError, NotFoundError } from '../../../errors.ts'
-import { listTags, type BlobRecord, type ImageRecord } from '../../../state/images.ts'
+import { InvalidRequestError, MycomposeError } from '../../../errors.ts'
+import type { BlobRecord, ImageRecord } from '../../../state/images.ts'
 
 export interface SaveWish {
   readonly names: readonly string[]
-  /** Refuse images of another platform. */
+  /** Only the images for this one. */
   readonly platform: Platform | undefined
   readonly signal: AbortSignal
 }
@@ -28,42 +27,44 @@ export interface SaveWish {
 interface Chosen {
   readonly image: ImageRecord
   readonly tags: Set<string>
+  readonly partOf: Set<string>
 }
 
-/** Tags of a repository that was named without one. */
-function tagsOfRepository({ state }: EngineBase, name: string): string[] {
-  if (name.includes('@') || name.lastIndexOf(':') > name.lastIndexOf('/') || /^[0-9a-f]{64}$/.test(name)) return []
-  const { domain, path } = parseReference(name)
-  const prefix = `${domain}/${path}:`
-  return listTags(state).flatMap(({ reference }) => (reference.startsWith(prefix) ? [reference] : []))
+interface Choice {
+  /** By id. */
+  readonly images: ReadonlyMap<string, Chosen>
+  readonly indexes: readonly SavedIndex[]
 }
 
-/** "web" means all tags of web; an id means the image without any name. */
-function choose(base: EngineBase, names: readonly string[]): Chosen[] {
-  const chosen = new Map<string, Chosen>()
+/**
+ * "web" means all tags of web; an id means the image without any name. A name with several platforms brings all that are
+ * here, unless one is asked for.
+ */
+async function choose(base: EngineBase, { names, platform, signal }: SaveWish): Promise<Choice> {
+  const images = new Map<string, Chosen>()
+  const indexes = new Map<string, SavedIndex>()
+  const take = (image: ImageRecord): Chosen => {
+    const known = images.get(image.id) ?? { image, tags: new Set(), partOf: new Set() }
+    images.set(image.id, known)
+    return known
+  }
   for (const name of names) {
     const inRepository = tagsOfRepository(base, name)
     for (const text of inRepository.length === 0 ? [name] : inRepository) {
-      const { image, tag } = findImageByText(base, text)
-      const known = chosen.get(image.id) ?? { image, tags: new Set() }
-      if (tag !== undefined) known.tags.add(tag)
-      chosen.set(image.id, known)
+      const found = findImageByText(base, text)
+      const { tag } = found
+      const plan = await planPush(base, found, { signal, platform, onLayer: () => {} })
+      for (const { image } of plan.images) {
+        const chosen = take(image)
+        if (tag !== undefined && plan.index !== undefined) chosen.partOf.add(tag)
+      }
+      const main = platform === undefined ? found.image : plan.images[0]?.image
+      if (main === undefined || tag === undefined) continue
+      take(main).tags.add(tag)
+      if (plan.index !== undefined) indexes.set(tag, { document: plan.index, tag })
     }
   }
-  return [...chosen.values()].toSorted((a, b) => (a.image.id < b.image.id ? -1 : 1))
-}
-
-async function checkPlatform(base: EngineBase, { id }: ImageRecord, wanted: Platform | undefined): Promise<void> {
-  if (wanted === undefined) return
-  const { os, architecture, variant } = await readConfig(base, id)
-  const own = { os, architecture, ...(variant === undefined ? {} : { variant }) }
-  if (!matchesPlatform(own, wanted))
-    throw new NotFoundError(
-      `image ${id.slice(7, 19)} is for ${formatPlatform(own)}, not for ${formatPlatform(wanted)}`,
-      {
-        code: 'PLATFORM_MISSING',
-      },
-    )
+  return { images, indexes: [...indexes.values()].toSorted((a, b) => (a.tag < b.tag ? -1 : 1)) }
 }
 
 function header(path: string, sizeBytes: number): Buffer {
@@ -105,26 +106,27 @@ async function* blobEntry(base: EngineBase, { digest, size }: BlobRecord): Async
 async function* tarOf(
   base: EngineBase,
   images: readonly (SavedImage & { readonly configBytes: number })[],
+  indexes: readonly SavedIndex[],
 ): AsyncGenerator<Buffer> {
   yield Buffer.concat([header('blobs/', 0), header('blobs/sha256/', 0)])
   for (const blob of blobsOfSaved(images)) yield* blobEntry(base, blob)
-  for (const [name, bytes] of toDocuments(images))
+  for (const [name, bytes] of toDocuments(images, indexes))
     yield Buffer.concat([header(name, bytes.length), bytes, paddingBytes(bytes.length)])
   yield TAR_END
 }
 
 /** Throws NotFoundError before anything is written. The tar must be read or destroyed. */
-export async function saveImages(base: EngineBase, { names, platform, signal }: SaveWish): Promise<Readable> {
-  if (names.length === 0) throw new InvalidRequestError('no image was named')
-  const chosen = choose(base, names)
+export async function saveImages(base: EngineBase, wish: SaveWish): Promise<Readable> {
+  if (wish.names.length === 0) throw new InvalidRequestError('no image was named')
+  const { images: chosen, indexes } = await choose(base, wish)
   const images: (SavedImage & { readonly configBytes: number })[] = []
-  for (const { image, tags } of chosen) {
-    await checkPlatform(base, image, platform)
-    const distribution = await ensureDistribution(base, image, { signal, onLayer: () => {} })
+  for (const { image, tags, partOf } of [...chosen.values()].toSorted((a, b) => (a.image.id < b.image.id ? -1 : 1))) {
+    const distribution = await ensureDistribution(base, image, { signal: wish.signal, onLayer: () => {} })
     const { size: configBytes } = await base.host.files.stat(blobPath(base, image.id))
-    images.push({ id: image.id, configBytes, distribution, tags: [...tags].toSorted() })
+    const names = { tags: [...tags].toSorted(), partOf: [...partOf].toSorted() }
+    images.push({ id: image.id, configBytes, distribution, ...names })
   }
   for (const { id } of images)
     base.events.publish({ Type: 'image', Action: 'save', Actor: { ID: id, Attributes: { name: id } } })
-  return Readable.from(tarOf(base, images), { objectMode: false })
+  return Readable.from(tarOf(base, images, indexes), { objectMode: false })
 }

@@ -76,10 +76,13 @@ test('documents of saved images', () => {
     size: 1,
   })
   const distribution = { manifest: blob('1'), layers: [blob('2'), blob('3')], repoDigests: [], indexes: [] }
-  const documents = toDocuments([
-    { id: digest('a'), distribution, tags: ['docker.io/library/web:1', 'r.io/web:2'] },
-    { id: digest('b'), distribution, tags: [] },
-  ])
+  const documents = toDocuments(
+    [
+      { id: digest('a'), distribution, tags: ['docker.io/library/web:1', 'r.io/web:2'], partOf: [] },
+      { id: digest('b'), distribution, tags: [], partOf: [] },
+    ],
+    [],
+  )
   const read = (name: string): unknown => JSON.parse(documents.get(name)?.toString() ?? '')
   const path = (digit: string): string => `blobs/sha256/${digit.repeat(64)}`
   assert.deepEqual(read('manifest.json'), [
@@ -88,4 +91,37 @@ test('documents of saved images', () => {
   ])
   assert.deepEqual(read('repositories'), { web: { 1: '3'.repeat(64) }, 'r.io/web': { 2: '3'.repeat(64) } })
   assert.equal((read('index.json') as { manifests: object[] }).manifests.length, 3)
+})
+
+test('documents of a name with two platforms: an index for those who know them, the one it means for the others', () => {
+  const blob = (digit: string): { mediaType: string; digest: string; size: number } => ({
+    mediaType: 'm',
+    digest: digest(digit),
+    size: 1,
+  })
+  const distribution = (digit: string) => ({ manifest: blob(digit), layers: [], repoDigests: [], indexes: [] })
+  const tag = 'r.io/web:1'
+  const document = { bytes: Buffer.from('index'), mediaType: 'i', digest: digest('c') }
+  const documents = toDocuments(
+    [
+      { id: digest('a'), distribution: distribution('1'), tags: [tag, 'r.io/own:1'], partOf: [tag] },
+      { id: digest('b'), distribution: distribution('2'), tags: [], partOf: [tag] },
+    ],
+    [{ document, tag }],
+  )
+  const read = (name: string): unknown => JSON.parse(Buffer.from(documents.get(name) ?? '').toString())
+  assert.deepEqual(
+    (read('index.json') as { manifests: { digest: string; annotations: object }[] }).manifests.map((entry) => [
+      entry.digest,
+      Object.values(entry.annotations)[0],
+    ]),
+    [
+      [digest('1'), 'r.io/own:1'],
+      [digest('c'), tag],
+    ],
+  )
+  assert.deepEqual(read('manifest.json'), [
+    { Config: `blobs/sha256/${'a'.repeat(64)}`, RepoTags: [tag, 'r.io/own:1'], Layers: [] },
+  ])
+  assert.equal(Buffer.from(documents.get(`blobs/sha256/${'c'.repeat(64)}`) ?? '').toString(), 'index')
 })
