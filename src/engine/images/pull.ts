@@ -1,41 +1,31 @@
 /**
- * Pulling an image: layers that are missing are downloaded and unpacked side by side, each while it still arrives; then
- * layers, documents and names become visible at once. Killed in between, the engine keeps what was downloaded. Messages are docker's. Source: Docker Engine API v1.51 ImageCreate, OCI image-spec.
+ * Pulling an image: layers that are missing are downloaded and unpacked side by side, each while it still arrives, and
+ * each once for all who pull it (shared-layers.ts); then layers, documents and names become visible at once. Killed in
+ * between, the engine keeps what was downloaded. Messages are docker's. Source: Docker Engine API v1.51 ImageCreate, OCI
+ * image-spec.
  */
-import { Readable } from 'node:stream'
 import type { ProgressMessage } from '../../api/types/index.ts'
 import type { EngineBase } from '../context.ts'
-import type { BlobKeeper } from './blob-keeper.ts'
 import { planPull, type PullPlan, type PullWish } from './pull-plan.ts'
 import { familiarRepository, toCanonicalTag, toFamiliar, type Reference } from '../../api/reference.ts'
+import type { LayerListener, LayerWish, SharedLayer, SharedLayers } from './shared-layers.ts'
 import { commitPulled, isNamed } from './store.ts'
 import { chainIdOf } from '../layers/chain.ts'
-import { discardLayer, stageLayer, type StageOptions, type StagedLayer } from '../layers/store.ts'
-import { manifestError, type Descriptor } from '../registry/manifest.ts'
-import type { SharedDownload, SharedDownloads } from '../registry/shared-downloads.ts'
-import { MycomposeError } from '../../errors.ts'
+import { holdLayers } from '../layers/holds.ts'
+import { freeLayers, type StagedLayer } from '../layers/store.ts'
+import { CanceledError, MycomposeError } from '../../errors.ts'
 import { findImage } from '../../state/images.ts'
 import { findLayer } from '../../state/layers.ts'
 import { findTag } from '../../state/tags.ts'
 
 export interface PullContext {
   readonly base: EngineBase
-  readonly downloads: SharedDownloads
-  readonly blobs: BlobKeeper
+  readonly layers: SharedLayers
   readonly progress: (message: ProgressMessage) => void
 }
 
 const PARALLEL_DOWNLOADS = 3
 const PROGRESS_STEP_MS = 100
-const MAX_JUDGED_BYTES = 256 * 2 ** 20
-
-interface LayerWish {
-  readonly blob: Descriptor
-  readonly diffId: string
-  readonly chainId: string
-  /** As docker shows it: 12 digits of the blob's digest. */
-  readonly shortId: string
-}
 
 function layersOfPlan({ manifest, config }: PullPlan): LayerWish[] {
   let parent: string | undefined
@@ -68,145 +58,65 @@ function throttled(
   }
 }
 
-/** Starts downloads in the order of the layers, a few at a time; `at(i)` resolves when that one has started. */
-function startDownloads(
-  context: PullContext,
-  plan: PullPlan,
-  layers: readonly LayerWish[],
-): { readonly at: (index: number) => Promise<SharedDownload>; readonly releaseAll: () => Promise<void> } {
-  const started = layers.map(() => Promise.withResolvers<SharedDownload>())
-  const running: SharedDownload[] = []
-  const queue = { next: 0, isOver: false }
-  async function worker(): Promise<void> {
-    while (queue.next < layers.length && !queue.isOver) {
-      const index = queue.next
-      queue.next += 1
-      const layer = layers[index]
-      if (layer === undefined) return
-      const download = context.downloads.start(plan, layer.blob, throttled(context, layer, 'Downloading'))
-      running.push(download)
-      started[index]?.resolve(download)
-      await download.finished.then(
-        () => context.progress({ status: 'Download complete', id: layer.shortId }),
-        () => {}, // whoever unpacks it hears of it
-      )
-    }
+function toListener(context: PullContext, layer: LayerWish): LayerListener {
+  return {
+    downloading: throttled(context, layer, 'Downloading'),
+    downloaded: () => context.progress({ status: 'Download complete', id: layer.shortId }),
+    unpacking: throttled(context, layer, 'Extracting'),
+  }
+}
+
+/** In their order, a few downloads at a time; `isOver`: nobody waits for them any more. */
+function beginAll(layers: readonly SharedLayer[], plan: PullPlan, isOver: () => boolean): void {
+  const queue = [...layers]
+  const worker = async (): Promise<void> => {
+    for (let layer = queue.shift(); layer !== undefined && !isOver(); layer = queue.shift()) await layer.begin(plan)
   }
   for (let number = 0; number < PARALLEL_DOWNLOADS; number += 1) void worker()
-  return {
-    at: async (index) => (await started[index]?.promise) as SharedDownload,
-    async releaseAll() {
-      queue.isOver = true
-      await Promise.all(running.map((download) => download.release()))
-    },
-  }
 }
 
-async function unpack(
-  context: PullContext,
-  layer: LayerWish,
-  download: SharedDownload,
-  options: Pick<StageOptions, 'lower' | 'onStart' | 'signal'>,
-): Promise<StagedLayer> {
-  const { base, progress } = context
-  const tell = throttled(context, layer, 'Extracting')
-  let taken = 0
-  async function* counted(): AsyncGenerator<Buffer> {
-    for await (const chunk of download.bytes()) {
-      taken += chunk.length
-      tell(taken)
-      yield chunk
-    }
-  }
-  let staged: StagedLayer | undefined
+/** Rejects with the first failure, or as soon as the signal fires. */
+async function untilStaged(layers: readonly SharedLayer[], signal: AbortSignal): Promise<StagedLayer[]> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(new CanceledError('the pull was canceled', { cause: signal.reason }))
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
   try {
-    staged = await stageLayer(base, Readable.from(counted(), { objectMode: false }), options)
-    await download.finished
-    if (staged.diffId !== layer.diffId)
-      throw manifestError(`layer ${layer.shortId} unpacks to ${staged.diffId}, its configuration says ${layer.diffId}`)
-    progress({ status: 'Pull complete', id: layer.shortId })
-    const { mediaType, digest, size } = layer.blob
-    return { ...staged, blob: { mediaType, digest, size } }
-  } catch (error) {
-    if (staged !== undefined) await discardLayer(base, staged)
-    throw await causeOf(context, layer, download, error)
-  }
-}
-
-/**
- * A layer that cannot be unpacked: bytes that were changed on the way, which their digest tells, or an image that is
- * wrong in itself. Nothing of either is kept. Larger ones are not fetched to their end for this.
- */
-async function causeOf(
-  { blobs }: PullContext,
-  { blob }: LayerWish,
-  download: SharedDownload,
-  error: unknown,
-): Promise<unknown> {
-  const code = error instanceof MycomposeError ? error.code : ''
-  if (code !== 'TAR_INVALID' && code !== 'MANIFEST_INVALID') return error
-  const verdict =
-    blob.size > MAX_JUDGED_BYTES
-      ? undefined
-      : await download.finished.then(
-          () => undefined,
-          (reason: unknown) => reason,
-        )
-  download.spoil()
-  await blobs.free({ kind: 'these', digests: [blob.digest] })
-  return verdict ?? error
-}
-
-/** All at once, as far as there are downloads and threads; each begins after those below it. Rejects with the first failure. */
-async function unpackAll(
-  context: PullContext,
-  layers: readonly LayerWish[],
-  downloads: ReturnType<typeof startDownloads>,
-  { parents, signal }: { readonly parents: readonly string[]; readonly signal: AbortSignal },
-): Promise<StagedLayer[]> {
-  const { base } = context
-  const abort = new AbortController()
-  const failure = Promise.withResolvers<never>()
-  failure.promise.catch(() => {}) // also when nobody waits any more
-  const jobs: Promise<StagedLayer>[] = []
-  try {
-    for (const [index, layer] of layers.entries()) {
-      const download = await Promise.race([downloads.at(index), failure.promise])
-      const started = Promise.withResolvers<void>()
-      const job = unpack(context, layer, download, {
-        lower: [...parents, ...jobs],
-        signal: AbortSignal.any([signal, abort.signal]),
-        onStart: () => started.resolve(),
-      })
-      job.catch(failure.reject)
-      jobs.push(job)
-      await Promise.race([started.promise, failure.promise])
-    }
-    return await Promise.race([Promise.all(jobs), failure.promise])
-  } catch (error) {
-    abort.abort()
-    for (const outcome of await Promise.allSettled(jobs))
-      if (outcome.status === 'fulfilled') await discardLayer(base, outcome.value)
-    throw error
+    return await Promise.race([promise, Promise.all(layers.map(({ staged }) => staged))])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
 async function bringLayers(context: PullContext, plan: PullPlan, wish: PullWish): Promise<void> {
   const { base, progress } = context
   const layers = layersOfPlan(plan)
+  const chainIds = layers.map(({ chainId }) => chainId)
+  // also those that another pull brings: its image may be removed before this one is complete
+  using hold = holdLayers(base)
+  hold.add(chainIds)
   const present = presentCount(base, layers)
   for (const [index, { shortId }] of layers.entries())
     progress({ status: index < present ? 'Already exists' : 'Pulling fs layer', id: shortId })
-  const missing = layers.slice(present)
-  const parents = layers.slice(0, present).map(({ chainId }) => chainId)
-  const downloads = startDownloads(context, plan, missing)
-  let staged: StagedLayer[] = []
+  const parents = chainIds.slice(0, present)
+  const missing = layers.slice(present).map((layer) => ({ ...layer, listener: toListener(context, layer) }))
+  const shared = context.layers.take(missing, parents)
+  let isOver = false
+  for (const [index, { staged }] of shared.entries())
+    staged.then(
+      () => isOver || progress({ status: 'Pull complete', id: missing[index]?.shortId ?? '' }),
+      () => {}, // heard of below
+    )
   try {
-    staged = await unpackAll(context, missing, downloads, { parents, signal: wish.signal })
+    beginAll(shared, plan, () => isOver)
+    const staged = await untilStaged(shared, wish.signal)
     await commitPulled(base, { ...plan, parents, staged, reference: wish.reference })
+  } catch (error) {
+    await freeLayers(base, chainIds, () => hold[Symbol.dispose]())
+    throw error
   } finally {
-    await downloads.releaseAll()
-    for (const layer of staged) await discardLayer(base, layer) // nothing is left of those that went into the store
+    isOver = true
+    await Promise.all(shared.map((layer) => layer.release()))
   }
 }
 

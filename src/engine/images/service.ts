@@ -20,6 +20,7 @@ import { pullImage } from './pull.ts'
 import { pushImage, pushReferences } from './push.ts'
 import { parseReference, toCanonicalTag, toFamiliar } from '../../api/reference.ts'
 import { removeImage } from './remove.ts'
+import { createSharedLayers } from './shared-layers.ts'
 import { findImageByText, readConfig } from './store.ts'
 import { layersOf } from '../layers/store.ts'
 import type { Platform } from '../registry/manifest.ts'
@@ -107,8 +108,8 @@ async function save(base: EngineBase, blobs: BlobKeeper, wish: SaveWish): Promis
 /** `layers` belongs to the signature that all services are joined by; the store is used directly. */
 export function createImageService(base: EngineBase, dependencies: ImageDependencies): ImageService {
   const holds = createHolds()
-  const downloads = createSharedDownloads(base)
   const blobs = createBlobKeeper(base)
+  const layers = createSharedLayers({ base, blobs, downloads: createSharedDownloads(base) })
   const platformOf = (text: string | undefined): ReadOptions => ({
     platform: text === undefined ? machinePlatform() : parsePlatform(text),
     isPlatformAsked: text !== undefined,
@@ -141,7 +142,7 @@ export function createImageService(base: EngineBase, dependencies: ImageDependen
     },
     pull: async (text, { platform, credentials, signal }, progress) => {
       const wish = { ...platformOf(platform), reference: parseReference(text), credentials, signal }
-      return await blobs.using(() => pullImage({ base, downloads, blobs, progress }, wish))
+      return await blobs.using(() => pullImage({ base, layers, progress }, wish))
     },
     push: async (name, { tag, platform, allPlatforms = false, credentials, signal }, progress) => {
       const wish = { credentials, signal, platform: asked(platform), isWhole: allPlatforms }

@@ -27,6 +27,8 @@ export interface StagedLayer {
   readonly newestMtimeNs: bigint
   /** What it came in, when that is kept. */
   readonly blob?: BlobRecord
+  /** Leads to its files wherever `folder` is moved: it is shared, and not removed here. */
+  readonly path?: string
 }
 
 export interface StageOptions {
@@ -68,7 +70,7 @@ async function stagedOn(base: EngineBase, lower: StageOptions['lower']): Promise
   const layers = (await Promise.all(lower.map((layer) => Promise.resolve(layer)))).flatMap((layer) =>
     typeof layer === 'string'
       ? layersOf(base, [layer]).map(({ shortName, rootOpaque }) => ({ path: join(layerLinks, shortName), rootOpaque }))
-      : [{ path: join(layer.folder, 'diff'), rootOpaque: layer.rootOpaque }],
+      : [{ path: layer.path ?? join(layer.folder, 'diff'), rootOpaque: layer.rootOpaque }],
   )
   const bottom = layers.findLastIndex(({ rootOpaque }) => rootOpaque)
   return layers
@@ -189,7 +191,7 @@ export async function commitLayers(
       const known = findLayer(state, chainId)
       if (known !== undefined) {
         layers.push(known)
-        await discardLayer(base, layer)
+        if (layer.path === undefined) await discardLayer(base, layer)
         continue
       }
       const shortName = freeShortName(names)
