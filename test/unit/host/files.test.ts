@@ -27,17 +27,17 @@ test('with a temporary folder, an unfinished file is never beside the others', a
   const blobs = join(folder, 'blobs')
   mkdirSync(temporaryFolder)
   mkdirSync(join(blobs, 'taken'), { recursive: true })
-  const { writeAtomic } = createFiles()
-  await writeAtomic(join(blobs, 'a'), 'a', { temporaryFolder })
+  const files = createFiles()
+  await files.writeAtomic(join(blobs, 'a'), 'a', { temporaryFolder })
   // a rename over a folder fails after the file is written
   const seen: string[][] = []
-  const failing = writeAtomic(join(blobs, 'taken'), 'b', { temporaryFolder }).finally(() =>
-    seen.push(readdirSync(blobs)),
-  )
+  const failing = files
+    .writeAtomic(join(blobs, 'taken'), 'b', { temporaryFolder })
+    .finally(() => seen.push(readdirSync(blobs)))
   await assert.rejects(failing, { code: 'EISDIR' })
   assert.deepEqual(seen, [['a', 'taken']])
   assert.deepEqual(readdirSync(temporaryFolder), [])
-  await assert.rejects(writeAtomic(join(blobs, 'c'), 'c', { temporaryFolder: join(folder, 'none') }), {
+  await assert.rejects(files.writeAtomic(join(blobs, 'c'), 'c', { temporaryFolder: join(folder, 'none') }), {
     code: 'ENOENT',
   })
   assert.deepEqual(readdirSync(blobs), ['a', 'taken'])
