@@ -21,7 +21,7 @@ export const RUNTIME_PACKAGES = {
   'ca-certificates': 'update-ca-certificates',
 }
 
-/** Besides, for the tests: a root file system made in milliseconds, a real registry, and a judge of what lies in it. */
+/** Besides, for the tests: a root file system made in milliseconds, a real registry, a judge of what lies in it, a disk with quotas. */
 export const TEST_PACKAGES = {
   attr: 'getfattr',
   'busybox-static': 'busybox',
@@ -32,6 +32,7 @@ export const TEST_PACKAGES = {
   curl: 'curl',
   git: 'git',
   zstd: 'zstd',
+  'btrfs-progs': 'mkfs.btrfs',
 }
 
 /**

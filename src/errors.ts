@@ -155,11 +155,16 @@ export class CanceledError extends MycomposeError {
   }
 }
 
+/** What libuv has no names for: Node's `code` is then "UNKNOWN" or "Unknown system error -122". Source: libuv uv.h, asm-generic/errno.h. */
+const UNNAMED_ERRNO: Readonly<Record<number, string>> = { [-116]: 'ESTALE', [-117]: 'EUCLEAN', [-122]: 'EDQUOT' }
+
 /** The code of a Node system error ("ENOENT"), or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof KernelError) return error.errno
   if (typeof error === 'object' && error !== null && 'code' in error) {
     const { code } = error
+    const unnamed = 'errno' in error ? UNNAMED_ERRNO[Number(error.errno)] : undefined
+    if (unnamed !== undefined) return unnamed
     return typeof code === 'string' ? code : undefined
   }
   return undefined

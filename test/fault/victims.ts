@@ -1,8 +1,8 @@
 /** Who can be killed, found in /proc and never asked of the engine: its process, the conmons, the containers' own. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import type { EngineConfig } from '../../src/engine/config.ts'
 import type { ContainerDocument } from '../../src/state/containers.ts'
+import { openCopy } from '../support/state-copy.ts'
 
 export interface ProcessId {
   readonly pid: number
@@ -56,15 +56,11 @@ export function conmonsOf({ paths }: EngineConfig): Conmon[] {
 }
 
 export function documentsOf({ paths }: EngineConfig): ContainerDocument[] {
-  const database = new DatabaseSync(paths.database, { readOnly: true })
-  try {
-    return database
-      .prepare('SELECT doc FROM containers')
-      .all()
-      .map((row) => JSON.parse(String(row['doc'])) as ContainerDocument)
-  } finally {
-    database.close()
-  }
+  using state = openCopy(paths.database)
+  return state.database
+    .prepare('SELECT doc FROM containers')
+    .all()
+    .map((row) => JSON.parse(String(row['doc'])) as ContainerDocument)
 }
 
 /** SIGKILL; false when it was gone. */

@@ -1,12 +1,13 @@
 /** state.db that is newer, damaged or without room: clear errors that leave the file as it is. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, test } from 'node:test'
-import { openStateDatabase } from '../../../src/state/database.ts'
+import { openStateDatabase, readStateDatabase } from '../../../src/state/database.ts'
 import { volumeRows } from '../../../src/state/volumes.ts'
+import { openCopy } from '../../support/state-copy.ts'
 
 let folder: string
 let path: string
@@ -88,3 +89,37 @@ test('no room is DISK_FULL, the transaction is undone, and the next write succee
   assert.equal(rows.all().length, 201)
   state.close()
 })
+
+test('nobody else opens it meanwhile, and no memory is shared by a file', () => {
+  const state = openStateDatabase(path)
+  volumeRows(state).insert(volume('v'))
+  assert.deepEqual(readdirSync(folder).toSorted(), ['state.db', 'state.db-wal'])
+  const other = new DatabaseSync(path, { timeout: 0 })
+  assert.throws(() => other.exec('SELECT * FROM volumes'), { errcode: 5 })
+  other.close()
+  state.close()
+  assert.deepEqual(readdirSync(folder), ['state.db'])
+})
+
+test('one that is only read stays as it is; a copy has what is in the journal', () => {
+  writeFileSync(path, '')
+  assert.equal(countRead(), undefined)
+  fill(3)
+  assert.equal(countRead(), 3)
+  assert.deepEqual(readdirSync(folder), ['state.db'])
+  const state = openStateDatabase(path)
+  volumeRows(state).insert(volume('more'))
+  using copy = openCopy(path)
+  state.close()
+  assert.equal(copy.database.prepare('SELECT count(*) AS n FROM volumes').get()?.['n'], 4)
+})
+
+/** How many volumes a reader finds. */
+function countRead(): number | undefined {
+  const state = readStateDatabase(path, { hasJournal: false })
+  if (state === undefined) return undefined
+  const { length } = volumeRows(state).all()
+  assert.throws(() => volumeRows(state).insert(volume('x')))
+  state.close()
+  return length
+}
