@@ -162,15 +162,12 @@ export async function startEngine(config: EngineConfig, io: CliIo): Promise<void
 
 async function spawnEngine(config: EngineConfig, io: CliIo): Promise<'ready' | 'already running'> {
   const { host } = io
-  const child = (await host.exec()).spawn(
-    [host.nodePath, ...ENGINE_NODE_FLAGS, io.engineEntry, '--root', config.paths.root, ...storageDriver(io.env)],
-    {
-      env: engineEnvironment(io.env),
-      cwd: '/',
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const child = (await host.exec()).spawn(engineCommand(config, io), {
+    env: engineEnvironment(io.env),
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const ready = new Promise<'ready'>((resolve) => child.stdout?.once('data', () => resolve('ready')))
@@ -188,6 +185,11 @@ async function spawnEngine(config: EngineConfig, io: CliIo): Promise<'ready' | '
   if (outcome === 'late') throw startFailure(config, said, 'it did not get ready in time')
   if (outcome.exitCode !== ALREADY_RUNNING_EXIT_CODE) throw startFailure(config, said, how(outcome))
   return 'already running'
+}
+
+/** argv of the engine's program for that root. */
+export function engineCommand({ paths }: EngineConfig, { host, engineEntry, env }: CliIo): string[] {
+  return [host.nodePath, ...ENGINE_NODE_FLAGS, engineEntry, '--root', paths.root, ...storageDriver(env)]
 }
 
 /** Which way layers are put together; only the first start of a root takes a wish (engine/layers/driver.ts). */
@@ -235,11 +237,16 @@ function holdsLock({ paths }: EngineConfig): MycomposeError {
 function startFailure(config: EngineConfig, said: string, why: string): MycomposeError {
   const report = said.split('\n').map(parseReport).findLast(Boolean)
   if (report !== undefined) return new MycomposeError(`the engine could not start: ${report.message}`, report)
-  const crash = /^\w*Error.*$/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1) ?? ''
+  const crash = firstError(said) ?? said.trim().split('\n').at(-1) ?? ''
   return new MycomposeError(`the engine could not start (${why})${crash === '' ? '' : `: ${crash}`}`, {
     code: 'ENGINE_START_FAILED',
     hint: `see ${config.paths.log} and \`mycompose doctor\``,
   })
+}
+
+/** The line of an uncaught error in what a Node process said: "Error [ERR_MODULE_NOT_FOUND]: Cannot find ...". */
+export function firstError(said: string): string | undefined {
+  return /^\w*Error.*$/m.exec(said)?.[0]
 }
 
 /** The engine's last words before it gives up. */

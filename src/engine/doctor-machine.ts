@@ -2,10 +2,14 @@
 import { release } from 'node:os'
 import type { DoctorCheck } from './doctor.ts'
 import type { DoctorFinding } from '../api/types/index.ts'
+import { formatBytes } from '../units.ts'
 import { detectCgroupLayout, type CgroupLayout } from './cgroups/layout.ts'
 
 /** Raw disk space below which images and databases soon fail. */
 const LOW_DISK_BYTES = 2 * 1024 ** 3
+/** And below which state and logs can no longer be written. */
+const FULL_DISK_BYTES = 4 * 1024 ** 2
+const MAKE_ROOM = 'mycompose system df, then mycompose system prune; df -h shows what else takes room'
 /** Controllers that limits of Compose files stand on. */
 const WANTED_CONTROLLERS = ['cpu', 'memory', 'pids']
 
@@ -70,21 +74,21 @@ export const checkCgroups: DoctorCheck = ({ host }) => {
 export const checkDisk: DoctorCheck = async ({ host, config }) => {
   const { bavail, bsize, files, ffree } = await host.files.statfs(config.paths.root)
   const freeBytes = bavail * bsize
-  const gibibytes = (freeBytes / 1024 ** 3).toFixed(1)
   const findings: DoctorFinding[] = [
     {
       check: 'disk',
-      status: freeBytes < LOW_DISK_BYTES ? 'warning' : 'ok',
-      message: `${gibibytes} GiB free under ${config.paths.root}`,
-      ...(freeBytes < LOW_DISK_BYTES ? { fix: 'mycompose image ls, then mycompose image rm what is not needed' } : {}),
+      status: freeBytes < FULL_DISK_BYTES ? 'failed' : freeBytes < LOW_DISK_BYTES ? 'warning' : 'ok',
+      message: `${formatBytes(freeBytes)} free under ${config.paths.root}`,
+      ...(freeBytes < LOW_DISK_BYTES ? { fix: MAKE_ROOM } : {}),
     },
   ]
   // some file systems (btrfs) count no inodes: 0 of 0
   if (files > 0 && ffree < files / 50)
     findings.push({
       check: 'disk',
-      status: 'warning',
+      status: ffree === 0 ? 'failed' : 'warning',
       message: `only ${ffree} inodes are free under ${config.paths.root}`,
+      fix: MAKE_ROOM,
     })
   return findings
 }

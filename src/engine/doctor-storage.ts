@@ -5,7 +5,7 @@ import { whyNoOverlay } from './layers/driver.ts'
 export const checkStorage: DoctorCheck = async ({ host, config, storageDriver }) => {
   const refusal = await whyNoOverlay(host, config.paths.temporary)
   const check = 'storage'
-  if (storageDriver === 'overlay')
+  if (storageDriver === 'overlay' || (storageDriver === undefined && refusal === undefined))
     return refusal === undefined
       ? [{ check, status: 'ok', message: 'overlay mounts' }]
       : [

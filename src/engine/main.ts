@@ -1,6 +1,6 @@
 /**
- * The engine process: `node src/engine/main.ts --root DIR [--storage-driver overlay|vfs]` (bundle: dist/engine.js). Takes the root's lock, opens the
- * engine, listens, prints "ready", and from then on writes to its log only. It ends with 0 when asked to (SIGTERM,
+ * The engine process: `node src/engine/main.ts --root DIR [--storage-driver overlay|vfs] [--doctor]` (bundle:
+ * dist/engine.js). With --doctor it only looks, and prints its findings as JSON. Takes the root's lock, opens the engine, listens, prints "ready", and from then on writes to its log only. It ends with 0 when asked to (SIGTERM,
  * SIGINT, shutdown request) and leaves containers running, unless the whole machine goes down; with 3 when another engine has the root; with 1 and one line
  * of JSON {code, message, hint} on stderr when it cannot start; with 70 when it met a bug it cannot go on from.
  */
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { ALREADY_RUNNING_EXIT_CODE, DEFAULT_ROOT, engineConfig, type EngineConfig } from './config.ts'
 import type { EngineBase } from './context.ts'
 import { diagnose } from './doctor.ts'
+import { diagnoseAlone } from './doctor-alone.ts'
 import { openEngine, type Engine } from './engine.ts'
 import { readFacts } from './facts.ts'
 import { clearSocketPath, openSocketToGroup, prepareFolders } from './folders.ts'
@@ -193,7 +194,23 @@ function reportStartFailure(error: unknown): void {
   process.stderr.write(`${JSON.stringify(report)}\n`, () => process.exit(isOurs ? error.exitCode : 1))
 }
 
+/** For a machine on which no engine runs, or can. */
+async function examine(root: string, storageDriver: string | undefined): Promise<void> {
+  const control = createProcessControl(loadLibc())
+  const lock = (path: string): ProcessLock | undefined => control.lock(path)
+  const findings = await diagnoseAlone(engineConfig(root, VERSION), createNodeHost(process.env), {
+    storageDriver,
+    lock,
+  })
+  process.stdout.write(JSON.stringify(findings), () => process.exit(0))
+}
+
 const { values } = parseArgs({
-  options: { root: { type: 'string', default: DEFAULT_ROOT }, 'storage-driver': { type: 'string' } },
+  options: {
+    root: { type: 'string', default: DEFAULT_ROOT },
+    'storage-driver': { type: 'string' },
+    doctor: { type: 'boolean', default: false },
+  },
 })
-start(values.root, values['storage-driver']).catch(reportStartFailure)
+const task = values.doctor ? examine : start
+task(values.root, values['storage-driver']).catch(reportStartFailure)

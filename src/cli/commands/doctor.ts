@@ -1,18 +1,27 @@
-/** `doctor`: what this machine has and lacks; the engine's own findings join in when it runs. */
+/** `doctor`: what this machine has and lacks, by the engine that runs, or by its program alone; it starts none. */
 import { Option, type Command } from 'commander'
 import type { DoctorFinding } from '../../api/types/index.ts'
-import { NotFoundError } from '../../errors.ts'
+import { NotFoundError, ToolError } from '../../errors.ts'
 import { checkMachine } from '../checks.ts'
-import { answers } from '../engine.ts'
+import {
+  answers,
+  engineCommand,
+  engineEnvironment,
+  firstError,
+  type EngineLocation,
+  type OwnLocation,
+} from '../engine.ts'
 import { addExamples } from '../help.ts'
 import { stripControls } from '../output/controls.ts'
 import type { Style } from '../output/style.ts'
+import type { CliIo } from '../io.ts'
 import type { Invoke } from '../program.ts'
 import type { Session } from '../session.ts'
+import { hasSystemd, unitName, unitPath } from '../unit-name.ts'
 
-/** Doctor starts nothing. */
-const NOT_ASKED =
-  'does not run: kernel, versions and their known holes, firewall, addresses and limits are looked at by it alone'
+/** An engine that is asked under load takes a second. */
+const ANSWER_MS = 10_000
+const ALONE_MS = 60_000
 
 interface DoctorFlags {
   readonly format: 'pretty' | 'json'
@@ -45,18 +54,89 @@ async function run(session: Session, { format, json }: DoctorFlags): Promise<num
 
 async function askEngine(session: Session): Promise<readonly DoctorFinding[]> {
   const location = await session.engineLocation()
+  const { io } = session
   const check = 'engine'
   try {
-    if (!(await answers(location, session.io)))
-      return [{ check, status: 'warning', message: NOT_ASKED, fix: 'mycompose engine start, then mycompose doctor' }]
+    if (!(await answers(location, io)))
+      return location.kind === 'own'
+        ? [notRunning(location, io), ...(await lookAlone(location, io))]
+        : [unreachable(location)]
     const client = await session.client()
-    const { Version } = await client.version()
-    const running: DoctorFinding = { check, status: 'ok', message: `runs, version ${Version}, ${location.socketPath}` }
-    return [running, ...(await client.doctor())]
+    const findings = await Promise.race([
+      Promise.all([client.version(), client.doctor()]),
+      io.host.clock.sleep(ANSWER_MS, session.signal),
+    ])
+    if (findings === undefined) return await stuck(location, io)
+    const [{ Version }, found] = findings
+    return [{ check, status: 'ok', message: `runs, version ${Version}, ${location.socketPath}` }, ...found]
   } catch (error) {
     // another engine than ours has no doctor
     if (error instanceof NotFoundError) return [{ check, status: 'ok', message: `answers at ${location.socketPath}` }]
     return [{ check, status: 'failed', message: error instanceof Error ? error.message : String(error) }]
+  }
+}
+
+const unreachable = ({ socketPath }: EngineLocation): DoctorFinding => ({
+  check: 'engine',
+  status: 'failed',
+  message: `nothing listens at ${socketPath}`,
+  fix: 'start that engine, or leave out --host and DOCKER_HOST',
+})
+
+/** Doctor starts nothing. */
+function notRunning({ config }: OwnLocation, io: CliIo): DoctorFinding {
+  const check = 'engine'
+  if (io.host.userId !== 0)
+    return {
+      check,
+      status: 'warning',
+      message:
+        'does not run: kernel, versions and their known holes, firewall, addresses and limits are looked at as root',
+      fix: 'sudo mycompose doctor',
+    }
+  if (io.host.files.existsSync(unitPath(config)) && hasSystemd(io))
+    return {
+      check,
+      status: 'warning',
+      message: `does not run, though ${unitName(config)} is installed`,
+      fix: `systemctl status ${unitName(config)}; mycompose engine start`,
+    }
+  return { check, status: 'ok', message: 'does not run; the first command that needs it starts it' }
+}
+
+async function stuck(location: EngineLocation, io: CliIo): Promise<DoctorFinding[]> {
+  const finding: DoctorFinding = {
+    check: 'engine',
+    status: 'failed',
+    message: `takes connections at ${location.socketPath} and does not answer`,
+    ...(location.kind === 'own' ? { fix: `see ${location.config.paths.log}` } : {}),
+  }
+  return [finding, ...(location.kind === 'own' ? await lookAlone(location, io) : [])]
+}
+
+/** What the engine's program finds without running as an engine; and when not even that is possible, why. */
+async function lookAlone({ config }: OwnLocation, io: CliIo): Promise<readonly DoctorFinding[]> {
+  if (io.host.userId !== 0) return []
+  try {
+    const { stdout } = await (
+      await io.host.exec()
+    ).run([...engineCommand(config, io), '--doctor'], {
+      env: engineEnvironment(io.env),
+      cwd: '/',
+      timeoutMs: ALONE_MS,
+    })
+    return JSON.parse(stdout) as DoctorFinding[]
+  } catch (error) {
+    const said = error instanceof ToolError ? error.stderrTail : ''
+    const why = firstError(said) ?? (error instanceof Error ? error.message : String(error))
+    return [
+      {
+        check: 'program',
+        status: 'failed',
+        message: `the engine's program cannot run: ${why}`,
+        fix: 'install mycompose again: npm install -g mycompose',
+      },
+    ]
   }
 }
 

@@ -14,7 +14,7 @@ const DRIVERS: readonly StorageDriver[] = ['overlay', 'vfs']
 
 /** Mounts an overlay under `temporary` and lets it go again. Returns why that is impossible, or undefined. */
 export async function whyNoOverlay(host: Host, temporary: string): Promise<MycomposeError | undefined> {
-  const folder = await host.files.mkdtemp(join(temporary, 'probe-'))
+  const folder = await host.files.mkdtemp(join(temporary, 'mycompose-probe-'))
   const [lower, upper, work, target] = ['lower', 'upper', 'work', 'merged'].map((name) => join(folder, name)) as [
     string,
     string,
@@ -44,22 +44,37 @@ function toDriver(text: string, source: string): StorageDriver {
   })
 }
 
+const fileOf = ({ paths }: EngineBase['config']): string => join(paths.root, 'storage-driver')
+
+function wantedDriver(wish: string | undefined): StorageDriver | undefined {
+  return wish === undefined || wish === '' ? undefined : toDriver(wish, 'MYCOMPOSE_STORAGE_DRIVER')
+}
+
+/** What the store was begun with; undefined: it is not begun. Throws STORAGE_DRIVER when `wish` is the other one. */
+export async function recordedDriver(
+  { host, config }: Pick<EngineBase, 'host' | 'config'>,
+  wish: string | undefined,
+): Promise<StorageDriver | undefined> {
+  const file = fileOf(config)
+  const wanted = wantedDriver(wish)
+  const recorded = (await host.files.readTextIfExists(file))?.trim()
+  if (recorded === undefined || recorded === '') return undefined
+  const driver = toDriver(recorded, file)
+  if (wanted === undefined || wanted === driver) return driver
+  throw new MycomposeError(`${config.paths.root} was begun with the storage driver "${driver}", not "${wanted}"`, {
+    code: 'STORAGE_DRIVER',
+    hint: 'use another root (--root), or none of both: MYCOMPOSE_STORAGE_DRIVER=',
+  })
+}
+
 /** `wish`: of the user. Throws STORAGE_DRIVER when the store was begun with the other one. */
 export async function chooseDriver(
   { host, config, log }: Pick<EngineBase, 'host' | 'config' | 'log'>,
   wish: string | undefined,
 ): Promise<StorageDriver> {
-  const file = join(config.paths.root, 'storage-driver')
-  const wanted = wish === undefined || wish === '' ? undefined : toDriver(wish, 'MYCOMPOSE_STORAGE_DRIVER')
-  const recorded = (await host.files.readTextIfExists(file))?.trim()
-  if (recorded !== undefined && recorded !== '') {
-    const driver = toDriver(recorded, file)
-    if (wanted === undefined || wanted === driver) return driver
-    throw new MycomposeError(`${config.paths.root} was begun with the storage driver "${driver}", not "${wanted}"`, {
-      code: 'STORAGE_DRIVER',
-      hint: 'use another root (--root), or none of both: MYCOMPOSE_STORAGE_DRIVER=',
-    })
-  }
+  const recorded = await recordedDriver({ host, config }, wish)
+  if (recorded !== undefined) return recorded
+  const wanted = wantedDriver(wish)
   const refusal = wanted === undefined ? await whyNoOverlay(host, config.paths.temporary) : undefined
   const driver = wanted ?? (refusal === undefined ? 'overlay' : 'vfs')
   if (refusal !== undefined)
@@ -67,6 +82,6 @@ export async function chooseDriver(
       error: refusal.message,
       hint: refusal.hint,
     })
-  await host.files.writeAtomic(file, `${driver}\n`, { mode: 0o644 })
+  await host.files.writeAtomic(fileOf(config), `${driver}\n`, { mode: 0o644 })
   return driver
 }
