@@ -248,9 +248,9 @@ test('an unchanged context is not read again; a changed file alone is', async (t
       ...host,
       at: {
         ...host.at,
-        openFile(...args) {
+        openScanned(...args) {
           reads += 1
-          return host.at.openFile(...args)
+          return host.at.openScanned(...args)
         },
       },
       // an hour on: all files were written long ago
@@ -284,9 +284,9 @@ test('builds that read one context at the same time read each file once, and one
       ...host,
       at: {
         ...host.at,
-        openFile(folder, name) {
+        openScanned(folder, name) {
           opened.set(name, (opened.get(name) ?? 0) + 1)
-          return host.at.openFile(folder, name)
+          return host.at.openScanned(folder, name)
         },
       },
       clock: { ...host.clock, nowMs: () => host.clock.nowMs() + 3_600_000 },

@@ -91,6 +91,30 @@ describe('a build from elsewhere', () => {
     assert.equal((await builder.image(dockerfile)).ran.length, 1)
   })
 
+  it('keeps what it fetched: a commit that is here needs no server any more, until it is pruned', async () => {
+    const repo = join(served, 'kept')
+    fs.mkdirSync(repo)
+    fs.writeFileSync(join(repo, 'a'), 'one')
+    const commit = commitAll(repo)
+    const dockerfile = `FROM scratch\nADD --keep-git-dir ${daemon}/kept/.git#${commit} /lib\n`
+    const request = { noCache: true }
+    await builder.image(dockerfile)
+    fs.writeFileSync(join(repo, 'a'), 'two')
+    const next = commitAll(repo)
+    await builder.image(dockerfile.replace(commit, next))
+    fs.renameSync(repo, `${repo}-gone`)
+    const { id, ran } = await builder.image(dockerfile, { request })
+    assert.equal(ran.length, 1)
+    assert.equal(await builder.look(id, 'ls -A lib; cat lib/a; git -C lib fsck'), '.git\na\none')
+    const { builds } = builder.engine.context
+    const kept = (await builds.diskUsage()).find(({ Description: text }) => text === `${daemon}/kept/.git`)
+    assert.ok(kept !== undefined)
+    assert.deepEqual([kept.Type, kept.Size > 0], ['source.git.checkout', true])
+    const pruned = await builds.prune({ all: false, filters: { id: [kept.ID] }, keepBytes: undefined })
+    assert.deepEqual(pruned, { CachesDeleted: [kept.ID], SpaceReclaimed: kept.Size })
+    assert.equal((await builder.build(dockerfile, { request })).error?.code, 'GIT_FAILED')
+  })
+
   it('tells the line of an ADD that cannot be', async () => {
     const { error } = await builder.build(`FROM busybox\nADD ${web.url}/none /x\n`)
     assert.equal(error?.source?.range.line, 2)

@@ -32,13 +32,21 @@ export interface Packer {
   pack(folder: number, roots: readonly PackRoot[]): AsyncGenerator<Buffer>
 }
 
+/** A name in an open folder, and what it is called in the tar. */
+interface Place {
+  readonly folder: number
+  readonly name: ByteString
+  readonly path: ByteString
+}
+
 const READ_BYTES = 512 * 1024
 const BATCH_BYTES = 256 * 1024
 const NO_XATTRS: ReadonlyMap<ByteString, Buffer> = new Map()
 
 export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () => false }: PackOptions): Packer {
-  function xattrsOf(folder: number, name: ByteString): ReadonlyMap<ByteString, Buffer> {
-    const names = at.xattrNames(folder, name).filter(isCarriedXattr)
+  function xattrsOf(folder: number, name: ByteString, fd: number | undefined): ReadonlyMap<ByteString, Buffer> {
+    const all = fd === undefined ? at.xattrNames(folder, name) : at.xattrNamesOpen(fd)
+    const names = all.filter(isCarriedXattr)
     if (names.length === 0) return NO_XATTRS
     const found = new Map<ByteString, Buffer>()
     for (const attribute of names) {
@@ -48,7 +56,8 @@ export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () 
     return found
   }
 
-  function toEntry(folder: number, name: ByteString, path: ByteString, kind: TarEntryKind, facts: FileFacts): TarEntry {
+  /** `fd`: the file or folder, where it is open. */
+  function toEntry({ folder, name, path }: Place, kind: TarEntryKind, facts: FileFacts, fd?: number): TarEntry {
     const late = latestMtimeNs !== undefined && facts.mtimeNs > latestMtimeNs
     return {
       kind,
@@ -61,7 +70,7 @@ export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () 
       target: kind === 'symlink' ? at.readlink(folder, name) : '',
       major: facts.major,
       minor: facts.minor,
-      xattrs: xattrsOf(folder, name),
+      xattrs: xattrsOf(folder, name, fd),
     }
   }
 
@@ -104,7 +113,7 @@ export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () 
       throw cause
     }
     try {
-      yield formatTarHeader(toEntry(folder, name, path, 'file', facts))
+      yield formatTarHeader(toEntry({ folder, name, path }, 'file', facts, fd))
       yield* fileData(fd, facts.sizeBytes)
     } finally {
       at.close(fd)
@@ -126,7 +135,7 @@ export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () 
       throw cause
     }
     try {
-      yield formatTarHeader(toEntry(folder, name, path, 'folder', facts))
+      yield formatTarHeader(toEntry({ folder, name, path }, 'folder', facts, inside))
       if (whiteouts && at.xattr(inside, '.', OPAQUE_XATTR)?.toString() === 'y') yield marker(`${path}/.wh..wh..opq`)
       for (const child of at.names(inside)) yield* walk(inside, child, path === '' ? child : `${path}/${child}`, seen)
     } finally {
@@ -148,12 +157,12 @@ export function createPacker(at: At, { whiteouts, latestMtimeNs, isLeftOut = () 
     }
     const first = facts.linkCount > 1 ? seen.get(facts.inode) : undefined
     if (first !== undefined) {
-      yield formatTarHeader({ ...toEntry(folder, name, path, 'hardlink', facts), target: first, xattrs: NO_XATTRS })
+      yield formatTarHeader({ ...toEntry({ folder, name, path }, 'hardlink', facts), target: first, xattrs: NO_XATTRS })
       return
     }
     if (facts.linkCount > 1) seen.set(facts.inode, path)
     if (facts.kind === 'file') yield* fileEntry(folder, name, path, facts)
-    else yield formatTarHeader(toEntry(folder, name, path, facts.kind, facts))
+    else yield formatTarHeader(toEntry({ folder, name, path }, facts.kind, facts))
   }
 
   function* parts(folder: number, roots: readonly PackRoot[]): Generator<Buffer> {

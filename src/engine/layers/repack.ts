@@ -4,11 +4,15 @@
  */
 import { sha256, toDigest } from './chain.ts'
 import { createPacker } from './pack.ts'
+import { TAR_END } from './tar-writer.ts'
 import type { Host } from '../../host/host.ts'
 
 interface Base {
   readonly host: Pick<Host, 'at'>
 }
+
+/** Of a layer that says nothing, not even of its root folder: its tar is the end of one. */
+export const NOTHING_NS = 0n
 
 /**
  * The plain tar of `folder` (a layer's diff/). `newestMtimeNs` is that of the entries it was made of: folders that none of
@@ -17,9 +21,11 @@ interface Base {
 export async function* repackLayer({ host }: Base, folder: string, newestMtimeNs: bigint): AsyncGenerator<Buffer> {
   const root = host.at.openRoot(folder)
   try {
-    yield* createPacker(host.at, { whiteouts: true, latestMtimeNs: newestMtimeNs }).pack(root, [
-      { name: '.', path: '.' },
-    ])
+    if (newestMtimeNs === NOTHING_NS && host.at.names(root).length === 0) yield TAR_END
+    else
+      yield* createPacker(host.at, { whiteouts: true, latestMtimeNs: newestMtimeNs }).pack(root, [
+        { name: '.', path: '.' },
+      ])
   } finally {
     host.at.close(root)
   }

@@ -59,7 +59,8 @@ function ustarBlock(fields: UstarFields): Buffer {
   block.write('ustar\u000000', 257, 'latin1')
   octal(fields.major, 329, 8)
   octal(fields.minor, 337, 8)
-  const sum = block.reduce((total, byte) => total + byte, 0)
+  let sum = 0
+  for (const byte of block) sum += byte
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return block
 }

@@ -14,7 +14,21 @@ import {
   UnsupportedError,
 } from '../../errors.ts'
 
-/** One task at a time: `begin`, chunks, `end`; a `cancel` may come at any time, also after the answer. */
+/** What is only read, and needs no bytes from us. */
+export type DigestTask =
+  /** The diff id of a layer's folder (repack.ts). */
+  | { readonly kind: 'folder'; readonly path: string; readonly newestMtimeNs: bigint }
+  /** The first `sizeBytes` of an open file, which nobody else reads meanwhile. */
+  | { readonly kind: 'file'; readonly fd: number; readonly sizeBytes: number }
+
+export interface Digested {
+  /** "sha256:<hex>" */
+  readonly digest: string
+  /** How many bytes it is of: of a folder those of its tar, of a file those that were there. */
+  readonly sizeBytes: number
+}
+
+/** One task at a time: `digest`, or `begin`, chunks, `end`; a `cancel` may come at any time, also after the answer. */
 export type ToThread =
   | {
       readonly kind: 'begin'
@@ -27,6 +41,12 @@ export type ToThread =
     }
   | { readonly kind: 'chunk'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'end'; readonly id: number }
+  | {
+      readonly kind: 'digest'
+      readonly id: number
+      readonly task: DigestTask
+      readonly signals: Int32Array<SharedArrayBuffer>
+    }
   | { readonly kind: 'cancel'; readonly id: number }
 
 /** Places in `signals`; each goes from 0 to 1 once. */
@@ -36,6 +56,7 @@ export type FromThread =
   /** Of the source's bytes so many more have been taken; of the plain tar there are `plainBytes` so far. */
   | { readonly kind: 'taken'; readonly id: number; readonly bytes: number; readonly plainBytes: number }
   | { readonly kind: 'done'; readonly id: number; readonly unpacked: Unpacked }
+  | { readonly kind: 'digested'; readonly id: number; readonly digested: Digested }
   | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
 
 const CLASSES = { CanceledError, ConflictError, InvalidRequestError, MycomposeError, NotFoundError, UnsupportedError }

@@ -1,11 +1,11 @@
 /**
- * The engine's unpacking threads: a few, started when there is something to unpack and ended when there has been nothing
- * for a while. First come, first served, so that no layer has a thread while one below it waits for one.
+ * The engine's unpacking threads: a few, started when there is something to unpack or to hash and ended when there has been
+ * nothing for a while. First come, first served, so that no layer has a thread while one below it waits for one.
  */
 import { extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { FromThread, ToThread } from './unpack-messages.ts'
-import { canceled, runTask, type UnpackOptions, type Worker } from './unpack-task.ts'
+import type { DigestTask, Digested, FromThread, ToThread } from './unpack-messages.ts'
+import { canceled, runDigest, runTask, type UnpackOptions, type Worker } from './unpack-task.ts'
 import type { UnpackTask, Unpacked } from './unpack.ts'
 import type { Thread, Threads } from '../../host/threads.ts'
 
@@ -16,6 +16,8 @@ export interface Unpacker {
    * Throws TAR_INVALID, DISK_FULL, CanceledError, system errors (ENOSPC), what `source` and `below` throw.
    */
   unpack(task: UnpackTask, source: Readable, options: UnpackOptions): Promise<Unpacked>
+  /** What it reads stays the caller's, and is let go of when this settles. Throws CanceledError, KernelError. */
+  digest(task: DigestTask, signal?: AbortSignal): Promise<Digested>
   /** Ends the threads. */
   close(): Promise<void>
 }
@@ -141,6 +143,14 @@ export function createUnpacker(threads: Threads): Unpacker {
         }
       } finally {
         source.destroy()
+      }
+    },
+    async digest(task, signal) {
+      const worker = await take(signal)
+      try {
+        return await runDigest(worker, nextId++, task, signal)
+      } finally {
+        giveBack(worker)
       }
     },
     async close() {

@@ -1,12 +1,12 @@
 /**
- * One layer unpacked by a thread, seen from the engine: the layer's bytes go to it in copies, a bounded number at a time,
- * and the thread does the rest, so the main thread stays free for others. What a tar makes a thread die of, the engine
- * survives.
+ * One task of a thread, seen from the engine. A layer to unpack: its bytes go to the thread in copies, a bounded number at
+ * a time, and the thread does the rest, so the main thread stays free for others. Something to hash: it reads by itself.
+ * What a tar makes a thread die of, the engine survives.
  */
 import type { Readable } from 'node:stream'
 import { toStreamError } from './decompress.ts'
 import { tarError } from './tar-entry.ts'
-import { SIGNALS, fromWire, type FromThread, type ToThread } from './unpack-messages.ts'
+import { SIGNALS, fromWire, type DigestTask, type Digested, type FromThread, type ToThread } from './unpack-messages.ts'
 import type { UnpackTask, Unpacked } from './unpack.ts'
 import { CanceledError, errnoOf } from '../../errors.ts'
 import type { Thread } from '../../host/threads.ts'
@@ -100,7 +100,7 @@ export async function runTask(
       pump.taken(message.bytes)
       onProgress?.(message.plainBytes)
     } else if (message.kind === 'done') resolve(message.unpacked)
-    else reject(fromWire(message.error))
+    else if (message.kind === 'failed') reject(fromWire(message.error))
   }
   worker.onEnd = (error) => reject(toEndError(error))
   signal?.addEventListener('abort', onAbort)
@@ -125,5 +125,32 @@ export async function runTask(
     signal?.removeEventListener('abort', onAbort)
     pump.stop()
     port1.close()
+  }
+}
+
+/** Settles when the thread has let go of what it reads. Throws CanceledError, KernelError. */
+export async function runDigest(
+  worker: Worker,
+  id: number,
+  task: DigestTask,
+  signal: AbortSignal | undefined,
+): Promise<Digested> {
+  const signals = new Int32Array(new SharedArrayBuffer(8))
+  const { promise, resolve, reject } = Promise.withResolvers<Digested>()
+  const onAbort = (): void => void Atomics.store(signals, SIGNALS.isCanceled, 1)
+  worker.listener = (message) => {
+    if (message.kind === 'digested') resolve(message.digested)
+    else if (message.kind === 'failed') reject(fromWire(message.error))
+  }
+  worker.onEnd = (error) => reject(toEndError(error))
+  signal?.addEventListener('abort', onAbort)
+  if (signal?.aborted === true) onAbort()
+  worker.thread.post({ kind: 'digest', id, task, signals })
+  try {
+    return await promise
+  } finally {
+    worker.listener = undefined
+    worker.onEnd = undefined
+    signal?.removeEventListener('abort', onAbort)
   }
 }

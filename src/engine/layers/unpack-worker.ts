@@ -1,10 +1,12 @@
 /**
- * The script of an unpacking thread: takes one task after the other from the engine (unpack-pool.ts), and the bytes of its
- * layer in messages. An entry that needs the layers below stops the whole thread until they are there: they were begun
+ * The script of an unpacking thread: takes one task after the other from the engine (unpack-pool.ts), and the bytes of a
+ * layer in messages; what is to be hashed it reads itself. An entry that needs the layers below stops the whole thread until they are there: they were begun
  * before this one, so they do not wait for it.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { SIGNALS, toWire, type FromThread, type ToThread } from './unpack-messages.ts'
+import { sha256, toDigest } from './chain.ts'
+import { repackedDigest } from './repack.ts'
+import { SIGNALS, toWire, type DigestTask, type Digested, type FromThread, type ToThread } from './unpack-messages.ts'
 import { unpackLayer } from './unpack.ts'
 import { CanceledError } from '../../errors.ts'
 import { createAt } from '../../host/at.ts'
@@ -13,6 +15,9 @@ import { loadLibc } from '../../host/libc.ts'
 import { parentThread, takeMessage } from '../../host/threads.ts'
 
 type Begin = ToThread & { readonly kind: 'begin' }
+type Digest = ToThread & { readonly kind: 'digest' }
+
+const READ_BYTES = 2 ** 20
 
 /** The bytes of the task under way, as they arrive. */
 interface Incoming {
@@ -86,11 +91,45 @@ async function run({ id, task, signals, below: port }: Begin): Promise<void> {
   }
 }
 
-engine.onMessage((message) => {
-  if (message.kind === 'begin') {
-    void run(message) // its failures are its answer
-    return
+function digestFile({ fd, sizeBytes }: DigestTask & { readonly kind: 'file' }, check: () => void): Digested {
+  const hash = sha256()
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, sizeBytes))
+  let done = 0
+  // one that grows all the time would have no end
+  while (done < sizeBytes) {
+    check()
+    const count = host.at.read(fd, buffer.subarray(0, Math.min(buffer.length, sizeBytes - done)))
+    if (count === 0) break
+    hash.update(buffer.subarray(0, count))
+    done += count
   }
+  return { digest: toDigest(hash), sizeBytes: done }
+}
+
+async function digest({ id, task, signals }: Digest): Promise<void> {
+  const check = (): void => {
+    if (Atomics.load(signals, SIGNALS.isCanceled) === 1) throw new CanceledError('hashing was canceled')
+  }
+  async function digestFolder({ path, newestMtimeNs }: DigestTask & { readonly kind: 'folder' }): Promise<Digested> {
+    let sizeBytes = 0
+    const diffId = await repackedDigest({ host }, path, newestMtimeNs, (count) => {
+      check()
+      sizeBytes += count
+    })
+    return { digest: diffId, sizeBytes }
+  }
+  try {
+    const digested = task.kind === 'file' ? digestFile(task, check) : await digestFolder(task)
+    engine.post({ kind: 'digested', id, digested })
+  } catch (error) {
+    engine.post({ kind: 'failed', id, error: toWire(error) })
+  }
+}
+
+engine.onMessage((message) => {
+  // their failures are their answers
+  if (message.kind === 'begin') return void run(message)
+  if (message.kind === 'digest') return void digest(message)
   // what a task that has failed did not take, and its cancellation
   if (incoming?.id !== message.id) return
   switch (message.kind) {

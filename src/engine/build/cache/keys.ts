@@ -6,7 +6,7 @@ import { digestOf } from '../../layers/chain.ts'
 import type { CopySource, Origin, RunMount, Work } from '../plan.ts'
 
 /** Changes when what a step does to files changes: all records of before are none then. */
-const KEY_VERSION = 1
+const KEY_VERSION = 2
 
 /** Files that a step reads from elsewhere. */
 export interface Reading {

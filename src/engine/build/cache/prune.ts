@@ -3,7 +3,10 @@ import type { BuildCacheRecord, BuildPruneResponse } from '../../../api/types/bu
 import type { EngineBase } from '../../context.ts'
 import type { BuildPruneOptions } from '../../services/index.ts'
 import { freeLayers } from '../../layers/store.ts'
-import { listDownloads, removeDownload, type KeptDownload } from '../context/downloads.ts'
+import { listDownloads, removeDownload } from '../context/downloads.ts'
+import { listDigests, removeDigests } from '../context/file-digests.ts'
+import { listMirrors, removeMirror } from '../context/git-mirror.ts'
+import type { KeptPlace } from '../context/kept.ts'
 import type { CacheMountRecord, CacheMounts } from '../run/cache-mounts.ts'
 import { selectForPrune, type CacheItem } from './selection.ts'
 import {
@@ -50,11 +53,23 @@ function toMountItem({ key, id, createdAt, lastUsedAt, sizeBytes, inUse }: Cache
   return { record, usedAtMs: Date.parse(lastUsedAt) }
 }
 
-function toDownloadItem({ place, url, sizeBytes, createdAtMs, usedAtMs }: KeptDownload): CacheItem {
+type KeptKind = 'digests' | 'download' | 'repository'
+
+/** As BuildKit calls them. */
+const KEPT_TYPES: Readonly<Record<KeptKind, BuildCacheRecord['Type']>> = {
+  download: 'regular',
+  repository: 'source.git.checkout',
+  digests: 'source.local',
+}
+
+function toKeptItem(
+  kind: KeptKind,
+  { place, description, sizeBytes, createdAtMs, usedAtMs }: KeptPlace,
+): [CacheItem, Source] {
   const record: BuildCacheRecord = {
     ID: place.slice(0, ID_LENGTH),
-    Type: 'regular',
-    Description: url,
+    Type: KEPT_TYPES[kind],
+    Description: description,
     InUse: false,
     Shared: false,
     Size: sizeBytes,
@@ -62,13 +77,16 @@ function toDownloadItem({ place, url, sizeBytes, createdAtMs, usedAtMs }: KeptDo
     LastUsedAt: new Date(usedAtMs).toISOString(),
     UsageCount: 1,
   }
-  return { record, usedAtMs }
+  return [
+    { record, usedAtMs },
+    { kind, place },
+  ]
 }
 
 type Source =
   | { readonly kind: 'step'; readonly record: BuildRecord }
   | { readonly kind: 'mount'; readonly key: string }
-  | { readonly kind: 'download'; readonly place: string }
+  | { readonly kind: KeptKind; readonly place: string }
 
 export interface CacheContext {
   readonly base: EngineBase
@@ -83,8 +101,9 @@ async function listItems({ base, cacheMounts }: CacheContext): Promise<ReadonlyM
   const items: [CacheItem, Source][] = []
   for (const record of listBuildRecords(state)) items.push([toItem(record, held, ofImages), { kind: 'step', record }])
   for (const mount of await cacheMounts.list()) items.push([toMountItem(mount), { kind: 'mount', key: mount.key }])
-  for (const kept of await listDownloads(base))
-    items.push([toDownloadItem(kept), { kind: 'download', place: kept.place }])
+  for (const kept of await listDownloads(base)) items.push(toKeptItem('download', kept))
+  for (const kept of await listMirrors(base)) items.push(toKeptItem('repository', kept))
+  for (const kept of await listDigests(base)) items.push(toKeptItem('digests', kept))
   return new Map(items.toSorted(([a], [b]) => b.usedAtMs - a.usedAtMs))
 }
 
@@ -114,6 +133,10 @@ async function removeFolder({ base, cacheMounts }: CacheContext, source: Source)
       return await cacheMounts.remove(source.key)
     case 'download':
       return await removeDownload(base, source.place)
+    case 'repository':
+      return await removeMirror(base, source.place)
+    case 'digests':
+      return await removeDigests(base, source.place)
     default:
       return source satisfies never
   }

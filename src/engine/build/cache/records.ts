@@ -18,7 +18,7 @@ export interface NewStep {
   readonly key: string
   readonly description: string
   readonly below: string | undefined
-  /** Undefined: it changed nothing. */
+  /** Undefined: a cache from elsewhere says that it changed nothing. */
   readonly layer: LayerRecord | undefined
   /** RFC 3339, when it ran elsewhere; undefined: now. */
   readonly created: string | undefined

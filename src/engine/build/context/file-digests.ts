@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
+import { listFolder, type KeptPlace } from './kept.ts'
 import type { EngineBase } from '../../context.ts'
 import { DIGEST_BYTES, type DigestMemory } from '../files/file-hashes.ts'
 import { errnoOf } from '../../../errors.ts'
@@ -54,20 +55,40 @@ function format(records: readonly string[]): Buffer {
   return Buffer.concat([body, hash('sha256', body, 'buffer')])
 }
 
+const folderOf = ({ config }: Pick<Base, 'config'>): string => join(config.paths.root, 'build', 'digests')
+
+/** Of each context that was built from a folder; a use that learns something writes its file anew. */
+export async function listDigests(base: Pick<Base, 'host' | 'config'>): Promise<KeptPlace[]> {
+  const folder = folderOf(base)
+  const found: KeptPlace[] = []
+  for (const place of await listFolder(base, folder)) {
+    const stat = await base.host.files.stat(join(folder, place)).catch(() => undefined)
+    if (stat === undefined) continue
+    const { size, birthtimeMs, mtimeMs } = stat
+    const description = 'digests of the files of a build context'
+    found.push({ place, description, sizeBytes: size, createdAtMs: birthtimeMs, usedAtMs: mtimeMs })
+  }
+  return found
+}
+
+/** The next build of that context reads all of its files again. False when it is not there. */
+export async function removeDigests(base: Pick<Base, 'host' | 'config'>, place: string): Promise<boolean> {
+  const file = join(folderOf(base), place)
+  if (!/^[0-9a-f]{64}$/.test(place) || !base.host.files.existsSync(file)) return false
+  await base.host.files.rm(file, { force: true })
+  return true
+}
+
 /** Contexts that were not built for the longest time go. */
-async function dropOldest({ host }: Base, folder: string): Promise<void> {
-  const names = await host.files.readdir(folder)
-  if (names.length <= MAX_FILES) return
-  const dated = await Promise.all(
-    names.map(async (name) => ({ name, mtimeMs: (await host.files.stat(join(folder, name))).mtimeMs })),
-  )
-  const old = dated.toSorted((a, b) => a.mtimeMs - b.mtimeMs).slice(0, names.length - MAX_FILES)
-  for (const { name } of old) await host.files.rm(join(folder, name), { force: true })
+async function dropOldest(base: Base): Promise<void> {
+  const all = await listDigests(base)
+  const old = all.toSorted((a, b) => a.usedAtMs - b.usedAtMs).slice(0, Math.max(0, all.length - MAX_FILES))
+  for (const { place } of old) await removeDigests(base, place)
 }
 
 async function readDigests(base: Base, context: string): Promise<FileDigests> {
-  const { host, config, log } = base
-  const folder = join(config.paths.root, 'build', 'digests')
+  const { host, log } = base
+  const folder = folderOf(base)
   const file = join(folder, hash('sha256', context))
   const bytes = await host.files.readFile(file).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0)
@@ -109,7 +130,7 @@ async function readDigests(base: Base, context: string): Promise<FileDigests> {
       try {
         await host.files.mkdir(folder, { recursive: true, mode: 0o700 })
         await host.files.writeAtomic(file, format(allRecords()), { mode: 0o600, durable: false })
-        await dropOldest(base, folder)
+        await dropOldest(base)
       } catch (error) {
         log('warn', 'the digests of a build context could not be kept', { context, error: String(error) })
       }

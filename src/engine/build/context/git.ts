@@ -1,25 +1,16 @@
 /**
- * A git repository as a folder: the commit that a ref means, and its files. git runs with no settings but ours: no hooks, no
- * prompts, no transports but http, https, ssh and git, nothing of the user's or the machine's configuration; secrets go by its
- * environment, never by arguments. Files get the modes that git knows (0644, 0755) and the time of the commit, so that one
- * commit is one layer. Source: man 1 git (GIT_ALLOW_PROTOCOL), git-config (protocol.*, core.hooksPath); CVE-2026-33748.
+ * A git repository as a folder: the commit that a ref means, and its files. Files get the modes that git knows (0644, 0755)
+ * and the time of the commit, so that one commit is one layer. What was fetched once is kept (git-mirror.ts).
  */
 import { join } from 'node:path'
-import { parseGitAddress, withoutPassword, type GitAddress } from './git-url.ts'
 import { settleCheckout } from './git-checkout.ts'
-import { InvalidRequestError, MycomposeError, ToolError, UnsupportedError } from '../../../errors.ts'
+import { keptRef, withMirror, type WantedCommit } from './git-mirror.ts'
+import { createGit, type Git, type GitOptions } from './git-run.ts'
+import { parseGitAddress, withoutPassword, type GitAddress } from './git-url.ts'
+import { InvalidRequestError, MycomposeError } from '../../../errors.ts'
 import type { EngineBase } from '../../context.ts'
 
-type Base = Pick<EngineBase, 'host' | 'config'>
-
-export interface GitOptions {
-  /** Of an agent, for ssh. */
-  readonly sshSocket?: string
-  /** GIT_AUTH_TOKEN, GIT_AUTH_HEADER, also with ".host" behind. */
-  readonly secrets?: ReadonlyMap<string, string>
-  readonly signal?: AbortSignal
-  readonly onProgress?: (line: string) => void
-}
+type Base = Pick<EngineBase, 'host' | 'config' | 'locks'>
 
 export interface Checkout {
   /** The caller's to remove. */
@@ -27,107 +18,9 @@ export interface Checkout {
   readonly commit: string
 }
 
+/** No submodules: they are the checkout's. */
+const QUIET = ['--quiet', '--no-recurse-submodules', '--no-write-fetch-head'] as const
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
-const SETTINGS = [
-  'core.hooksPath=/dev/null',
-  'core.fsmonitor=false',
-  'core.symlinks=true',
-  'protocol.allow=never',
-  'protocol.http.allow=always',
-  'protocol.https.allow=always',
-  'protocol.git.allow=always',
-  'protocol.ssh.allow=always',
-  'gc.auto=0',
-  'maintenance.auto=false',
-  'submodule.recurse=false',
-  'init.defaultBranch=master',
-  'advice.detachedHead=false',
-  'safe.directory=*',
-] as const
-
-/** "Authorization: ..." for the host, or undefined. */
-function authorization({ host }: GitAddress, secrets: ReadonlyMap<string, string> | undefined): string | undefined {
-  const find = (name: string): string | undefined => secrets?.get(`${name}.${host}`) ?? secrets?.get(name)
-  const header = find('GIT_AUTH_HEADER')
-  if (header !== undefined) return `Authorization: ${header.trim()}`
-  const token = find('GIT_AUTH_TOKEN')
-  if (token === undefined) return undefined
-  return `Authorization: basic ${Buffer.from(`x-access-token:${token.trim()}`).toString('base64')}`
-}
-
-function environment(
-  { config }: Base,
-  address: GitAddress,
-  { secrets, sshSocket }: GitOptions,
-): Record<string, string> {
-  const known = join(config.paths.root, 'build', 'known_hosts')
-  const settings: [string, string][] = SETTINGS.map((setting) => {
-    const equals = setting.indexOf('=')
-    return [setting.slice(0, equals), setting.slice(equals + 1)]
-  })
-  const header = authorization(address, secrets)
-  // for this remote alone: a submodule or a redirect elsewhere is not told
-  if (header !== undefined && URL.canParse(address.remote))
-    settings.push([`http.${new URL(address.remote).origin}/.extraHeader`, header])
-  const numbered = settings.flatMap(([key, value], index): [string, string][] => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ])
-  return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    LC_ALL: 'C.UTF-8',
-    HOME: '/nonexistent',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_ATTR_NOSYSTEM: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ASKPASS: '/bin/false',
-    SSH_ASKPASS: '/bin/false',
-    GIT_ALLOW_PROTOCOL: 'http:https:ssh:git',
-    GIT_PROTOCOL_FROM_USER: '0',
-    GIT_SSH_COMMAND: `ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=${known}`,
-    ...(sshSocket === undefined ? {} : { SSH_AUTH_SOCK: sshSocket }),
-    GIT_CONFIG_COUNT: String(settings.length),
-    ...Object.fromEntries(numbered),
-  }
-}
-
-interface Git {
-  /** Standard output. Throws GIT_FAILED, UnsupportedError, CanceledError. */
-  (...args: readonly string[]): Promise<string>
-}
-
-function failed(address: GitAddress, args: readonly string[], cause: unknown): unknown {
-  if (!(cause instanceof ToolError)) return cause
-  if (cause.toolExitCode === null && cause.message.includes('ENOENT'))
-    return new UnsupportedError('git repositories need git, and this machine has none', {
-      hint: 'install it: apt-get install git',
-      cause,
-    })
-  const said = cause.stderrTail.replaceAll(address.remote, withoutPassword(address.remote)).trim()
-  return new MycomposeError(`git ${args[0]} of ${withoutPassword(address.remote)} failed: ${said}`, {
-    code: 'GIT_FAILED',
-    hint: 'is the address right, and does it need a login (secret GIT_AUTH_TOKEN, or --ssh)?',
-  })
-}
-
-function createGit(base: Base, address: GitAddress, options: GitOptions, folder?: string): Git {
-  const env = environment(base, address, options)
-  const { signal } = options
-  const where = folder === undefined ? [] : [`--git-dir=${join(folder, '.git')}`, `--work-tree=${folder}`]
-  return async (...args) => {
-    try {
-      const result = await base.host.exec.run(['git', ...where, ...args], {
-        env,
-        cwd: folder ?? '/',
-        ...(signal === undefined ? {} : { signal }),
-      })
-      return result.stdout
-    } catch (cause) {
-      throw failed(address, args, cause)
-    }
-  }
-}
 
 /** What `git ls-remote` says, by name. */
 function parseRefs(text: string): ReadonlyMap<string, string> {
@@ -139,13 +32,7 @@ function parseRefs(text: string): ReadonlyMap<string, string> {
   return refs
 }
 
-interface Resolved {
-  readonly commit: string
-  /** The name by which it can be fetched; undefined: by the commit only. */
-  readonly name: string | undefined
-}
-
-async function resolveRef(git: Git, address: GitAddress): Promise<Resolved> {
+async function resolveRef(git: Git, address: GitAddress): Promise<WantedCommit> {
   const { ref, remote } = address
   if (ref !== undefined && COMMIT.test(ref)) return { commit: ref, name: undefined }
   const refs = parseRefs(await git('ls-remote', '--', remote, ...(ref === undefined ? ['HEAD'] : [ref, `${ref}^{}`])))
@@ -180,7 +67,7 @@ function checkCommit(address: GitAddress, commit: string, checksum: string | und
 
 /** The commit that the address means now. Throws GIT_URL, GIT_FAILED, GIT_REF_MISSING, CHECKSUM_MISMATCH, UnsupportedError. */
 export async function resolveCommit(
-  base: Base,
+  base: Pick<Base, 'host' | 'config'>,
   url: string,
   options: GitOptions & { readonly checksum?: string | undefined } = {},
 ): Promise<string> {
@@ -188,33 +75,6 @@ export async function resolveCommit(
   const { commit } = await resolveRef(createGit(base, address, options), address)
   checkCommit(address, commit, options.checksum)
   return commit
-}
-
-/** Old and plain file servers know no shallow copies, and some give no commit that has no name: then all is fetched. */
-async function fetchCommit(git: Git, { remote }: GitAddress, { commit, name }: Resolved): Promise<void> {
-  const quiet = ['fetch', '--quiet', '--no-recurse-submodules', '--no-write-fetch-head']
-  const isThere = (): Promise<boolean> =>
-    git('cat-file', '-e', `${commit}^{commit}`).then(
-      () => true,
-      () => false,
-    )
-  const tries: readonly (readonly string[])[] = [
-    ['--depth=1', '--no-tags', '--', remote, commit],
-    ...(name === undefined ? [] : [['--depth=1', '--no-tags', '--', remote, name]]),
-    ['--tags', '--', remote, '+refs/heads/*:refs/remotes/origin/*'],
-  ]
-  let failure: unknown
-  for (const args of tries) {
-    try {
-      await git(...quiet, ...args)
-    } catch (error) {
-      if (!(error instanceof MycomposeError) || error.code !== 'GIT_FAILED') throw error
-      failure = error
-      continue
-    }
-    if (await isThere()) return
-  }
-  throw failure ?? new MycomposeError(`${withoutPassword(remote)} has no commit ${commit}`, { code: 'GIT_REF_MISSING' })
 }
 
 /**
@@ -231,14 +91,19 @@ export async function checkOut(
   await using undo = new AsyncDisposableStack()
   const folder = await host.files.mkdtemp(join(config.paths.temporary, 'git-'))
   undo.defer(() => host.files.rm(folder, { recursive: true, force: true }))
-  const git = createGit(base, address, options, folder)
+  const place = { kind: 'checkout', folder } as const
+  const git = createGit(base, address, options, place)
   await host.files.mkdir(join(config.paths.root, 'build'), { recursive: true, mode: 0o700 })
   const resolved = await resolveRef(createGit(base, address, options), address)
   checkCommit(address, resolved.commit, options.checksum)
   options.onProgress?.(`commit ${resolved.commit}`)
   await git('init', '--quiet', ...(resolved.commit.length === 64 ? ['--object-format=sha256'] : []))
   await git('remote', 'add', 'origin', address.remote)
-  await fetchCommit(git, address, resolved)
+  await withMirror(base, address, resolved, options, async (mirror) => {
+    const { signal } = options
+    const local = createGit(base, address, { isLocal: true, ...(signal === undefined ? {} : { signal }) }, place)
+    await local('fetch', ...QUIET, '--depth=1', '--no-tags', '--', mirror, keptRef(resolved))
+  })
   await git('checkout', '--quiet', '--detach', resolved.commit)
   if (address.hasSubmodules && host.files.existsSync(join(folder, '.gitmodules')))
     await git('submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1')

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path'
 import { download, type Download } from './download.ts'
-import { checkOut, resolveCommit, type Checkout, type GitOptions } from './git.ts'
+import { checkOut, resolveCommit, type Checkout } from './git.ts'
+import type { GitOptions } from './git-run.ts'
 import type { EngineBase } from '../../context.ts'
 import { openTree, type Tree } from '../files/tree.ts'
 import type { CopySource } from '../plan.ts'

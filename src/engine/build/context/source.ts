@@ -6,7 +6,8 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { createDigestKeeper, type DigestKeeper } from './file-digests.ts'
-import { checkOut, type GitOptions } from './git.ts'
+import { checkOut } from './git.ts'
+import type { GitOptions } from './git-run.ts'
 import { fetchContext } from './http-context.ts'
 import { unpackContext } from './tar-context.ts'
 import type { BuildSource } from '../../../api/types/build.ts'
@@ -39,7 +40,7 @@ export interface OpenSource {
   close(): Promise<void>
 }
 
-type Base = Pick<EngineBase, 'host' | 'config' | 'locks' | 'log'>
+type Base = Pick<EngineBase, 'host' | 'config' | 'locks' | 'log'> & Partial<Pick<EngineBase, 'unpacker'>>
 
 /** A folder with what the source holds; `isOurs`: it was made for this build. */
 interface Place {
@@ -115,6 +116,7 @@ export async function openSource(
     owner: ROOT,
     ...(ignore === undefined ? {} : { ignore }),
     ...(digests === undefined ? {} : { digests }),
+    ...(base.unpacker === undefined ? {} : { threads: base.unpacker }),
   })
   undo.defer(() => tree.close())
   const kept = undo.move()

@@ -9,7 +9,7 @@ import type { StateOf } from '../solve/solve.ts'
 type History = NonNullable<ImageConfig['history']>
 type Step = History[number]
 
-/** What each step has come to; one that changed nothing has made no layer. */
+/** What each step has come to. A cache from elsewhere may know of a step that made no layer. */
 function toStep({ operation, ...step }: PlannedImage['history'][number], stateOf: StateOf): Step {
   if (operation === undefined) return step
   const { hasLayer, created } = stateOf(operation)

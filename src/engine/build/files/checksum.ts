@@ -4,11 +4,13 @@
  * Source: BuildKit's contenthash, by what takes part in it.
  */
 import { createHash } from 'node:crypto'
+import { AT_ONCE_BYTES } from './file-hashes.ts'
 import { createTurns, type Selected } from './selection.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 
 /** Each update of the hash and each look at the clock costs, too. */
 const FILES_A_BATCH = 64
+const READ_AHEAD = 4
 
 /** What of a file is in the checksum besides its path. */
 function describe(tree: Tree, { file }: TreeEntry, detail: string): string {
@@ -26,6 +28,19 @@ function detailAtOnce(tree: Tree, entry: TreeEntry): string | undefined {
   return entry.file.kind === 'symlink' ? tree.readlink(entry) : tree.digest(entry)
 }
 
+/** Begins to read the long files that have to be read, some at a time: whoever asks for one gets what was begun. */
+async function readAhead(tree: Tree, selected: readonly Selected[], signal?: AbortSignal): Promise<void> {
+  const long = selected
+    .flatMap(({ files }) => files)
+    .filter(({ entry: { file } }) => file.kind === 'file' && file.sizeBytes >= AT_ONCE_BYTES)
+    .values()
+  async function readNext(): Promise<void> {
+    for (const { entry } of long) if (tree.digest(entry) === undefined) await tree.longDigest(entry, signal)
+  }
+  // what fails here fails again where it is asked for
+  await Promise.allSettled(Array.from({ length: READ_AHEAD }, readNext))
+}
+
 /** Hex of sha256. Throws CONTEXT_CHANGED, CanceledError, KernelError. */
 export async function checksumOfFiles(
   tree: Tree,
@@ -34,6 +49,8 @@ export async function checksumOfFiles(
 ): Promise<string> {
   const sha256 = createHash('sha256')
   const takeTurn = createTurns(signal)
+  await readAhead(tree, selected, signal)
+  await takeTurn()
   let count = 0
   let batch = ''
   for (const { name, files } of selected) {

@@ -1,6 +1,6 @@
 /**
- * Digests of the files of a tree: small ones at once, long ones in turns, each once, and not at all when a build before has
- * read the file and it was not touched since. What is read while it changes is for one build alone.
+ * Digests of the files of a tree: small ones at once, long ones on threads (or in turns), each once, and not at all when a
+ * build before has read the file and it was not touched since. What is read while it changes is for one build alone.
  * Source: man 2 statx; the "racy" files of git's index (Documentation/technical/racy-git.txt).
  */
 import { createHash, hash } from 'node:crypto'
@@ -10,7 +10,9 @@ import { CanceledError, errnoOf } from '../../../errors.ts'
 import type { ByteString } from '../../../host/at.ts'
 import type { Host } from '../../../host/host.ts'
 import type { ScannedFile } from '../../../host/statx.ts'
+import { hexOf } from '../../layers/chain.ts'
 import { MAX_TURN_MS } from '../../layers/feed.ts'
+import type { Unpacker } from '../../layers/unpack-pool.ts'
 import { isCarriedXattr } from '../../layers/xattr-rules.ts'
 
 /** "x" or "-", and a sha256. */
@@ -46,11 +48,14 @@ export interface FileSource {
   readonly openNow: (entry: TreeEntry) => { readonly fd: number; readonly file: ScannedFile } | undefined
   readonly placeOf: (entry: TreeEntry) => Place
   readonly memory: DigestMemory | undefined
+  /** Where long files are read; undefined: here, in turns. */
+  readonly threads: Pick<Unpacker, 'digest'> | undefined
 }
 
 /** errno of what is not there any more, or something else by now. */
 export const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL'])
-const AT_ONCE_BYTES = 256 * 1024
+/** From here on a file is long. */
+export const AT_ONCE_BYTES: number = 256 * 1024
 const CHUNK_BYTES = 2 ** 20
 /** Of folders, devices and the like, and of empty files. */
 const NO_CONTENT = '\0'.repeat(32)
@@ -64,15 +69,16 @@ function isSettled(file: ScannedFile, nowMs: number): boolean {
   return nowMs - file.ctimeMs > grain
 }
 
-export function createFileHashes({ at, statx, clock }: Host, { openNow, placeOf, memory }: FileSource): FileHashes {
+export function createFileHashes({ at, statx, clock }: Host, source: FileSource): FileHashes {
+  const { openNow, placeOf, memory, threads } = source
   const hashed = new Map<string, string>()
   const hashing = memory?.hashing ?? new Map<string, Promise<string>>()
   const buffer = Buffer.allocUnsafe(AT_ONCE_BYTES)
 
-  /** "" when it has none that travel, or is gone. */
-  function xattrDigest(entry: TreeEntry): string {
+  /** "" when it has none that travel, or is gone. `fd`: the file, where it is open. */
+  function xattrDigest(entry: TreeEntry, fd?: number): string {
     try {
-      return digestOfXattrs(entry)
+      return fd !== undefined && !at.xattrNamesOpen(fd).some(isCarriedXattr) ? '' : digestOfXattrs(entry)
     } catch (cause) {
       if (GONE.has(errnoOf(cause) ?? '') || errnoOf(cause) === 'CONTEXT_CHANGED') return ''
       throw cause
@@ -89,8 +95,8 @@ export function createFileHashes({ at, statx, clock }: Host, { openNow, placeOf,
   }
 
   /** The two parts of a digest as one; kept for other builds when it is certain to be found changed later. */
-  function remember(entry: TreeEntry, content: string, isCertain = true): string {
-    const xattrs = xattrDigest(entry)
+  function remember(entry: TreeEntry, content: string, isCertain = true, fd?: number): string {
+    const xattrs = xattrDigest(entry, fd)
     const digest =
       xattrs === '' ? `-${content}` : `x${hash('sha256', Buffer.from(xattrs + content, 'latin1'), 'binary')}`
     hashed.set(entry.file.identity, digest)
@@ -100,16 +106,18 @@ export function createFileHashes({ at, statx, clock }: Host, { openNow, placeOf,
 
   /** Of what could be read; of a file that changes meanwhile that is for this build alone, and the copy will notice. */
   function rememberRead(entry: TreeEntry, fd: number, content: string): string {
-    return remember(entry, content, statx(fd, '')?.identity === entry.file.identity)
+    return remember(entry, content, statx(fd, '')?.identity === entry.file.identity, fd)
   }
 
   function readAtOnce(entry: TreeEntry): string {
     const now = openNow(entry)
     if (now === undefined) return remember(entry, NO_CONTENT, false)
     try {
+      // no read to hear of the end: a file that grew has another identity, which is looked at next
+      const sizeBytes = Math.min(now.file.sizeBytes, buffer.length)
       let length = 0
-      for (let count = -1; count !== 0 && length < buffer.length; length += count)
-        count = at.read(now.fd, buffer.subarray(length))
+      for (let count = -1; count !== 0 && length < sizeBytes; length += count)
+        count = at.read(now.fd, buffer.subarray(length, sizeBytes))
       return rememberRead(entry, now.fd, hash('sha256', buffer.subarray(0, length), 'binary'))
     } finally {
       at.close(now.fd)
@@ -124,28 +132,37 @@ export function createFileHashes({ at, statx, clock }: Host, { openNow, placeOf,
     return sizeBytes < AT_ONCE_BYTES ? readAtOnce(entry) : undefined
   }
 
+  async function readInTurns(fd: number, sizeBytes: number, signal: AbortSignal | undefined): Promise<string> {
+    const sha256 = createHash('sha256')
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+    let turnStart = performance.now()
+    // one that grows all the time would have no end
+    for (let left = sizeBytes; left > 0;) {
+      const count = at.read(fd, chunk.subarray(0, Math.min(chunk.length, left)))
+      if (count === 0) break
+      left -= count
+      if (signal?.aborted === true) throw new CanceledError('reading the build context was canceled')
+      sha256.update(chunk.subarray(0, count))
+      if (performance.now() - turnStart < MAX_TURN_MS) continue
+      await setImmediate()
+      turnStart = performance.now()
+    }
+    return sha256.digest('binary')
+  }
+
+  async function readOnThread(fd: number, sizeBytes: number, signal: AbortSignal | undefined): Promise<string> {
+    if (threads === undefined) return await readInTurns(fd, sizeBytes, signal)
+    const { digest: hex } = await threads.digest({ kind: 'file', fd, sizeBytes }, signal)
+    return Buffer.from(hexOf(hex), 'hex').toString('latin1')
+  }
+
   async function readLong(entry: TreeEntry, signal: AbortSignal | undefined): Promise<string> {
     const now = openNow(entry)
     if (now === undefined) return remember(entry, NO_CONTENT, false)
-    const { fd } = now
     try {
-      const sha256 = createHash('sha256')
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
-      let turnStart = performance.now()
-      // one that grows all the time would have no end
-      for (let left = now.file.sizeBytes; left > 0;) {
-        const count = at.read(fd, chunk.subarray(0, Math.min(chunk.length, left)))
-        if (count === 0) break
-        left -= count
-        if (signal?.aborted === true) throw new CanceledError('reading the build context was canceled')
-        sha256.update(chunk.subarray(0, count))
-        if (performance.now() - turnStart < MAX_TURN_MS) continue
-        await setImmediate()
-        turnStart = performance.now()
-      }
-      return rememberRead(entry, fd, sha256.digest('binary'))
+      return rememberRead(entry, now.fd, await readOnThread(now.fd, now.file.sizeBytes, signal))
     } finally {
-      at.close(fd)
+      at.close(now.fd)
     }
   }
 

@@ -14,6 +14,7 @@ import type { Host } from '../../../host/host.ts'
 import type { ScannedFile } from '../../../host/statx.ts'
 import { joinPath } from '../../layers/entry-path.ts'
 import { openFolders } from '../../layers/folders.ts'
+import type { Unpacker } from '../../layers/unpack-pool.ts'
 
 export interface TreeEntry {
   readonly name: ByteString
@@ -32,6 +33,8 @@ export interface TreeOptions {
   readonly owner?: Owner
   readonly ignore?: Ignore
   readonly digests?: DigestMemory
+  /** For long files; absent: they are read here, in turns. */
+  readonly threads?: Pick<Unpacker, 'digest'>
 }
 
 export interface Tree extends FileHashes {
@@ -71,7 +74,7 @@ export function changedError(path: ByteString): MycomposeError {
 /** `path`: absolute, of the host. Close it, whatever happens. Throws KernelError (ENOENT, ENOTDIR). */
 export function openTree(host: Host, path: string, options: TreeOptions = {}): Tree {
   const { at, statx } = host
-  const { owner, ignore, digests } = options
+  const { owner, ignore, digests, threads } = options
   const root = at.openRoot(path)
   const folders = openFolders(at, root, { resolution: 'no-links', whiteouts: false, implied: () => undefined })
   const listed = new Map<ByteString, readonly TreeEntry[]>()
@@ -142,16 +145,12 @@ export function openTree(host: Host, path: string, options: TreeOptions = {}): T
   function openNow(entry: TreeEntry): { readonly fd: number; readonly file: ScannedFile } | undefined {
     const folder = folders.peek(splitLast(entry.path).parent)
     if (folder === undefined) return undefined
-    let fd: number
     try {
-      fd = at.openFile(folder, entry.name)
+      return at.openScanned(folder, entry.name)
     } catch (cause) {
       if (GONE.has(errnoOf(cause) ?? '')) return undefined
       throw cause
     }
-    const file = statx(fd, '')
-    if (file === undefined) throw changedError(entry.path)
-    return { fd, file }
   }
 
   function open(entry: TreeEntry): number {
@@ -181,7 +180,7 @@ export function openTree(host: Host, path: string, options: TreeOptions = {}): T
 
   const placeOf = (entry: TreeEntry): Place =>
     entry.path === '' ? { folder: root, name: '.' } : { folder: folderOf(entry), name: entry.name }
-  const hashes = createFileHashes(host, { openNow, placeOf, memory: digests })
+  const hashes = createFileHashes(host, { openNow, placeOf, memory: digests, threads })
 
   return {
     root,

@@ -142,14 +142,17 @@ export function createFileWriter(
   /** `from`: of a file; a socket is an empty one. */
   async function writeRegular(tree: Tree, entry: TreeEntry, path: ByteString, from?: number): Promise<void> {
     const { parent, name } = splitLast(path)
+    const { uid, gid } = ownerOf(tree, entry)
+    const bits = modeOf(entry)
     let to: number | undefined
-    replacing(path, (folder) => (to = at.createFile(folder, name, 0o600)) !== undefined)
+    replacing(path, (folder) => (to = at.createFile(folder, name, bits & 0o777)) !== undefined)
     if (to === undefined) return
     try {
+      // to look costs a tenth of a change, and most files are as they shall be from the start
+      const made = statx(to, '')
       if (from !== undefined) await fill(from, entry.file.sizeBytes, to)
-      const { uid, gid } = ownerOf(tree, entry)
-      at.chownOpen(to, uid, gid)
-      at.chmodOpen(to, modeOf(entry))
+      if (made?.uid !== uid || made.gid !== gid) at.chownOpen(to, uid, gid)
+      if (made?.mode !== bits) at.chmodOpen(to, bits)
       copyXattrs(tree, entry, target.folder(parent), name)
       at.setTimesOpen(to, mtimeNsOf(entry.file))
     } finally {

@@ -38,6 +38,8 @@ export interface Settled {
   /** Owner or mode of the root folder. */
   readonly rootChanged: boolean
   readonly newestMtimeNs: bigint
+  /** Of all files. */
+  readonly contentBytes: number
 }
 
 /** The folders below as one tree. */
@@ -59,6 +61,7 @@ export async function settleUpper(at: At, upper: string, options: SettleOptions)
   const epochNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n
   let entries = 0
   let newestMtimeNs = 0n
+  let contentBytes = 0
   let turnStart = performance.now()
 
   async function breathe(): Promise<void> {
@@ -70,6 +73,7 @@ export async function settleUpper(at: At, upper: string, options: SettleOptions)
 
   function keep(file: LayeredFile): void {
     entries += 1
+    if (file.facts.kind === 'file') contentBytes += file.facts.sizeBytes
     keepTime(file)
   }
 
@@ -99,8 +103,9 @@ export async function settleUpper(at: At, upper: string, options: SettleOptions)
 
   /** Copied up and left as it was. Only what was copied up has an origin, and asking for that is cheap. */
   function isUnchanged(file: LayeredFile, path: ByteString, below: LayeredTree | undefined): boolean {
-    if (file.facts.linkCount > 1 || at.xattr(file.folder, file.name, ORIGIN_XATTR) === undefined) return false
-    const under = below?.find(path)
+    if (below === undefined || file.facts.linkCount > 1) return false
+    if (at.xattr(file.folder, file.name, ORIGIN_XATTR) === undefined) return false
+    const under = below.find(path)
     return under !== undefined && isSameFile(at, under, file)
   }
 
@@ -128,5 +133,5 @@ export async function settleUpper(at: At, upper: string, options: SettleOptions)
   await settleNames(root, '', tree)
   keepTime({ folder: root, name: '.', facts })
   const rootChanged = facts.mode !== before.mode || facts.uid !== before.uid || facts.gid !== before.gid
-  return { entries, rootChanged, newestMtimeNs }
+  return { entries, rootChanged, newestMtimeNs, contentBytes }
 }

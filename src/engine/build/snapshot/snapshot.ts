@@ -14,9 +14,10 @@ import type { EngineBase } from '../../context.ts'
 import { lowerOf } from '../../layers/lower.ts'
 import { unmount } from '../../layers/mount-points.ts'
 import { mountOverlay } from '../../layers/overlay.ts'
-import { repackedDigest } from '../../layers/repack.ts'
+import { NOTHING_NS, repackedDigest } from '../../layers/repack.ts'
 import type { StagedLayer } from '../../layers/store.ts'
-import { settleUpper } from './settle.ts'
+import type { Digested } from '../../layers/unpack-messages.ts'
+import { settleUpper, type Settled } from './settle.ts'
 
 export interface CommitOptions {
   /** SOURCE_DATE_EPOCH: nothing in the layer is younger. */
@@ -28,13 +29,16 @@ export interface Snapshot extends AsyncDisposable {
   /** The merged tree, mounted read-write until `commit` or `discard`. */
   readonly root: string
   /**
-   * Ends it. The layer is staged (layers/store.ts: commitLayers or discardLayer come next), undefined when nothing
-   * changed. Whoever still writes to `root` must have ended.
+   * Ends it. The layer is staged (layers/store.ts: commitLayers or discardLayer come next); when nothing changed it is the
+   * empty one, as with BuildKit. Whoever still writes to `root` must have ended.
    */
-  commit(options?: CommitOptions): Promise<StagedLayer | undefined>
+  commit(options?: CommitOptions): Promise<StagedLayer>
   /** Ends it without a trace; idempotent, also after `commit`. */
   discard(): Promise<void>
 }
+
+const MANY_ENTRIES = 1_000
+const MANY_BYTES = 32 * 2 ** 20
 
 interface Folders {
   readonly folder: string
@@ -70,6 +74,20 @@ async function removeScaffold({ host }: EngineBase, { work, root }: Folders): Pr
   await host.files.rmdir(root)
 }
 
+/** On a thread where that takes longer than to have one. */
+async function packedDigest(
+  base: EngineBase,
+  diff: string,
+  { entries, contentBytes, newestMtimeNs }: Settled,
+  signal: AbortSignal | undefined,
+): Promise<Digested> {
+  if (entries > MANY_ENTRIES || contentBytes > MANY_BYTES)
+    return await base.unpacker.digest({ kind: 'folder', path: diff, newestMtimeNs }, signal)
+  let sizeBytes = 0
+  const digest = await repackedDigest(base, diff, newestMtimeNs, (count) => (sizeBytes += count))
+  return { digest, sizeBytes }
+}
+
 /**
  * Over the layers `chainIds`, lowest first. Throws UnsupportedError where layers are copies (vfs), LAYER_MISSING,
  * OVERLAY_FAILED. The caller sees to it that nobody frees those layers meanwhile.
@@ -90,16 +108,15 @@ export async function openSnapshot(base: EngineBase, chainIds: readonly string[]
   const parts = undo.move()
   const discard = (): Promise<void> => parts.disposeAsync()
 
-  async function stage({ epochSeconds, signal }: CommitOptions): Promise<StagedLayer | undefined> {
+  async function stage({ epochSeconds, signal }: CommitOptions): Promise<StagedLayer> {
     await unmount(base, root)
     const found = await settleUpper(host.at, diff, { lower: lower.toReversed(), before, epochSeconds, signal })
-    if (found.entries === 0 && !found.rootChanged) return undefined
     await removeScaffold(base, folders)
-    let sizeBytes = 0
-    const { entries, newestMtimeNs } = found
-    const diffId = await repackedDigest(base, diff, newestMtimeNs, (count) => (sizeBytes += count))
+    const isEmpty = found.entries === 0 && !found.rootChanged
+    const { entries, newestMtimeNs } = isEmpty ? { entries: 0, newestMtimeNs: NOTHING_NS } : found
+    const { digest, sizeBytes } = await packedDigest(base, diff, { ...found, newestMtimeNs }, signal)
     if (signal?.aborted === true) throw new CanceledError('the step was canceled')
-    return { folder, diffId, sizeBytes, rootOpaque: false, entries, newestMtimeNs }
+    return { folder, diffId: digest, sizeBytes, rootOpaque: false, entries, newestMtimeNs }
   }
 
   return {
@@ -110,7 +127,7 @@ export async function openSnapshot(base: EngineBase, chainIds: readonly string[]
       if (parts.disposed) throw new Error('the snapshot has ended')
       try {
         const staged = await stage(options)
-        if (staged !== undefined) parts.move() // it is the layer's from here on
+        parts.move() // it is the layer's from here on
         return staged
       } finally {
         await discard()

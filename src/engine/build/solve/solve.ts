@@ -46,7 +46,7 @@ export interface StepRequest {
 export interface StepWorker {
   /** Names the content of an input, whatever it is called and when it was changed. */
   contentOf(input: Input, stateOf: StateOf, signal: AbortSignal): Promise<string>
-  /** The layer, staged; undefined: nothing changed. */
+  /** The layer, staged, also an empty one; undefined: there is none. */
   perform(step: StepRequest): Promise<StagedLayer | undefined>
 }
 

@@ -76,7 +76,7 @@ function createTrees({ run, contexts, states }: WorkerContext): Trees {
   const opened = new Map<string, Promise<Tree>>()
   const close = new DisposableStack()
   async function open(chainIds: readonly string[]): Promise<Tree> {
-    const tree = openTree(run.host, await states.open(chainIds))
+    const tree = openTree(run.host, await states.open(chainIds), { threads: run.unpacker })
     close.defer(() => tree.close())
     return tree
   }
@@ -180,7 +180,7 @@ async function spoilIfChanged(
   }
 }
 
-async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer | undefined> {
+async function perform(context: WorkerContext, trees: Trees, step: StepRequest): Promise<StagedLayer> {
   const { run, warn, remotes } = context
   const { operation, chainIds, stateOf, signal } = step
   const { work } = operation

@@ -159,6 +159,31 @@ test('a source that breaks is told as what it is; who is refused sends no more',
   await unpacker.close()
 })
 
+test('hashing takes its turn with unpacking; a canceled one says so to its thread and waits for it', async () => {
+  const { threads, started } = createFakes(1)
+  const unpacker = createUnpacker(threads)
+  const stop = new AbortController()
+  const task = { kind: 'file', fd: 7, sizeBytes: 5 } as const
+  const hashed = unpacker.digest(task)
+  const canceled = unpacker.digest(task, stop.signal)
+  await turn()
+  const [first, second] = started
+  const sent = second?.received.at(-1)
+  assert.equal(sent?.kind, 'digest')
+  assert.deepEqual(sent.task, task)
+  first?.listener.message({ kind: 'digested', id: 1, digested: { digest: 'sha256:1', sizeBytes: 5 } })
+  assert.deepEqual(await hashed, { digest: 'sha256:1', sizeBytes: 5 })
+  let isOver = false
+  const over = assert.rejects(canceled, { code: 'CANCELED' }).then(() => (isOver = true))
+  stop.abort()
+  await turn()
+  assert.equal(sent.signals[1], 1)
+  assert.equal(isOver, false, 'the descriptor must stay open as long as the thread reads it')
+  second?.listener.message({ kind: 'failed', id: 2, error: toWire(new CanceledError('x')) })
+  await over
+  await unpacker.close()
+})
+
 test('errors arrive as they were', () => {
   const cause = Object.assign(new Error('disk'), { code: 'ENOSPC', syscall: 'write' })
   const all: readonly Error[] = [
