@@ -4,7 +4,7 @@ import type { ProjectContext } from './context.ts'
 import type { Execution } from './execution.ts'
 import { resolveId } from './execution.ts'
 import { runPostStart, runPreStop } from './hooks.ts'
-import { containerResource, networkResource, platformOf, volumeResource } from './names.ts'
+import { containerResource, imageResource, networkResource, platformOf, volumeResource } from './names.ts'
 import type { ContainerRef, Operation, Work } from './plan.ts'
 import { toCreateRequest } from './translate/container.ts'
 import { toContentFiles } from './translate/files.ts'
@@ -27,6 +27,8 @@ export async function runOperation(execution: Execution, operation: Operation): 
       return await createVolume(execution, operation)
     case 'removeVolume':
       return await removeVolume(execution, operation)
+    case 'removeImage':
+      return await removeImage(execution, operation)
     case 'createContainer':
       return await createContainer(execution, operation)
     case 'renameContainer':
@@ -81,6 +83,12 @@ async function removeVolume(execution: Execution, work: WorkOf<'removeVolume'>):
   await removeUnused(execution, volumeResource(work.name), work.ifUnused, () =>
     context.client.volumes.remove(work.name),
   )
+}
+
+/** What other containers use stays. */
+async function removeImage(execution: Execution, { reference }: WorkOf<'removeImage'>): Promise<void> {
+  const { images } = execution.context.client
+  await removeUnused(execution, imageResource(reference), true, async () => void (await images.remove(reference)))
 }
 
 /** Somebody else may use it by now; somebody else may have removed it. */

@@ -20,9 +20,14 @@ export function shortName(projectName: string, name: string): string {
   return name.startsWith(`${projectName}-`) ? name.slice(projectName.length + 1) : name
 }
 
+/** What `build` calls the image of a service that names none. */
+export function builtName(projectName: string, serviceName: string): string {
+  return `${projectName}-${serviceName}`
+}
+
 /** The image of a service: named, or as `build` would name it. */
 export function imageReference(projectName: string, service: Service): string {
-  return service.image ?? `${projectName}-${service.name}`
+  return service.image ?? builtName(projectName, service.name)
 }
 
 /** What the service asks for, else DOCKER_DEFAULT_PLATFORM; undefined: that of the machine. */

@@ -21,6 +21,8 @@ export interface ObservedContainer {
   /** "" when it has no health check. */
   readonly health: '' | 'starting' | 'healthy' | 'unhealthy'
   readonly exitCode: number
+  /** As it was asked for. */
+  readonly image: string
   readonly imageId: string
   readonly configHash: string
   readonly labels: Readonly<Record<string, string>>
@@ -94,6 +96,7 @@ function toObserved(summary: ContainerSummary): ObservedContainer {
     isStopping: summary.Stopping === true,
     health: healthOf(summary.Status),
     exitCode: exitCodeOf(summary.Status),
+    image: summary.Image,
     imageId: summary.ImageID,
     configHash: labels[LABEL.configHash] ?? '',
     labels,

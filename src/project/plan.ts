@@ -54,6 +54,7 @@ export type Work =
   | { readonly kind: 'disconnectNetwork'; readonly network: string; readonly container: ContainerRef }
   | { readonly kind: 'createVolume'; readonly request: VolumeCreateRequest }
   | { readonly kind: 'removeVolume'; readonly name: string; readonly ifUnused: boolean }
+  | { readonly kind: 'removeImage'; readonly reference: string }
   | { readonly kind: 'createContainer'; readonly createName: string; readonly spec: ContainerSpec }
   | { readonly kind: 'renameContainer'; readonly container: ContainerRef }
   | { readonly kind: 'startContainer'; readonly container: ContainerRef }
@@ -107,6 +108,7 @@ const VERBS: Readonly<Record<Work['kind'], string>> = {
   disconnectNetwork: 'disconnect',
   createVolume: 'create',
   removeVolume: 'remove',
+  removeImage: 'remove',
   createContainer: 'create',
   renameContainer: 'rename',
   startContainer: 'start',

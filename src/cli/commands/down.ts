@@ -1,5 +1,5 @@
 /** `down`: options; the work is project/down.ts. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { down } from '../../project/down.ts'
 import { formatPlan } from '../../project/plan.ts'
 import { addExamples } from '../help.ts'
@@ -9,6 +9,7 @@ import type { Session } from '../session.ts'
 
 interface DownFlags {
   readonly removeOrphans?: boolean
+  readonly rmi?: 'all' | 'local'
   readonly timeout?: number
   readonly volumes?: boolean
 }
@@ -21,12 +22,19 @@ export function define(command: Command, invoke: Invoke): void {
     )
     .argument('[SERVICE...]', 'only these services (default: the whole project)')
     .option('--remove-orphans', 'remove containers of services that the file no longer has')
+    .addOption(
+      new Option(
+        '--rmi <which>',
+        'remove images too: "local" those that were built for the project, "all" every one that its services use',
+      ).choices(['local', 'all']),
+    )
     .option('-t, --timeout <seconds>', 'how long containers get to stop before they are killed', integer)
     .option('-v, --volumes', 'remove named volumes of the file and anonymous volumes too: their data is lost')
     .action((services: readonly string[], flags: DownFlags) => invoke((session) => run(session, services, flags)))
   addExamples(command, [
     ['down', 'stop and remove, keep the volumes'],
     ['down -v', 'remove the volumes too'],
+    ['down --rmi local', 'remove the images that were built, too'],
     ['down -t 1 --remove-orphans', 'quickly, and everything that belongs to the project'],
     ['-p demo down', 'by name, from any folder'],
     ['down --dry-run', 'what would be removed'],
@@ -42,7 +50,7 @@ async function run(session: Session, services: readonly string[], flags: DownFla
       services,
       dryRun,
       removeOrphans: flags.removeOrphans ?? fromVariable,
-      ...present({ volumes: flags.volumes, timeoutSeconds: flags.timeout }),
+      ...present({ volumes: flags.volumes, images: flags.rmi, timeoutSeconds: flags.timeout }),
     }),
   )
   if (dryRun) await session.print(formatPlan(plan))

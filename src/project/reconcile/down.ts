@@ -1,13 +1,13 @@
 /**
- * The plan of `down`: containers stop in reverse dependency order and are removed, then networks, then volumes where
- * asked for. Works from labels alone; a model adds nothing but the knowledge of what is an orphan. Pure.
+ * The plan of `down`: containers stop in reverse dependency order and are removed, then networks, then volumes and images
+ * where asked for. Works from labels alone; a model adds nothing but the knowledge of what is an orphan. Pure.
  */
 import type { Project } from '../../compose/model.ts'
 import { closure, reverseGraph } from '../../graph/graph.ts'
 import type { Graph } from '../../graph/graph.ts'
 import type { DownOptions } from '../down.ts'
 import { LABEL } from '../labels.ts'
-import { containerResource, networkResource, volumeResource } from '../names.ts'
+import { containerResource, imageResource, networkResource, volumeResource } from '../names.ts'
 import type { Observed, ObservedContainer } from '../observe.ts'
 import { createPlanBuilder } from '../plan.ts'
 import type { Plan, PlanBuilder } from '../plan.ts'
@@ -20,6 +20,8 @@ export interface DownInput {
   readonly project: Project | undefined
   readonly graph: Graph<string>
   readonly observed: Pick<Observed, 'containers' | 'networks' | 'volumes'>
+  /** What --rmi removes. */
+  readonly images: readonly string[]
   readonly options: DownOptions
 }
 
@@ -30,6 +32,11 @@ export function planDown(input: DownInput): Plan {
   const remaining = input.observed.containers.filter((container) => !doomed.includes(container))
   planNetworkRemovals(input, builder, { removals, remaining })
   if (input.options.volumes === true) planVolumeRemovals(input, builder, { removals, remaining })
+  for (const reference of input.images)
+    builder.add(
+      { kind: 'removeImage', reference },
+      { resource: imageResource(reference), cause: `--rmi ${input.options.images}`, after: removals.values() },
+    )
   const { operations, warnings } = builder.build()
   if (operations.length === 0 && warnings.length === 0) {
     builder.warn(`No resource found to remove for project "${input.projectName}".`)

@@ -132,17 +132,26 @@ export function toVolume(name: string, labels: Readonly<Record<string, string>>)
   return { Name: name, Driver: 'local', Mountpoint: '', CreatedAt: '', Labels: labels, Options: null, Scope: 'local' }
 }
 
-export function toImageSummary(reference: string, id: string): ImageSummary {
-  const tagged = reference.includes(':') ? reference : `${reference}:latest`
+export interface FakeImage {
+  readonly id: string
+  readonly healthcheck: boolean
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export function tagged(reference: string): string {
+  return reference.includes(':') ? reference : `${reference}:latest`
+}
+
+export function toImageSummary(reference: string, id: string, labels?: FakeImage['labels']): ImageSummary {
   return {
     Id: id,
     ParentId: '',
-    RepoTags: [tagged],
+    RepoTags: [tagged(reference)],
     RepoDigests: [],
     Created: 0,
     Size: 0,
     SharedSize: 0,
-    Labels: null,
+    Labels: labels ?? null,
     Containers: 0,
   }
 }

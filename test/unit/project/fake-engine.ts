@@ -14,7 +14,7 @@ import type {
 } from '../../../src/api/types/index.ts'
 import type { BuildMessage, BuildRequest } from '../../../src/api/types/build.ts'
 import { ConflictError, NotFoundError } from '../../../src/errors.ts'
-import { hasLabel, toInspect, toSummary, type FakeContainer } from './fake-documents.ts'
+import { hasLabel, toInspect, toSummary, type FakeContainer, type FakeImage } from './fake-documents.ts'
 import { createFakeImages, createFakeNetworks, createFakeVolumes, notAsked } from './fake-stores.ts'
 
 export interface FakeEngine {
@@ -30,6 +30,7 @@ export interface FakeEngine {
   readonly registry: Map<string, string>
   readonly networks: Map<string, NetworkInspect>
   readonly volumes: Map<string, Volume>
+  readonly images: ReadonlyMap<string, FakeImage>
   byName(name: string): FakeContainer
   addImage(reference: string, options?: { readonly id?: string; readonly healthcheck?: boolean }): void
   /** Called after a container has been started. */
@@ -49,7 +50,7 @@ export function createFakeEngine(): FakeEngine {
   const containers = new Map<string, FakeContainer>()
   const networks = new Map<string, NetworkInspect>()
   const volumes = new Map<string, Volume>()
-  const images = new Map<string, { id: string; healthcheck: boolean }>()
+  const images = new Map<string, FakeImage>()
   const registry = new Map<string, string>()
   const subscribers = new Set<(event: EventMessage) => void>()
   const changed = new Set<() => void>()
@@ -285,7 +286,8 @@ export function createFakeEngine(): FakeEngine {
           for (const message of engine.onBuild(body)) {
             if (abort?.aborted === true) return
             if (message.kind === 'result' && message.imageId !== undefined)
-              for (const tag of message.tags) images.set(tag, { id: message.imageId, healthcheck: false })
+              for (const tag of message.tags)
+                images.set(tag, { id: message.imageId, healthcheck: false, labels: body.labels ?? {} })
             yield message
             await tick()
           }
@@ -312,6 +314,7 @@ export function createFakeEngine(): FakeEngine {
     registry,
     networks,
     volumes,
+    images,
     byName: find,
     addImage(reference, { id = `sha256:${reference}`, healthcheck = false } = {}) {
       images.set(reference, { id, healthcheck })

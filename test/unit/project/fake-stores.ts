@@ -2,14 +2,23 @@
 import type { ImagesApi, NetworksApi, VolumesApi } from '../../../src/api/client/client.ts'
 import type { NetworkInspect, Volume } from '../../../src/api/types/index.ts'
 import { ConflictError, NotFoundError } from '../../../src/errors.ts'
-import { toImageInspect, toImageSummary, toNetwork, toVolume, type FakeContainer } from './fake-documents.ts'
+import {
+  hasLabel,
+  tagged,
+  toImageInspect,
+  toImageSummary,
+  toNetwork,
+  toVolume,
+  type FakeContainer,
+  type FakeImage,
+} from './fake-documents.ts'
 
 /** What they share with the containers. */
 export interface FakeState {
   readonly containers: Map<string, FakeContainer>
   readonly networks: Map<string, NetworkInspect>
   readonly volumes: Map<string, Volume>
-  readonly images: Map<string, { id: string; healthcheck: boolean }>
+  readonly images: Map<string, FakeImage>
   /** What can be pulled: reference -> id. */
   readonly registry: Map<string, string>
   readonly newId: () => string
@@ -85,11 +94,14 @@ export function createFakeVolumes({ containers, volumes, newId, request }: FakeS
   }
 }
 
-export function createFakeImages({ images, registry, request }: FakeState): ImagesApi {
+export function createFakeImages({ containers, images, registry, request }: FakeState): ImagesApi {
   return {
-    async list() {
+    async list({ filters = {} } = {}) {
       await request('list images')
-      return [...images].map(([reference, { id }]) => toImageSummary(reference, id))
+      const labels = filters['label'] ?? []
+      return [...images]
+        .map(([reference, { id, labels: own }]) => toImageSummary(reference, id, own))
+        .filter(({ Labels }) => labels.every((label) => hasLabel(Labels ?? {}, label)))
     },
     async inspect(reference) {
       await request(`inspect image ${reference}`)
@@ -97,7 +109,15 @@ export function createFakeImages({ images, registry, request }: FakeState): Imag
       if (image === undefined) throw new NotFoundError(`No such image: ${reference}`)
       return toImageInspect(reference, image)
     },
-    remove: () => Promise.resolve([]),
+    async remove(reference) {
+      await request(`remove image ${reference}`)
+      const known = [...images].find(([name, { id }]) => tagged(name) === tagged(reference) || id === reference)
+      if (known === undefined) throw new NotFoundError(`No such image: ${reference}`)
+      if ([...containers.values()].some(({ imageId }) => imageId === known[1].id))
+        throw new ConflictError(`image ${reference} is in use`)
+      images.delete(known[0])
+      return [{ Untagged: reference }]
+    },
     history: notAsked,
     save: notAsked,
     load: () => {

@@ -134,6 +134,66 @@ test('down -v: the named volume goes too; a second down warns', async () => {
   assert.deepEqual(notices, ['No resource found to remove for project "p".'])
 })
 
+const BUILT = `
+services:
+  web: { build: . }
+  api: { image: app-api, build: . }
+  db: { image: db }
+`
+
+/** With the images p-web and app-api built, another project's, and one of a service that was taken out of the file. */
+async function builtStack(): Promise<ReturnType<typeof createHarness>> {
+  const harness = createHarness()
+  await up(harness.context, await project(`${BUILT}  old: { image: app-old, build: . }`), { build: 'always' })
+  await up(harness.context, await project(BUILT), { removeOrphans: true })
+  harness.engine.requests.length = 0
+  return harness
+}
+
+const removed = ({ engine }: ReturnType<typeof createHarness>): string[] =>
+  engine.requests.flatMap((request) => /^remove image (.*)$/.exec(request)?.[1] ?? [])
+
+for (const { name, options, byName = false, want } of [
+  { name: 'none by itself', options: {}, want: [] },
+  {
+    name: 'local: what was built for services',
+    options: { images: 'local' },
+    want: ['app-api:latest', 'p-web:latest'],
+  },
+  {
+    name: 'local with orphans: also of services that are no more',
+    options: { images: 'local', removeOrphans: true },
+    want: ['app-api:latest', 'app-old:latest', 'p-web:latest'],
+  },
+  {
+    name: 'all: what services name, too',
+    options: { images: 'all' },
+    want: ['app-api:latest', 'db:latest', 'p-web:latest'],
+  },
+  {
+    name: 'all by name',
+    options: { images: 'all' },
+    byName: true,
+    want: ['app-api:latest', 'db:latest', 'p-web:latest'],
+  },
+  { name: 'of one service', options: { images: 'all', services: ['web'] }, want: ['p-web:latest'] },
+] as const)
+  test(`down --rmi: ${name}`, async () => {
+    const harness = await builtStack()
+    await down(harness.context, { name: 'p', ...(byName ? {} : { project: await project(BUILT) }) }, options)
+    assert.deepEqual(removed(harness).toSorted(), want)
+    for (const image of want) assert.ok(harness.progress.includes(`Image ${image} Removed`))
+    assert.ok(harness.engine.images.has('app'), 'of nobody of the project')
+  })
+
+test('down --rmi: an image that others use is a warning, and no failure', async () => {
+  const harness = await builtStack()
+  await harness.context.client.containers.create('outsider', { Image: 'db' })
+  await down(harness.context, { name: 'p', project: await project(BUILT) }, { images: 'all' })
+  assert.ok(harness.progress.includes('Image db:latest Resource is still in use'))
+  assert.ok(harness.engine.images.has('db'))
+})
+
 test('down: a network that others joined is a warning', async () => {
   const { engine, context, progress } = await running()
   const outsider = await context.client.containers.create('outsider', {
