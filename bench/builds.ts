@@ -1,12 +1,13 @@
 /**
  * Builds: ten steps, four stages side by side, 20,000 files, a gigabyte, one changed file; each cold (--no-cache) and from
- * the cache. The peer's builder is BuildKit. The floor of a cold build is what its commands take by themselves.
+ * the cache. The peer's builder is BuildKit. The floor of a cold build that copies is `cp -a` and one look at each byte.
  */
 import { randomFillSync } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Contender } from './contenders.ts'
 import { IDLE_IMAGE } from './fixtures.ts'
+import type { Floor } from './floor.ts'
 import { run } from './measure.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -35,6 +36,13 @@ const PARALLEL = [
   '',
 ].join('\n')
 
+/** A gigabyte that does not compress. */
+function writeNoise(folder: string): void {
+  mkdirSync(folder)
+  const noise = randomFillSync(Buffer.alloc(BIG_FILE_BYTES))
+  for (let index = 0; index < BIG_FILES; index += 1) writeFileSync(join(folder, String(index)), noise)
+}
+
 const CONTEXTS: Readonly<Record<ContextName, (folder: string) => void>> = {
   ten(folder) {
     writeFileSync(join(folder, 'Dockerfile'), TEN_STEPS)
@@ -52,13 +60,18 @@ const CONTEXTS: Readonly<Record<ContextName, (folder: string) => void>> = {
   big(folder) {
     // what a build of a small part of a large folder costs
     writeFileSync(join(folder, 'Dockerfile'), `FROM ${IDLE_IMAGE}\nCOPY Dockerfile /\nCOPY data/0 /data\n`)
-    mkdirSync(join(folder, 'data'))
-    const noise = randomFillSync(Buffer.alloc(BIG_FILE_BYTES))
-    for (let index = 0; index < BIG_FILES; index += 1) writeFileSync(join(folder, 'data', String(index)), noise)
+    writeNoise(join(folder, 'data'))
+  },
+  whole(folder) {
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${IDLE_IMAGE}\nCOPY data /data\n`)
+    writeNoise(join(folder, 'data'))
   },
 }
 
-type ContextName = 'big' | 'many' | 'parallel' | 'ten'
+type ContextName = 'big' | 'many' | 'parallel' | 'ten' | 'whole'
+
+/** What the context's Dockerfile copies. */
+const COPIED: Partial<Readonly<Record<ContextName, string>>> = { big: 'data/0', many: 'src', whole: 'data' }
 
 const fileOf = (name: ContextName): string => `build-${name}.yaml`
 
@@ -77,12 +90,19 @@ async function build(contender: Contender, name: ContextName): Promise<void> {
 }
 
 function coldAndCached(name: ContextName, title: string, runs: number): Scenario[] {
+  const copied = COPIED[name]
   return [
     {
       name: `build: ${title}, cold`,
       runs,
       setUp: (contender) => Promise.resolve(writeContext(contender, name)),
       command: (contender) => contender.compose(fileOf(name), ['build', '--no-cache']),
+      ...(copied === undefined
+        ? {}
+        : {
+            floor: (floor: Floor, { fixturesFolder }: Contender) =>
+              floor.copyAndHash(join(fixturesFolder, `build-${name}`, copied)),
+          }),
     },
     {
       name: `build: ${title}, cached`,
@@ -114,4 +134,5 @@ export const BUILD_SCENARIOS: readonly Scenario[] = [
   ...coldAndCached('parallel', '4 stages side by side', 5),
   ...coldAndCached('many', '20,000 files', 3),
   ...coldAndCached('big', 'an eighth of 1 GB', 3),
+  ...coldAndCached('whole', 'all of 1 GB', 3),
 ]

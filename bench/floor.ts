@@ -23,6 +23,8 @@ export interface Floor {
   exec(): Promise<number>
   /** Where the images of the examples are there. */
   readonly postgres?: PostgresFloor
+  /** `cp -a` of it, and one pass over the copy as a tar: what a layer with these files takes. */
+  copyAndHash(path: string): Promise<number>
 }
 
 async function inParallel(
@@ -90,6 +92,13 @@ export async function createFloor(folder: string, busyboxTar: string): Promise<F
           await run([runtime, '--root', state, 'kill', name(index), 'KILL'])
           await run([runtime, '--root', state, 'delete', '-f', name(index)])
         }),
+      async copyAndHash(path) {
+        const copy = join(folder, 'copied')
+        const script = 'cp -a "$1" "$2" && tar -cf - -C "$2" . | sha256sum'
+        const { durationMs } = await run(['sh', '-c', script, 'sh', path, copy])
+        rmSync(copy, { recursive: true })
+        return durationMs
+      },
       exec: async () => (await run([runtime, '--root', state, 'exec', name(1), 'true'])).durationMs,
     }
     try {

@@ -52,7 +52,8 @@ async function measure(scenario: Scenario, contenders: readonly Contender[], flo
         await scenario.cleanUp?.(contender)
       })
     await attempt(FLOOR, async () => {
-      if (scenario.floor !== undefined) record(FLOOR, round, await scenario.floor(floor))
+      const [own] = contenders
+      if (scenario.floor !== undefined && own !== undefined) record(FLOOR, round, await scenario.floor(floor, own))
     })
   }
   for (const contender of contenders) await attempt(contender.name, async () => scenario.tearDown?.(contender))

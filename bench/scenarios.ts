@@ -19,7 +19,7 @@ export interface Scenario {
   cleanUp?(contender: Contender): Promise<void>
   tearDown?(contender: Contender): Promise<void>
   /** One run of the same without any of our parts, in milliseconds. */
-  floor?(floor: Floor): Promise<number>
+  floor?(floor: Floor, own: Contender): Promise<number>
 }
 
 async function compose(contender: Contender, file: string, ...args: readonly string[]): Promise<void> {

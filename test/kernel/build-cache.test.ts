@@ -173,5 +173,13 @@ describe('the build cache', () => {
     ]
     assert.equal(one.config.rootfs.diff_ids.at(-1), two.config.rootfs.diff_ids.at(-1))
     assert.equal(await builder.look(one.id, 'test -d link && ! test -L link && cat link/a'), 'a')
+    assert.equal(two.ran.length, 1)
+    assert.match(two.cached.join(), /COPY --link/)
+    // nothing was copied: the file is that of the other layer
+    assert.equal(await builder.look(two.id, 'stat -c %h link/a; cat v'), '2\n2\n')
+    assert.deepEqual((await builder.image(dockerfile('2'), { context })).ran, [])
+    await builder.engine.context.images.remove(one.id, { force: false, noPrune: false })
+    await prune({ all: true })
+    assert.equal(await builder.look(two.id, 'stat -c "%h %a %u" link/a; cat link/a'), '1 644 0\na')
   })
 })

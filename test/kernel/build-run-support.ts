@@ -15,6 +15,7 @@ import type { RunContext, RunStep, RunWork, StepResult } from '../../src/engine/
 import { openSnapshot } from '../../src/engine/build/snapshot/snapshot.ts'
 import { engineConfig, type EngineConfig } from '../../src/engine/config.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
+import { NOTHING_NS } from '../../src/engine/layers/repack.ts'
 import { commitLayers, discardLayer, stageLayer } from '../../src/engine/layers/store.ts'
 import { createNodeHost } from '../../src/host/node-host.ts'
 import { saveImage } from '../../src/state/images.ts'
@@ -35,7 +36,7 @@ export interface StepWish extends Partial<Omit<RunStep, 'work' | 'snapshot'>> {
 export interface StepRun extends StepResult {
   readonly stdout: string
   readonly stderr: string
-  /** "+ path" and "- path" (whiteout) of the layer, sorted; undefined when there is none. */
+  /** "+ path" and "- path" (whiteout) of the layer, sorted; undefined for the one that says nothing. */
   readonly layer: readonly string[] | undefined
 }
 
@@ -143,7 +144,7 @@ export async function openBuildEngine(t: Pick<TestContext, 'after'>): Promise<Bu
     const snapshot = await openSnapshot(engine.context, below)
     fill(snapshot.root)
     const staged = await snapshot.commit()
-    return staged === undefined ? [...below] : await commit(engine, below, [staged])
+    return await commit(engine, below, [staged])
   }
 
   async function run(script: string, wish: StepWish = {}): Promise<StepRun> {
@@ -169,8 +170,9 @@ export async function openBuildEngine(t: Pick<TestContext, 'after'>): Promise<Bu
       signal,
     )
     const staged = await snapshot.commit()
-    const layer = staged === undefined ? undefined : filesOf(join(staged.folder, 'diff'))
-    if (staged !== undefined) await discardLayer(context, staged)
+    const isEmpty = staged.entries === 0 && staged.newestMtimeNs === NOTHING_NS
+    const layer = isEmpty ? undefined : filesOf(join(staged.folder, 'diff'))
+    await discardLayer(context, staged)
     return { ...result, ...texts, layer }
   }
 

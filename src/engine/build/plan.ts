@@ -29,6 +29,13 @@ export interface BaseImage {
   readonly config: ImageConfig
 }
 
+/** `--device` of RUN: run/devices.ts says what names mean. */
+export interface RunDevice {
+  readonly name: string
+  /** Else the step goes on without it. */
+  readonly isRequired: boolean
+}
+
 export type RunMount =
   | {
       readonly kind: 'bind'
@@ -104,6 +111,8 @@ export type Work =
       readonly mounts: readonly RunMount[]
       readonly network: 'default' | 'none' | 'host'
       readonly security: 'sandbox' | 'insecure'
+      /** CDI devices; absent: none. */
+      readonly devices?: readonly RunDevice[]
       /** Content of a heredoc script whose first line is "#!": it becomes a file that is run. */
       readonly script: string | undefined
       readonly shmSizeBytes: number | undefined

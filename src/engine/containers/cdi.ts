@@ -37,6 +37,7 @@ export interface CdiDevice {
   /** "nvidia.com/gpu" */
   readonly kind: string
   readonly name: string
+  readonly annotations: Readonly<Record<string, string>>
   /** Of the specification, then of the device. */
   readonly edits: readonly CdiEdits[]
 }
@@ -44,7 +45,12 @@ export interface CdiDevice {
 interface CdiSpec {
   readonly cdiVersion?: string
   readonly kind?: string
-  readonly devices?: readonly { readonly name?: string; readonly containerEdits?: CdiEdits }[]
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly devices?: readonly {
+    readonly name?: string
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly containerEdits?: CdiEdits
+  }[]
   readonly containerEdits?: CdiEdits
 }
 
@@ -76,20 +82,19 @@ export async function readCdiDevices(
   for (const folder of folders)
     for (const name of await list(host, folder)) {
       const path = join(folder, name)
-      const {
-        kind = '',
-        devices = [],
-        containerEdits,
-      } = await parse((await host.files.readFile(path)).toString(), path)
-      for (const { name: device = '', containerEdits: own } of devices) {
+      const spec = await parse((await host.files.readFile(path)).toString(), path)
+      const { kind = '', devices = [], containerEdits } = spec
+      for (const { name: device = '', annotations = {}, containerEdits: own } of devices) {
         const edits = [containerEdits, own].filter((each) => each !== undefined)
-        found.set(`${kind}=${device}`, { kind, name: device, edits })
+        const all = { ...spec.annotations, ...annotations }
+        found.set(`${kind}=${device}`, { kind, name: device, annotations: all, edits })
       }
     }
   return found
 }
 
-const missing = (what: string, known: ReadonlyMap<string, CdiDevice>): never => {
+/** Throws InvalidRequestError NO_SUCH_DEVICE. */
+export function missingDevice(what: string, known: ReadonlyMap<string, CdiDevice>): never {
   throw new InvalidRequestError(what, {
     code: 'NO_SUCH_DEVICE',
     hint:
@@ -107,12 +112,12 @@ function byCapability(request: DeviceRequest, known: ReadonlyMap<string, CdiDevi
     ({ kind }) => classes.includes(kind.split('/')[1] ?? '') && (Driver === '' || kind.startsWith(`${Driver}.`)),
   )
   const what = `could not select device driver ${JSON.stringify(Driver)} with capabilities: [[${classes.join(' ')}]]`
-  if (candidates.length === 0) return missing(what, known)
+  if (candidates.length === 0) return missingDevice(what, known)
   const kind = candidates[0]?.kind ?? ''
   const ofKind = candidates.filter((candidate) => candidate.kind === kind)
   const each = ofKind.filter(({ name }) => name !== 'all')
   if (DeviceIDs !== undefined && DeviceIDs !== null && DeviceIDs.length > 0)
-    return DeviceIDs.map((id) => known.get(`${kind}=${id}`) ?? missing(`there is no device ${kind}=${id}`, known))
+    return DeviceIDs.map((id) => known.get(`${kind}=${id}`) ?? missingDevice(`there is no device ${kind}=${id}`, known))
   if (Count < 0)
     return ofKind
       .filter(({ name }) => name === 'all')
@@ -120,7 +125,7 @@ function byCapability(request: DeviceRequest, known: ReadonlyMap<string, CdiDevi
       .slice(0, ofKind.length > each.length ? 1 : undefined)
   // a GPU has a name by its number and one by its UUID
   const numbered = each.filter(({ name }) => /^\d+$/.test(name)).toSorted((a, b) => Number(a.name) - Number(b.name))
-  if (numbered.length < Count) return missing(`${what}: ${Count} wanted, ${numbered.length} there`, known)
+  if (numbered.length < Count) return missingDevice(`${what}: ${Count} wanted, ${numbered.length} there`, known)
   return numbered.slice(0, Count)
 }
 
@@ -132,7 +137,8 @@ export function selectCdiDevices(
   const selected = requests.flatMap((request) =>
     request.Driver === 'cdi'
       ? (request.DeviceIDs ?? []).map(
-          (name) => known.get(name) ?? missing(`CDI device injection failed: unresolvable CDI device ${name}`, known),
+          (name) =>
+            known.get(name) ?? missingDevice(`CDI device injection failed: unresolvable CDI device ${name}`, known),
         )
       : byCapability(request, known),
   )

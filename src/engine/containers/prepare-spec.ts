@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { ConflictError, InvalidRequestError, UnsupportedError, errnoOf } from '../../errors.ts'
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../host/mounts.ts'
+import type { HostConfig } from '../../api/types/index.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
 import { toOciResources } from '../cgroups/limits.ts'
 import { findProgram } from '../runtime/programs.ts'
@@ -135,12 +136,12 @@ async function sharedMemory(context: ContainersContext, document: ContainerDocum
   return { kind: 'bind', source: shm }
 }
 
-async function grantedDevices(
-  context: ContainersContext,
-  document: ContainerDocument,
+/** What the container may use of the machine: all, or those of its configuration and of CDI. */
+export async function grantedDevices(
+  context: Pick<ContainersContext, 'host'>,
+  { Privileged, Devices }: HostConfig,
   cdi: readonly CdiEdits[],
 ): Promise<GrantedDevice[]> {
-  const { Privileged, Devices } = document.hostConfig
   const named = cdi
     .flatMap(({ deviceNodes = [] }) => deviceNodes)
     .map(({ path, hostPath = path, permissions = 'rwm' }) => ({
@@ -240,7 +241,7 @@ export async function prepareSpec(
     ),
     noNewPrivileges: security.noNewPrivileges,
     unconfinedSystemPaths: security.unconfinedSystemPaths,
-    devices: await grantedDevices(context, document, cdi),
+    devices: await grantedDevices(context, hostConfig, cdi),
     namespaces: {
       network: networkNamespace(context, document, sandbox, expose),
       pid: namespaceOf(context, 'pid', hostConfig.PidMode),

@@ -24,7 +24,7 @@ const HTTP = /^https?:\/\//
 
 /** A path that looks like one ("github.com/a/b") is a path. */
 function isGit(url: string): boolean {
-  return /^(?:[a-z]+:\/\/|[^/]+@)/.test(url) && parseGitAddress(url) !== undefined
+  return parseGitAddress(url) !== undefined
 }
 
 function remoteSource(url: string, instruction: CopyInstruction, checksum: string | undefined): CopySource | undefined {

@@ -8,6 +8,7 @@ import { entitlementsOf } from '../run/entitlements.ts'
 import { commandOf } from './config-instructions.ts'
 import { proxyVariables } from './global-args.ts'
 import { loneHeredoc, summaryOfScript, toScript, type Script } from './heredoc-script.ts'
+import { planDevice } from './run-devices.ts'
 import { planMounts, type MountContext } from './run-mounts.ts'
 import type { StageState } from './stage-state.ts'
 
@@ -109,6 +110,7 @@ export async function planRun(
   const argv = command.kind === 'exec' ? command.argv : commandOf(state, { ...command, text })
   const isProgram = script?.kind === 'program'
   const mounts = await planMounts(state, instruction, context)
+  const devices = instruction.devices.map((word) => planDevice(word, state.variables, context.expander))
   return {
     name: shownName(state, instruction, mounts, context),
     createdBy: ['RUN', ...toldArguments(state), ...argv, '# buildkit'].join(' '),
@@ -124,6 +126,7 @@ export async function planRun(
       mounts,
       network: networkOf(instruction.network, state, context),
       security: securityOf(instruction.security, state, context),
+      ...(devices.length === 0 ? {} : { devices }),
       script: isProgram ? script.content : undefined,
       shmSizeBytes: request.shmSizeBytes,
       ulimits: request.ulimits ?? [],

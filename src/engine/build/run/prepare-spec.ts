@@ -1,8 +1,8 @@
 /** From a RUN step to its OCI spec: that of a container with the defaults, but for what a build has otherwise. */
 import type { HostConfig } from '../../../api/types/index.ts'
 import { toOciResources } from '../../cgroups/limits.ts'
-import { allDevices } from '../../containers/machine.ts'
-import { containerUser } from '../../containers/prepare-spec.ts'
+import type { CdiEdits } from '../../containers/cdi.ts'
+import { containerUser, grantedDevices } from '../../containers/prepare-spec.ts'
 import { parseSecurityOptions } from '../../containers/security.ts'
 import { chooseCapabilities } from '../../containers/spec/capabilities.ts'
 import { mergeEnv } from '../../containers/spec/environment.ts'
@@ -26,11 +26,14 @@ export interface SpecParts {
   /** The namespace as the runtime reaches it; undefined: the host's. */
   readonly netnsPath: string | undefined
   readonly cgroupPath: string
+  readonly cdi: readonly CdiEdits[]
 }
 
 /** PURE: secrets last; the agent's socket unless the image or a secret says another. */
-function environmentOf(work: RunWork, { env, agentSocket }: ProvidedMounts): string[] {
-  const merged = mergeEnv([...work.env, ...work.hiddenEnv], env)
+function environmentOf(work: RunWork, { provided, cdi }: Pick<SpecParts, 'provided' | 'cdi'>): string[] {
+  const { env, agentSocket } = provided
+  const ofDevices = cdi.flatMap(({ env: own = [] }) => own)
+  const merged = mergeEnv([...work.env, ...work.hiddenEnv], [...ofDevices, ...env])
   const isSet = merged.some((entry) => entry.startsWith('SSH_AUTH_SOCK='))
   return agentSocket === undefined || isSet ? merged : [...merged, `SSH_AUTH_SOCK=${agentSocket}`]
 }
@@ -46,7 +49,7 @@ function hostConfigOf({ work, memoryBytes }: RunStep): HostConfig {
 /** Throws InvalidRequestError (an unknown user, a wrong ulimit). */
 export async function prepareStepSpec(context: RunContext, step: RunStep, parts: SpecParts): Promise<OciSpec> {
   const { work, snapshot } = step
-  const { folder, runtime, provided, netnsPath, cgroupPath } = parts
+  const { folder, runtime, provided, netnsPath, cgroupPath, cdi } = parts
   const { machine, cgroups, seccompFor } = await context.platform()
   const warn = (text: string): void => context.log('warn', text, { step: work.commandText })
   const hostConfig = hostConfigOf(step)
@@ -55,25 +58,27 @@ export async function prepareStepSpec(context: RunContext, step: RunStep, parts:
   const capabilities = chooseCapabilities({ privileged, add: [], drop: [], available: machine.capabilities })
   const { arch, kernelRelease, hardLimits, thermalThrottle } = machine
   const mayRaise = machine.capabilities.includes('CAP_SYS_RESOURCE')
+  const user = containerUser(context, snapshot.root, work.user, [])
+  const deviceGids = cdi.flatMap(({ additionalGids = [] }) => additionalGids)
   return toOciSpec({
     rootfs: folder.rootfs,
     hostname: hostnameOf(step),
     exportsHostname: false,
     domainname: '',
     args: work.argv,
-    env: environmentOf(work, provided),
+    env: environmentOf(work, parts),
     workingDir: work.workingDirectory,
     tty: false,
-    user: containerUser(context, snapshot.root, work.user, []),
+    user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...deviceGids])] },
     annotations: {},
     apparmorProfile: security.apparmorProfile,
-    cdi: [],
+    cdi,
     hostConfig,
     capabilities,
     rlimits: toRlimits({ ulimits: work.ulimits, hardLimits, mayRaise }, warn),
     noNewPrivileges: false,
     unconfinedSystemPaths: security.unconfinedSystemPaths,
-    devices: privileged ? await allDevices(context.host) : [],
+    devices: await grantedDevices(context, hostConfig, cdi),
     namespaces: {
       network: netnsPath === undefined ? { kind: 'host' } : { kind: 'path', path: netnsPath },
       pid: PRIVATE,

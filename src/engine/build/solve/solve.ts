@@ -5,11 +5,12 @@
 import type { EngineBase } from '../../context.ts'
 import { CanceledError } from '../../../errors.ts'
 import { findBuildRecord, type BuildRecord } from '../../../state/builds.ts'
-import type { LayerRecord } from '../../../state/layers.ts'
+import { findLayer, type LayerRecord } from '../../../state/layers.ts'
 import type { LayerHold } from '../../layers/holds.ts'
-import { inputsOf, operationKey, type Input } from '../cache/keys.ts'
+import { inputsOf, isIndependent, operationKey, type Input } from '../cache/keys.ts'
 import { findStep, recordStep } from '../cache/records.ts'
 import { digestOf } from '../../layers/chain.ts'
+import { linkLayer } from '../../layers/link-layer.ts'
 import { commitLayers, discardLayer, type StagedLayer } from '../../layers/store.ts'
 import type { Operation, OperationId, Plan } from '../plan.ts'
 import type { Flights } from './flights.ts'
@@ -61,7 +62,13 @@ export interface SharedCaches {
   find(key: string, below: string | undefined): Promise<FoundStep | undefined>
 }
 
-export type StepFlights = Flights<BuildRecord, OutputChunk>
+/** A record, and whether its layer was made for it just now. */
+export interface MadeRecord extends BuildRecord {
+  /** It came from elsewhere, or was there on another state. */
+  readonly isFound: boolean
+}
+
+export type StepFlights = Flights<MadeRecord, OutputChunk>
 
 export interface SolveContext {
   readonly base: EngineBase
@@ -112,17 +119,34 @@ function knownStep(
   return known === undefined || (known.layer !== undefined && known.below !== top) ? undefined : known
 }
 
+/** The layer that `COPY --link` has left on another state, to stand on this one. */
+async function moveLayer(
+  { base, hold }: SolveContext,
+  key: string,
+  { operation, signal }: Pick<StepRequest, 'operation' | 'signal'>,
+): Promise<FoundStep | undefined> {
+  const known = operation.ignoresCache || !isIndependent(operation.work) ? undefined : findStep(base, key)
+  const layer = known?.layer === undefined ? undefined : findLayer(base.state, known.layer)
+  if (known === undefined || layer === undefined) return undefined
+  hold.add([layer.chainId])
+  const staged = await linkLayer(base, layer, signal)
+  return staged === undefined ? undefined : { created: known.created, bring: () => Promise.resolve(staged) }
+}
+
 /** Runs the step, or fetches what another machine has left of it, and brings its layer into the store under `key`. */
 async function runStep(
-  { base, worker, slots, replaced }: SolveContext,
+  context: SolveContext,
   key: string,
   step: Omit<StepRequest, 'spoil'>,
-  found: FoundStep | undefined,
-): Promise<BuildRecord> {
+  fetched: FoundStep | undefined,
+): Promise<MadeRecord> {
+  const { base, worker, slots, replaced } = context
   return await slots.run(async () => {
     // another build may have come to its end since it was looked for
     const known = knownStep(base, key, step.operation, step.chainIds.at(-1))
-    if (known !== undefined) return known
+    if (known !== undefined) return { ...known, isFound: true }
+    const found = fetched ?? (await moveLayer(context, key, step))
+    const isFound = found !== undefined
     const before = findBuildRecord(base.state, key)?.layer
     if (before !== undefined) replaced.add(before)
     let ownKey = key
@@ -132,7 +156,8 @@ async function runStep(
       : found.bring(step.chainIds, step.signal))
     const [description, below] = [step.operation.name, step.chainIds.at(-1)]
     const about = { key: ownKey, description, below, created: found?.created }
-    if (staged === undefined) return base.state.transaction(() => recordStep(base, { ...about, layer: undefined }))
+    if (staged === undefined)
+      return { ...base.state.transaction(() => recordStep(base, { ...about, layer: undefined })), isFound }
     let record: BuildRecord | undefined
     try {
       const recorded = (layers: readonly LayerRecord[]): void => {
@@ -143,7 +168,7 @@ async function runStep(
       await discardLayer(base, staged) // nothing is left of it when it went into the store
     }
     if (record === undefined) throw new Error('a layer was committed without its record')
-    return record
+    return { ...record, isFound }
   })
 }
 
@@ -189,11 +214,6 @@ async function solveStep(run: Run, operation: Operation): Promise<State> {
   return stateAfter(chainIds, record)
 }
 
-interface MadeRecord extends BuildRecord {
-  /** Its layer came from elsewhere. */
-  readonly isFound: boolean
-}
-
 /** Fetched, or run: what cannot be fetched after all is run. */
 async function makeStep(
   run: Run,
@@ -207,7 +227,7 @@ async function makeStep(
   const flight = operation.ignoresCache ? `${key} ${base.host.randomHex(8)}` : `${key} ${top ?? ''}`
   const found = operation.ignoresCache ? undefined : await shared.find(key, top)
   const make = async (fetched: FoundStep | undefined): Promise<MadeRecord> => {
-    const record = await flights.join(
+    return await flights.join(
       fetched === undefined ? flight : `fetch ${flight}`,
       (canceled, output) => {
         const step = { operation, chainIds, stateOf, output, signal: canceled }
@@ -217,7 +237,6 @@ async function makeStep(
       },
       { onEvent: (chunk) => progress.output(stepId(operation), chunk), signal },
     )
-    return { ...record, isFound: fetched !== undefined }
   }
   if (found === undefined) return await make(undefined)
   try {
