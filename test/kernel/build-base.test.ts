@@ -1,6 +1,10 @@
 /** Base images that have to be brought: from a registry, newer ones with `pull`, named contexts in place of them. */
 import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { until } from '../support/poll.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { openBuilder, type Builder } from './build-support.ts'
 
@@ -45,6 +49,30 @@ describe('base images', () => {
     const fresh = await builder.image(dockerfile, { request: { pull: true } })
     assert.equal(await builder.look(fresh.id, 'cat version'), 'two\n')
     assert.equal(fresh.ran.length, 2, 'another base, other steps')
+  })
+
+  it('are waited for with the context read: its files are known when the image is here', async (t) => {
+    const name = await publish('three')
+    const context = builder.folder({ a: 'a', 'd/b': 'b', none: 'n' })
+    for (const path of ['a', 'd/b', 'none']) fs.utimesSync(join(context, path), 1, 1)
+    await setTimeout(200) // digests of files that were changed just now are not kept
+    const gate = Promise.withResolvers<void>()
+    const { images, builds } = builder.engine.context
+    const pull = images.pull.bind(images)
+    t.mock.method(images, 'pull', async (...args: Parameters<typeof pull>) => {
+      await gate.promise
+      await pull(...args)
+    })
+    const building = builder.image(`FROM ${name}\nCOPY a /\nARG X=d\nCOPY $X /d\nCOPY d /e\n`, {
+      context,
+      request: { pull: true },
+    })
+    const digests = async (): Promise<number> =>
+      (await builds.diskUsage()).filter(({ Type }) => Type === 'source.local').length
+    await until(async () => (await digests()) > 0, { what: 'the digests of the context are kept' })
+    gate.resolve()
+    const { id } = await building
+    assert.equal(await builder.look(id, 'cat a d/b e/b'), 'abb')
   })
 
   it('are replaced by a named context of the same name', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { checksumOfCopy, copyInto } from '../../src/engine/build/files/copy.ts'
 import { place } from '../support/context-place.ts'
-import { copyWork, listingOf, makeFiles } from '../support/copy-case.ts'
+import { copyWork, fromContext, listingOf, makeFiles } from '../support/copy-case.ts'
 import type { BuildSource } from '../../src/api/types/build.ts'
 import type { OpenSource } from '../../src/engine/build/context/source.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { RunMount } from '../../src/engine/build/plan.ts'
 import { until } from '../support/poll.ts'
-import { cache, withMounts } from './build-run-mount-kinds.ts'
+import { cache, main, withMounts, type Cache } from './build-run-mount-kinds.ts'
 import { openBuildEngine, type BuildEngine, type StepWish } from './build-run-support.ts'
 
 describe('RUN --mount=type=cache', () => {

@@ -2,10 +2,10 @@
 import type { RunMount } from '../../src/engine/build/plan.ts'
 import { hostOrigin, type StepWish } from './build-run-support.ts'
 
-const main = { kind: 'context', name: 'context', source: { kind: 'directory', path: '/' } } as const
+export const main = { kind: 'context', name: 'context', source: { kind: 'directory', path: '/' } } as const
 
 type Bind = Extract<RunMount, { kind: 'bind' }>
-type Cache = Extract<RunMount, { kind: 'cache' }>
+export type Cache = Extract<RunMount, { kind: 'cache' }>
 
 export function bind(more: Partial<Bind> = {}): Bind {
   return { kind: 'bind', target: '/src', from: main, source: '', readOnly: true, ...more }

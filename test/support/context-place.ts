@@ -29,7 +29,7 @@ export function place(
   t: Pick<TestContext, 'after'>,
   files: Files,
   change: (host: Host) => Host = (own) => own,
-  parent = tmpdir(),
+  parent: string = tmpdir(),
 ): Place {
   const folder = fs.mkdtempSync(join(parent, 'mycompose-context-'))
   const last: (() => Promise<void>)[] = []

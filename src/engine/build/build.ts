@@ -18,12 +18,14 @@ import {
   closeSession,
   openSession,
   remoteOptions,
+  sourceOptions,
   targetPlatform,
   type BuildContext,
   type Session,
 } from './session.ts'
 import { createImageResolver } from './solve/base-images.ts'
 import { createProgress } from './solve/progress.ts'
+import { readAhead } from './solve/read-ahead.ts'
 import { solvePlan, type Solution } from './solve/solve.ts'
 import { createStepWorker } from './solve/worker.ts'
 
@@ -59,12 +61,22 @@ async function check({ context, request, contexts, progress }: Session, dockerfi
 }
 
 async function plan(session: Session, dockerfile: Dockerfile): Promise<Plan> {
-  const { context, request, progress, hold, signal } = session
+  const { context, request, progress, hold, signal, begun } = session
   const { images } = context
+  const platforms = { buildPlatform: machinePlatform(), targetPlatform: targetPlatform(request) }
+  let reading: Promise<void> | undefined
+  const onPull = (): void => {
+    if (reading !== undefined) return
+    reading = readAhead(
+      { base: context, request, options: sourceOptions(context, request, signal), platforms },
+      dockerfile,
+    )
+    reading.catch((error: unknown) => context.log('error', 'reading ahead failed', { error: String(error) }))
+    begun.add(reading)
+  }
   return await createPlan(dockerfile, request, {
-    resolveImage: createImageResolver({ base: context, images, request, progress, hold, signal }),
-    buildPlatform: machinePlatform(),
-    targetPlatform: targetPlatform(request),
+    resolveImage: createImageResolver({ base: context, images, request, progress, hold, signal, onPull }),
+    ...platforms,
   })
 }
 

@@ -8,6 +8,7 @@ import { parsePlatform } from '../registry/platform.ts'
 import type { EngineBase, EngineContext } from '../context.ts'
 import type { DigestKeeper } from './context/file-digests.ts'
 import type { RemoteOptions } from './context/remotes.ts'
+import type { OpenSourceOptions } from './context/source.ts'
 import { cacheTargets, parseCacheSource } from './exchange/places.ts'
 import type { Platform } from './plan/stage-state.ts'
 import type { CacheMounts } from './run/cache-mounts.ts'
@@ -81,6 +82,12 @@ export function remoteOptions({ secrets = [], ssh = [] }: BuildRequest, signal: 
     signal,
     ...(agent === undefined ? {} : { sshSocket: agent.socketPath }),
   }
+}
+
+/** For the main context. */
+export function sourceOptions(context: BuildContext, request: BuildRequest, signal: AbortSignal): OpenSourceOptions {
+  const own = request.dockerfileInline === undefined ? { dockerfile: request.dockerfile ?? 'Dockerfile' } : {}
+  return { ...remoteOptions(request, signal), digests: context.digests, ...own }
 }
 
 export function openSession(

@@ -25,6 +25,8 @@ export interface BaseImageContext {
   readonly progress: Progress
   readonly hold: LayerHold
   readonly signal: AbortSignal
+  /** An image has to be brought, which may take a while. */
+  readonly onPull: () => void
 }
 
 type OciLayout = Extract<BuildSource, { readonly kind: 'oci-layout' }>
@@ -59,11 +61,12 @@ async function findHere(images: ImageService, text: string, wish: ImageWish): Pr
 
 /** `id`: of the step that tells it. */
 async function pull(context: BaseImageContext, text: string, wish: ImageWish, id: string): Promise<ResolvedImage> {
-  const { images, request, progress, signal } = context
+  const { images, request, progress, signal, onPull } = context
   const credentials = credentialsFor(request.registryAuth ?? {}, parseReference(text).domain)
   const tell = ({ id: part, progressDetail: { current, total } = {} }: ProgressMessage): void => {
     if (part !== undefined && current !== undefined) progress.amount(id, part, current, total, 'bytes')
   }
+  onPull()
   await images.pull(
     text,
     {
