@@ -61,8 +61,8 @@ function familiar(reference: string): string {
 
 /** The tag that the service has for it, else the first one: others are somebody's who gave them. */
 function tagOf({ RepoTags }: ImageSummary, service: ServiceImages | undefined): string | undefined {
-  const own = [service?.named, service?.implicit].flatMap((name) => (name === undefined ? [] : familiar(name)))
-  return RepoTags.find((tag) => own.includes(familiar(tag))) ?? RepoTags[0]
+  const own = new Set([service?.named, service?.implicit].map((name) => (name === undefined ? '' : familiar(name))))
+  return RepoTags.find((tag) => own.has(familiar(tag))) ?? RepoTags[0]
 }
 
 /** Names, sorted, each once. */

@@ -127,20 +127,25 @@ async function digest({ id, task, signals }: Digest): Promise<void> {
 }
 
 engine.onMessage((message) => {
-  // their failures are their answers
-  if (message.kind === 'begin') return void run(message)
-  if (message.kind === 'digest') return void digest(message)
   // what a task that has failed did not take, and its cancellation
-  if (incoming?.id !== message.id) return
+  const isStale = message.kind !== 'begin' && message.kind !== 'digest' && incoming?.id !== message.id
+  if (isStale) return
   switch (message.kind) {
+    // their failures are their answers
+    case 'begin':
+      void run(message)
+      break
+    case 'digest':
+      void digest(message)
+      break
     case 'chunk':
-      incoming.push(Buffer.from(message.bytes.buffer))
+      incoming?.push(Buffer.from(message.bytes.buffer))
       break
     case 'end':
-      incoming.end()
+      incoming?.end()
       break
     case 'cancel':
-      incoming.end(canceled())
+      incoming?.end(canceled())
       break
     default:
       message satisfies never
