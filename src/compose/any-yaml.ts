@@ -8,7 +8,7 @@ import type { ParsedFile } from './document.ts'
 import { nearestName } from '../edit-distance.ts'
 import { entryAt, mapNode, scalarNode, seqNode, type Entry, type MergeTag, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
-import { locationOf, type SourceFile } from './source-file.ts'
+import { createLocator, type SourceFile } from './source-file.ts'
 import { explainYamlError } from './yaml-errors.ts'
 import { isOtherType, nonStringKey, resolvePlain } from './yaml-scalar.ts'
 
@@ -44,6 +44,7 @@ class TreeBuilder {
   /** Finished anchors; a name is taken again by a later anchor, as YAML has it. */
   readonly #anchors = new Map<string, Node>()
   readonly #open = new Set<string>()
+  readonly #locate = createLocator()
   /** Written-out size of every collection: shared nodes are counted without walking them again. */
   readonly #sizes = new WeakMap<Node, number>()
   #tooLarge = false
@@ -103,7 +104,7 @@ class TreeBuilder {
       }
       const first = entries.get(name)
       if (first !== undefined) {
-        const { line } = locationOf(first)
+        const { line } = this.#locate(first)
         const message = `duplicate key ${JSON.stringify(name)}: it is already set on line ${line}`
         this.#problems.error(keyOrigin, { code: 'DUPLICATE_KEY', message, hint: 'remove one of the two' })
         continue

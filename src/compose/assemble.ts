@@ -4,7 +4,7 @@
  */
 import { completeService, type ResolvedVariables } from './defaults.ts'
 import type { ProjectDraft, ServiceDraft } from './draft.ts'
-import type { Lookup } from './interpolate.ts'
+import { lookupIn, type Lookup } from './interpolate.ts'
 import type { Project, Service } from './model.ts'
 import { originAt, type MapNode } from './node.ts'
 import type { Problems } from './problems.ts'
@@ -18,7 +18,7 @@ import {
   type EnvironmentContext,
 } from './service-environment.ts'
 import { validateProject } from './validate.ts'
-import { lookupIn, type ProjectVariables } from './variables.ts'
+import type { ProjectVariables } from './variables.ts'
 
 export interface Merged {
   readonly name: string

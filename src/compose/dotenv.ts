@@ -3,7 +3,7 @@
  * compose reads it: `export`, `=` or `:`, single and double quotes over several lines, escapes, comments,
  * interpolation of unquoted and double-quoted values, `KEY` alone inherits.
  */
-import { interpolateText, type InterpolationNote, type Lookup } from './interpolate.ts'
+import { interpolateText, lookupIn, type InterpolationNote, type Lookup } from './interpolate.ts'
 import type { Problems } from './problems.ts'
 import type { SourceFile } from './source-file.ts'
 
@@ -24,7 +24,8 @@ interface Scanner {
 export function parseDotenv(source: SourceFile, lookup: Lookup, problems: Problems): EnvMap {
   const values: EnvMap = {}
   const scanner: Scanner = { source, text: source.text, at: 0 }
-  const see: Lookup = (name) => lookup(name) ?? values[name]
+  const own = lookupIn(values)
+  const see: Lookup = (name) => lookup(name) ?? own(name)
   for (;;) {
     skipBlanksAndComments(scanner)
     if (scanner.at >= scanner.text.length) return values

@@ -5,9 +5,14 @@
 import { mapEntries, mapItems, type Node } from './node.ts'
 import type { Problems } from './problems.ts'
 import type { Origin } from './source-file.ts'
-import { parseTemplate, type Part, type Variable } from './template.ts'
+import { parseTemplate, type ParsedTemplate, type Part, type Variable } from './template.ts'
 
 export type Lookup = (name: string) => string | undefined
+
+/** Own keys only: "constructor" is no variable. */
+export function lookupIn(values: Readonly<Record<string, string>>): Lookup {
+  return (name) => (Object.hasOwn(values, name) ? values[name] : undefined)
+}
 
 /** What filling a template met, in order. */
 export interface InterpolationNote {
@@ -20,8 +25,15 @@ export interface InterpolationNote {
 
 /** The filled text. With a note of kind "required" or "invalid" the text is not to be used. */
 export function interpolateText(text: string, lookup: Lookup, note: (note: InterpolationNote) => void): string {
-  if (!text.includes('$')) return text
-  const parsed = parseTemplate(text)
+  return text.includes('$') ? fillTemplate(text, parseTemplate(text), lookup, note) : text
+}
+
+function fillTemplate(
+  text: string,
+  parsed: ParsedTemplate,
+  lookup: Lookup,
+  note: (note: InterpolationNote) => void,
+): string {
   if ('fault' in parsed) {
     const { offset, text: name, reason } = parsed.fault
     note({ kind: 'invalid', offset, name, message: reason })
@@ -64,6 +76,7 @@ export function interpolateTree(root: Node, lookup: Lookup, problems: Problems):
   // "\x24" is a dollar sign too
   if (!/[$\\]/.test(root.source.text)) return root
   const filled = new Map<Node, Node>()
+  const templates = new Map<string, ParsedTemplate>() // the same stand at many places
   const visit = (node: Node): Node => {
     if (node.kind === 'scalar') return visitNew(node)
     const before = filled.get(node)
@@ -84,7 +97,9 @@ export function interpolateTree(root: Node, lookup: Lookup, problems: Problems):
       case 'scalar': {
         if (typeof node.value !== 'string' || !node.value.includes('$')) return node
         const template = node.value
-        const value = interpolateText(template, lookup, (found) => report(found, template, node, problems))
+        let parsed = templates.get(template)
+        if (parsed === undefined) templates.set(template, (parsed = parseTemplate(template)))
+        const value = fillTemplate(template, parsed, lookup, (found) => report(found, template, node, problems))
         return { ...node, value }
       }
       default:
@@ -127,6 +142,7 @@ function report(found: InterpolationNote, template: string, origin: Origin, prob
 /** Where the `$` stands in the file: quotes and folded lines move it, so the expression is searched for. */
 function variableOrigin(origin: Origin, offset: number, template: string): Origin {
   const start = template.slice(offset, offset + 3)
-  const at = origin.source.text.indexOf(start, origin.offset)
-  return at === -1 || at > origin.offset + template.length + 64 ? origin : { source: origin.source, offset: at }
+  const around = origin.source.text.slice(origin.offset, origin.offset + template.length + 64)
+  const at = around.indexOf(start)
+  return at === -1 ? origin : { source: origin.source, offset: origin.offset + at }
 }

@@ -29,6 +29,7 @@ export const PROBLEM_CODES = {
   INTERPOLATION_INVALID: 'a "${...}" cannot be read',
   INVALID_UTF8: 'a file is not UTF-8',
   INVALID_VALUE: 'a value is of the right type and still has no meaning',
+  MORE_PROBLEMS: 'there are too many problems to tell them all',
   NAMESPACE_MODE: 'ipc, pid or uts name an unknown namespace',
   NETWORK_MODE: 'network_mode is unknown, or stands beside networks',
   NON_STRING_KEY: 'a key is a number, a boolean or null',

@@ -2,7 +2,7 @@
  * Collects what the phases find, so that a user sees all problems of a load at once.
  */
 import { ConfigErrors, type ConfigProblem } from '../errors.ts'
-import { problemAt, type Origin, type ProblemText } from './source-file.ts'
+import { createLocator, problemAt, type Origin, type ProblemText } from './source-file.ts'
 
 export interface Problems {
   error(origin: Origin | undefined, text: ProblemText): void
@@ -22,25 +22,31 @@ export interface Problems {
   throwIfAny(): void
 }
 
+/** Of errors, and of warnings. Nobody reads more, and a file can hold a million. */
+export const MOST_PROBLEMS = 1000
+const MOST_CHARACTERS = 1000
+
 export function createProblems(): Problems {
   const errors: ConfigProblem[] = []
   const warnings: ConfigProblem[] = []
   const seen = new Set<string>()
   const chains = new Map<string, readonly string[]>()
+  const locate = createLocator()
   const describe: Problems['describe'] = (origin, text) => {
     const chain = origin === undefined ? undefined : chains.get(origin.source.path)
-    return problemAt(origin, text.chain === undefined && chain !== undefined ? chained(text, chain) : text)
+    return problemAt(origin, text.chain === undefined && chain !== undefined ? chained(text, chain) : text, locate)
   }
   const add = (list: ConfigProblem[], origin: Origin | undefined, text: ProblemText): void => {
+    if (list.length > MOST_PROBLEMS) return
     const { once, ...told } = text
-    const problem = describe(origin, told)
+    const problem = describe(origin, { ...told, message: shortened(told.message) })
     const { file, line, column } = problem.location ?? {}
     const place = once === true ? [] : [file, line, column]
     const key = [problem.code, problem.message, ...place].join('\0')
     // An alias or an extended service leads to the same place twice.
     if (seen.has(key)) return
     seen.add(key)
-    list.push(problem)
+    list.push(list.length === MOST_PROBLEMS ? MORE : problem)
   }
   const collector = (chain: readonly string[]): Problems => ({
     errors,
@@ -57,6 +63,17 @@ export function createProblems(): Problems {
     },
   })
   return collector([])
+}
+
+const MORE: ConfigProblem = {
+  code: 'MORE_PROBLEMS',
+  message: `there are more than ${MOST_PROBLEMS} problems of this kind, the others are not told`,
+  hint: 'mend these first: most of the others may follow from them',
+}
+
+/** A message may quote a key or a value of a million characters. */
+function shortened(message: string): string {
+  return message.length <= MOST_CHARACTERS ? message : `${message.slice(0, MOST_CHARACTERS)}...`
 }
 
 function chained<T extends object>(text: T, chain: readonly string[]): T {

@@ -14,7 +14,11 @@ export interface SchemaNode {
   readonly description?: string
   readonly enum?: readonly unknown[]
   readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly pattern?: string
   readonly propertyNames?: SchemaNode
+  readonly required?: readonly string[]
+  /** Of "^x-" only, and then anything. */
+  readonly patternProperties?: Readonly<Record<string, unknown>>
   readonly additionalProperties?: SchemaNode | boolean
   readonly items?: SchemaNode
 }
@@ -177,7 +181,8 @@ export function schemaAt(root: SchemaNode, path: readonly string[]): SchemaNode 
   return schema
 }
 
-function resolveRef(schema: SchemaNode | undefined, root: SchemaNode): SchemaNode | undefined {
+/** What a reference stands for; anything else is itself. */
+export function resolveRef(schema: SchemaNode | undefined, root: SchemaNode): SchemaNode | undefined {
   const name = schema?.$ref?.slice('#/$defs/'.length)
   return name === undefined ? schema : root.$defs?.[name]
 }

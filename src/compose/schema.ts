@@ -1,11 +1,13 @@
 /**
- * Checks one file against schemas/compose.schema.json (compiled ahead of time) and turns what the check says into
+ * Checks one file against schemas/compose.schema.json and turns what ajv's check of it (compiled ahead of time) says into
  * problems with a place. What is wrong is cut out of the tree, so that the later phases can look for more problems
  * in the rest.
  */
-import { validate, type SchemaError } from '../../schemas/compose.validate.js'
+import schema from '../../schemas/compose.schema.json' with { type: 'json' }
+import type { SchemaError } from '../../schemas/compose.validate.js'
 import { mapEntries, originAt, toPlain, type MapNode, type Node } from './node.ts'
-import type { Problems } from './problems.ts'
+import { MOST_PROBLEMS, type Problems } from './problems.ts'
+import { keepsSchema } from './schema-check.ts'
 import { explainSchemaError } from './schema-errors.ts'
 
 export interface Checked {
@@ -15,17 +17,19 @@ export interface Checked {
 }
 
 export async function checkSchema(tree: MapNode, problems: Problems): Promise<Checked> {
+  if (keepsSchema(tree, schema)) return { tree, removed: [] }
+  // 200 KB that only a wrong file needs
+  const { validate } = await import('../../schemas/compose.validate.js')
   // A null means "not set", whatever the attribute; in a list it is an error, so it stays there.
   const plain = toPlain(tree, false)
-  if (validate(plain)) return { tree, removed: [] }
-  // Only wanted for the words of an error: the good path does not pay for reading it.
-  const { default: schema } = await import('../../schemas/compose.schema.json', { with: { type: 'json' } })
+  validate(plain)
   const removed: string[][] = []
   for (const error of causes(validate.errors ?? [])) {
     const path = pathOf(error)
+    removed.push(path)
+    if (removed.length > MOST_PROBLEMS + 1) continue // the collector would not take them
     const { text, want } = explainSchemaError(error, path, schema, plain)
     problems.error(originAt(tree, path, want), { ...text, path })
-    removed.push(path)
   }
   return { tree: cut(tree, removed), removed }
 }
@@ -51,16 +55,13 @@ function pathOf({ instancePath, params }: SchemaError): string[] {
 /** The tree without the values at these paths; of a list, without the whole item that holds one. */
 function cut(tree: MapNode, paths: readonly (readonly string[])[]): MapNode {
   const marked = new Set(paths.map((path) => path.join('\0')))
+  const touched = new Set(paths.flatMap((path) => path.map((_, index) => path.slice(0, index + 1).join('\0'))))
   const visit = (node: Node, path: readonly string[]): Node | undefined => {
     if (marked.has(path.join('\0'))) return undefined
     if (node.kind === 'map') return mapEntries(node, (value, key) => visit(value, [...path, key]))
     if (node.kind === 'scalar') return node
-    const items = node.items.filter((_, index) => isWhole([...path, String(index)]))
+    const items = node.items.filter((_, index) => !touched.has([...path, String(index)].join('\0')))
     return { ...node, items }
-  }
-  const isWhole = (path: readonly string[]): boolean => {
-    const prefix = path.join('\0')
-    return ![...marked].some((mark) => mark === prefix || mark.startsWith(`${prefix}\0`))
   }
   const rest = visit(tree, [])
   return rest?.kind === 'map' ? rest : { ...tree, entries: new Map() }

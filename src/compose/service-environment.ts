@@ -4,7 +4,7 @@
  */
 import { parseDotenv, parseRawEnv } from './dotenv.ts'
 import type { ServiceDraft } from './draft.ts'
-import type { Lookup } from './interpolate.ts'
+import { lookupIn, type Lookup } from './interpolate.ts'
 import type { Problems } from './problems.ts'
 import { readText } from './read-text.ts'
 import type { SourceReader } from './request.ts'
@@ -34,12 +34,13 @@ export async function readServiceEnvironment(
   draft: ServiceDraft,
   context: EnvironmentContext,
 ): Promise<Record<string, string | null>> {
-  const fromFiles: Record<string, string | null> = {}
+  const fromFiles: Record<string, string> = {}
+  const earlier = lookupIn(fromFiles)
   for (const [index, { path, required = true, format }] of (draft.envFile ?? []).entries()) {
     const origin = context.originOf(['services', name, 'env_file', String(index)])
     const text = await readNamed('env file', path, required ? origin : null, context)
     if (text === undefined) continue
-    const lookup: Lookup = (key) => context.lookup(key) ?? fromFiles[key] ?? undefined
+    const lookup: Lookup = (key) => context.lookup(key) ?? earlier(key)
     const source = sourceFile(path, text)
     const parse = format === 'raw' ? parseRawEnv : parseDotenv
     Object.assign(fromFiles, parse(source, lookup, problemsWithin(`env file of service "${name}"`, origin, context)))

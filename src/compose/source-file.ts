@@ -42,6 +42,28 @@ export function locationOf({ source, offset }: Origin): SourceLocation {
   return { file: source.path, line, column: offset - lineStart + 1 }
 }
 
+/** `locationOf` for many places: it remembers where the lines of a text begin. */
+export function createLocator(): (origin: Origin) => SourceLocation {
+  const starts = new Map<SourceFile, readonly number[]>()
+  return ({ source, offset }) => {
+    const lines = starts.get(source) ?? lineStarts(source.text)
+    starts.set(source, lines)
+    let [first, last] = [0, lines.length - 1]
+    while (first < last) {
+      const middle = (first + last + 1) >> 1
+      if ((lines[middle] ?? 0) <= offset) first = middle
+      else last = middle - 1
+    }
+    return { file: source.path, line: first + 1, column: offset - (lines[first] ?? 0) + 1 }
+  }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
 export function lineTextAt({ source, offset }: Origin): string {
   const start = offset === 0 ? 0 : source.text.lastIndexOf('\n', offset - 1) + 1
   const end = source.text.indexOf('\n', start)
@@ -52,7 +74,8 @@ export function lineTextAt({ source, offset }: Origin): string {
 export function problemAt(
   origin: Origin | undefined,
   text: Omit<ProblemText, 'code'> & { readonly code: string },
+  locate: (origin: Origin) => SourceLocation,
 ): ConfigProblem {
   if (origin === undefined) return text
-  return { ...text, location: locationOf(origin), sourceLine: lineTextAt(origin) }
+  return { ...text, location: locate(origin), sourceLine: lineTextAt(origin) }
 }

@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path'
 import { parseDotenv, type EnvMap } from './dotenv.ts'
-import type { Lookup } from './interpolate.ts'
+import { lookupIn, type Lookup } from './interpolate.ts'
 import { resolvePath } from './paths.ts'
 import type { Problems } from './problems.ts'
 import { readText } from './read-text.ts'
@@ -16,11 +16,6 @@ export interface ProjectVariables {
   readonly values: Readonly<Record<string, string>>
   /** Absolute paths of files that were named; empty when `.env` was read by default. */
   readonly envFiles: readonly string[]
-}
-
-/** Own keys only: "constructor" is no variable. */
-export function lookupIn(values: Readonly<Record<string, string>>): Lookup {
-  return (name) => (Object.hasOwn(values, name) ? values[name] : undefined)
 }
 
 /** Before the Compose files are known: named env files, or the .env of the folder. */

@@ -15,16 +15,21 @@ export function formatProblem(problem: ConfigProblem, kind: 'error' | 'warning',
   const where = location === undefined ? '' : `${style.bold(`${location.file}:${location.line}:${location.column}`)}: `
   const lines = [`${where}${paint(`${kind}:`)} ${stripControls(problem.message)}`]
   if (location !== undefined && sourceLine !== undefined)
-    lines.push(...sourceWithCaret(stripControls(sourceLine), location.line, location.column, style))
+    lines.push(...sourceWithCaret(sourceLine, location.line, location.column, style))
   lines.push(...chain.map((step) => `  ${style.dim(stripControls(step))}`))
   if (hint !== undefined) lines.push(`  ${style.blue('hint:')} ${stripControls(hint)}`)
   return `${lines.join('\n')}\n`
 }
 
-function sourceWithCaret(line: string, number: number, column: number, style: Style): string[] {
+/** Of a file without line feeds the line would be all of it, for every problem. */
+const MOST_OF_LINE = 400
+
+function sourceWithCaret(whole: string, number: number, column: number, style: Style): string[] {
   const gutter = String(number)
+  const from = column > MOST_OF_LINE ? column - MOST_OF_LINE / 2 : 0
+  const line = stripControls(whole.slice(from, from + MOST_OF_LINE))
   // the indent is repeated as it is, so that tabs line up
-  const indent = line.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')
+  const indent = line.slice(0, column - 1 - from).replaceAll(/[^\t]/g, ' ')
   return [
     `  ${style.dim(`${gutter} |`)} ${line}`,
     `  ${style.dim(`${' '.repeat(gutter.length)} |`)} ${indent}${style.red('^')}`,
@@ -65,13 +70,18 @@ export function errorJson(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   const more =
     error instanceof ConfigErrors
-      ? { code: error.code, problems: error.problems }
+      ? { code: error.code, problems: error.problems.map(withShortLine) }
       : error instanceof BuildError
         ? buildFields(error)
         : error instanceof MycomposeError
           ? { code: error.code, hint: error.hint, location: error.location }
           : {}
   return `${JSON.stringify({ error: true, message, ...more })}\n`
+}
+
+/** Else a file of one line would be told once for each of its problems. */
+function withShortLine({ sourceLine, ...problem }: ConfigProblem): ConfigProblem {
+  return sourceLine === undefined || sourceLine.length > MOST_OF_LINE ? problem : { ...problem, sourceLine }
 }
 
 function buildFields({ code, hint, image, stepName, stepExitCode, source, tail }: BuildError): object {

@@ -12,29 +12,35 @@ const dependency = struct({ condition: text, restart: boolean, required: boolean
 /** A list means { condition: service_started, required: true }; what a mapping leaves out is filled in later. */
 export const dependsOn: Canonicalize = (node, context) => {
   const map = namesToMap(node, (item) => mapOf({ condition: 'service_started', required: true }, item))
-  return mapValues((value, inner) => (isNull(value) ? mapOf({}, value) : dependency(value, inner)))(map, context)
+  return dependencies(map, context)
 }
 
-const endpoint = struct({
-  aliases: list(text),
-  interface_name: text,
-  ipv4_address: text,
-  ipv6_address: text,
-  link_local_ips: list(text),
-  mac_address: text,
-  driver_opts: strings,
-  gw_priority: integer,
-  priority: integer,
-})
+const dependencies = mapValues((value, context) => (isNull(value) ? mapOf({}, value) : dependency(value, context)))
+
+const endpoints = mapNullable(
+  struct({
+    aliases: list(text),
+    interface_name: text,
+    ipv4_address: text,
+    ipv6_address: text,
+    link_local_ips: list(text),
+    mac_address: text,
+    driver_opts: strings,
+    gw_priority: integer,
+    priority: integer,
+  }),
+)
 
 export const serviceNetworks: Canonicalize = (node, context) =>
-  mapNullable(endpoint)(
+  endpoints(
     namesToMap(node, (item) => scalarNode(null, item)),
     context,
   )
 
+const bindings = mapNullable(struct({ endpoint_var: text, model_var: text }))
+
 export const serviceModels: Canonicalize = (node, context) =>
-  mapNullable(struct({ endpoint_var: text, model_var: text }))(
+  bindings(
     namesToMap(node, (item) => scalarNode(null, item)),
     context,
   )

@@ -61,6 +61,7 @@ const EXAMPLES: Readonly<Record<ProblemCode, Example>> = {
     fault: { path: '/project/compose.yaml', error: new InvalidTextError('compose.yaml', CAFE, CAFE.indexOf('\uFFFD')) },
   },
   INVALID_VALUE: web('ports:\n  - "80:99999"'),
+  MORE_PROBLEMS: { ...web(`cap_add: [${'{}, '.repeat(1100)}]`), isWithoutPlace: true },
   NAMESPACE_MODE: web('pid: hots'),
   NETWORK_MODE: web('network_mode: brigde'),
   NON_STRING_KEY: web('labels:\n  8080: http'),

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { sourceFile } from '../../../src/compose/source-file.ts'
 import { parseDotenv, parseRawEnv } from '../../../src/compose/dotenv.ts'
+import { lookupIn } from '../../../src/compose/interpolate.ts'
 import { createProblems } from '../../../src/compose/problems.ts'
-import { lookupIn } from '../../../src/compose/variables.ts'
 import { places } from './support.ts'
 
 const SHELL = lookupIn({ SHELL_ONLY: 'shell', HOME: '/root' })
@@ -44,6 +44,7 @@ const CASES: readonly { name: string; input: string; want: Record<string, string
   },
   { name: 'the shell is asked first', input: 'HOME=/other\nA=$HOME', want: { HOME: '/other', A: '/root' } },
   { name: 'the last of equal keys', input: 'A=1\nA=2', want: { A: '2' } },
+  { name: 'words of JavaScript are no variables', input: 'A=x${constructor:-d}\nvalueOf', want: { A: 'xd' } },
   { name: 'JSON', input: 'A={"a": 1}', want: { A: '{"a": 1}' } },
 ]
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { interpolateText, type InterpolationNote } from '../../../src/compose/interpolate.ts'
-import { lookupIn } from '../../../src/compose/variables.ts'
+import { interpolateText, type InterpolationNote, lookupIn } from '../../../src/compose/interpolate.ts'
 import { load, loadWeb } from './support.ts'
 
 const VARIABLES = lookupIn({ A: 'a', EMPTY: '', B_1: 'b' })
