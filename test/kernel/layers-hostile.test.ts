@@ -1,10 +1,11 @@
 /** Layers that are bombs or lie, in a real store: each is refused with a clear error and leaves nothing on the disk. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
-import { createGzip, createZstdCompress, gzipSync } from 'node:zlib'
+import { constants, createGzip, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib'
 import { parseLayerLimits } from '../../src/engine/layers/limits.ts'
 import { discardLayer, stageLayer } from '../../src/engine/layers/store.ts'
 import { unpackLayer } from '../../src/engine/layers/unpack.ts'
@@ -121,8 +122,22 @@ const HURT: readonly (readonly [string, Buffer])[] = [
   ['with a wrong byte', Buffer.concat([GZIP.subarray(0, 60), Buffer.from([0xff, 0xff, 0xff]), GZIP.subarray(63)])],
   ['a header and nothing more', GZIP.subarray(0, 12)],
 ]
-for (const [name, bytes] of HURT)
-  test(`refused: gzip ${name}`, async (t) => {
+const ZSTD = zstdCompressSync(tarOf({ path: 'a', content: randomBytes(50_000).toString('hex') }), {
+  params: { [constants.ZSTD_c_checksumFlag]: 1 },
+})
+const HURT_ZSTD: readonly (readonly [string, Buffer])[] = [
+  ['cut in the middle', ZSTD.subarray(0, ZSTD.length / 2)],
+  ['without its checksum', ZSTD.subarray(0, -4)],
+  ['with a wrong checksum', Buffer.concat([ZSTD.subarray(0, -4), Buffer.alloc(4)])],
+  ['a header and nothing more', ZSTD.subarray(0, 6)],
+  // RFC 8878, 3.1.1.1.2: the exponent in the upper five bits, and a last, empty block
+  ['that wants 2 GiB for its window', Buffer.from('28b52ffd00a8010000', 'hex')],
+]
+for (const [name, bytes] of [
+  ...HURT.map(([what, bytes]): [string, Buffer] => [`gzip ${what}`, bytes]),
+  ...HURT_ZSTD.map(([what, bytes]): [string, Buffer] => [`zstd ${what}`, bytes]),
+])
+  test(`refused: ${name}`, async (t) => {
     const store = await openPrivateStore(t)
     await assert.rejects(stageLayer(store.base, streamOf(bytes), { lower: [] }), { code: 'TAR_INVALID' })
     await assertClean(store)
