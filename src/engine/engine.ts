@@ -66,6 +66,9 @@ export async function openEngine(
 ): Promise<Engine> {
   await using undo = new AsyncDisposableStack()
   await prepareFolders(host.files, config)
+  // layers and snapshots begin in tmp/ and keep their part of the disk when they are renamed
+  for (const path of [config.paths.temporary, config.paths.containers, config.paths.volumes])
+    host.at.spreadFolders(path)
   const state = openStateDatabase(config.paths.database)
   undo.defer(() => state.close())
   const events = createEvents(host.clock, (error) => log('error', 'an event listener failed', { error }))

@@ -9,6 +9,7 @@ import { KernelError } from '../errors.ts'
 import { createCopyContent, type CopyContent, type CopyLongContent } from './copy-content.ts'
 import type { Libc } from './libc.ts'
 import { createOpenAt2, type Resolution } from './openat2.ts'
+import { createSpreadFolders, type SpreadFolders } from './spread-folders.ts'
 import { createStatx, inodeOf, mtimeNsOf, type ScannedFile } from './statx.ts'
 
 /** Each character is one byte (0..255). */
@@ -84,6 +85,8 @@ export interface At {
   xattr(folder: number, name: ByteString, attribute: ByteString): Buffer | undefined
   setXattr(folder: number, name: ByteString, attribute: ByteString, value: Uint8Array): void
   removeXattr(folder: number, name: ByteString, attribute: ByteString): void
+  /** Folders that will be made in `path` have nothing to do with each other: a hint for the file system. */
+  readonly spreadFolders: SpreadFolders
   /** Waits until all of the file system that holds `path` is on the disk; on a worker thread. */
   syncFileSystem(path: string): Promise<void>
 }
@@ -274,6 +277,7 @@ export function createAt(libc: Libc): At {
       ),
     removeXattr: (folder, name, attribute) =>
       check(removexattr(xattrPath(folder, name), cString(attribute)), `remove ${shown(attribute)} of`, name),
+    spreadFolders: createSpreadFolders(libc),
     async syncFileSystem(path) {
       const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY)
       try {
