@@ -1,5 +1,6 @@
 /** Networks of containers over the API: connecting and disconnecting, running or not. Checks read the container's own view. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import type { ContainerCreateRequest } from '../../src/api/types/index.ts'
 import { BUSYBOX_IMAGE } from '../support/busybox.ts'
@@ -59,6 +60,33 @@ describe('network connect and disconnect', () => {
     await containers.restart('c1', { timeoutSeconds: 0 })
     assert.deepEqual(await namesOf(), ['extra'])
     assert.match(await exec('ip', '-o', '-4', 'addr'), /inet 10\.231\.7\.78\/24/)
+  })
+
+  it('a macvlan network, before and while it runs', async () => {
+    await using _ = await stage()
+    const { containers, networks } = engine.client()
+    const parent = `mclan${process.pid % 100_000}`
+    execFileSync('ip', ['link', 'add', parent, 'type', 'veth', 'peer', 'name', `${parent}p`])
+    await networks.create({
+      Name: 'lan',
+      Driver: 'macvlan',
+      Options: { parent },
+      IPAM: { Config: [{ Subnet: '10.231.8.0/24' }] },
+    })
+    const addresses = (): Promise<string> => exec('ip', '-o', '-4', 'addr')
+    try {
+      await networks.connect('lan', 'c1', { IPAMConfig: { IPv4Address: '10.231.8.8' } })
+      await containers.start('c1')
+      assert.match(await addresses(), /inet 10\.231\.8\.8\/24/)
+      await networks.disconnect('lan', 'c1')
+      assert.doesNotMatch(await addresses(), /10\.231\.8/)
+      await networks.connect('lan', 'c1', {})
+      assert.match(await addresses(), /inet 10\.231\.8\.\d+\/24/)
+    } finally {
+      await networks.disconnect('lan', 'c1', { force: true }).catch(() => {})
+      await networks.remove('lan')
+      execFileSync('ip', ['link', 'del', parent])
+    }
   })
 
   it('names what is not there, or cannot be', async () => {

@@ -25,9 +25,9 @@ function checkMayConnect({ document }: Container, { Name, Driver }: KnownNetwork
     throw new InvalidRequestError(
       `container ${document.name} shares the network of ${mode}: it cannot be connected to any other network`,
     )
-  if (mode === 'none' || Driver !== 'bridge')
+  if (mode === 'none' || ['host', 'null'].includes(Driver))
     throw new InvalidRequestError(
-      `container ${document.name} cannot be connected to network ${Name}: ${mode === 'none' ? 'its network mode is none' : 'no bridge'}`,
+      `container ${document.name} cannot be connected to network ${Name}: ${mode === 'none' ? 'its network mode is none' : 'it has no interfaces'}`,
     )
 }
 
