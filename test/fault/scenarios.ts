@@ -11,6 +11,8 @@ import { until } from '../support/poll.ts'
 export const SUBJECT = 'subject'
 /** A volume with the file part/file, which nothing may ever remove. */
 export const KEPT = 'kept'
+/** A network, and a volume. */
+export const OTHER = 'other'
 
 export interface Scenario {
   readonly name: string
@@ -24,6 +26,8 @@ export interface Scenario {
   readonly outcome?: 'running' | 'ended well'
   /** It is meant to end one that runs. */
   readonly mayEnd?: true
+  /** There need be no container after it. */
+  readonly mayBeGone?: true
 }
 
 const SLEEP = ['sleep', '1000'] as const
@@ -60,11 +64,17 @@ async function hasRestarted(engine: EngineContext, before: number): Promise<void
   await until(async () => ![0, before].includes(await pidOf(engine)), { what: 'the restart' })
 }
 
+/** The parent of the container's first process. */
+function killConmon(pid: number): void {
+  const parent = execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' })
+  process.kill(Number(parent), 'SIGKILL')
+}
+
 const always: HostConfig = { RestartPolicy: { Name: 'always' } }
 const onFailure: HostConfig = { RestartPolicy: { Name: 'on-failure' } }
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'create', prepare: async () => {}, act: (engine) => create(engine, {}, SLEEP) },
+  { name: 'create', prepare: async () => {}, act: (engine) => create(engine, {}, SLEEP), mayBeGone: true },
   {
     name: 'start',
     prepare: (engine) => create(engine, {}, SLEEP),
@@ -96,6 +106,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare: run,
     act: ({ containers }) => containers.remove(SUBJECT, { force: true, volumes: true }),
     mayEnd: true,
+    mayBeGone: true,
   },
   {
     name: 'pause',
@@ -104,6 +115,40 @@ export const SCENARIOS: readonly Scenario[] = [
       await containers.pause(SUBJECT)
       await containers.unpause(SUBJECT)
     },
+  },
+  {
+    name: 'connect and disconnect',
+    async prepare(engine) {
+      await engine.networks.create({ Name: OTHER })
+      await run(engine)
+    },
+    async act({ containers }) {
+      await containers.connectNetwork(SUBJECT, OTHER, {})
+      await containers.disconnectNetwork(SUBJECT, OTHER, false)
+    },
+    outcome: 'running',
+  },
+  {
+    name: 'network and volume',
+    prepare: async () => {},
+    async act({ networks, volumes }) {
+      await networks.create({ Name: OTHER })
+      await volumes.create({ Name: OTHER })
+      await volumes.remove(OTHER, { force: false })
+      await networks.remove(OTHER)
+    },
+    mayBeGone: true,
+  },
+  {
+    name: 'a killed conmon, and the restart after it (always)',
+    prepare: (engine) => run(engine, always),
+    async act(engine) {
+      const pid = await pidOf(engine)
+      killConmon(pid)
+      await hasRestarted(engine, pid)
+    },
+    outcome: 'running',
+    mayEnd: true,
   },
   {
     name: 'an end and its restart (always)',
@@ -138,10 +183,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'recovery of one whose conmon was killed (always)',
     prepare: (engine) => run(engine, always),
-    meanwhile(pid) {
-      const parent = execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' })
-      process.kill(Number(parent), 'SIGKILL')
-    },
+    meanwhile: killConmon,
     outcome: 'running',
     mayEnd: true,
   },
