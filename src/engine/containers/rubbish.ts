@@ -4,8 +4,10 @@
  */
 import type { EngineBase } from '../context.ts'
 
-/** About as long as a `down` of ten takes, which then has the processor for itself. */
-const PAUSE_MS = 200
+/** After the last one: whoever removes many, or removes to create anew, has the processor for himself until then. */
+const PAUSE_MS = 500
+/** And of so many nobody waits for more: they take room on the disk. */
+const MANY = 100
 
 export interface Rubbish {
   add(folder: string): void
@@ -43,7 +45,12 @@ export function createRubbish({ host, log }: Pick<EngineBase, 'host' | 'log'>): 
     empty,
     add(folder) {
       folders.add(folder)
-      timer ??= setTimeout(() => void empty(), PAUSE_MS)
+      clearTimeout(timer)
+      if (folders.size >= MANY) {
+        void empty()
+        return
+      }
+      timer = setTimeout(() => void empty(), PAUSE_MS)
       timer.unref()
     },
   }
