@@ -108,7 +108,7 @@ async function main(): Promise<void> {
     )
     const rows: Row[] = []
     if (isWanted('memory')) rows.push(...(await measureMemory(contenders)))
-    if (isWanted('restart')) rows.push(...(await measureRestart(contenders)))
+    if (isWanted('restart')) rows.push(...(await measureRestart(contenders, FLOOR)))
     if (isWanted('network')) rows.push(...(await measureNetwork(contenders, FLOOR)))
     if (isWanted('pull'))
       rows.push(...(await measurePull(contenders, materials, { own: OWN, peer: PEER, floor: FLOOR })))

@@ -79,7 +79,11 @@ export async function measureNetwork(contenders: readonly Contender[], floorName
     const pid = await pidOf(contender, 'server')
     const server = await startServer(pid)
     try {
-      await record(`${QUERIES} queries for a service`, name, inside(pid, traffic('ask', 'client', String(QUERIES))))
+      const ask = (host: string, port: number): string[] =>
+        inside(pid, traffic('ask', 'client', String(QUERIES), host, String(port)))
+      const queries = `${QUERIES} queries for a service`
+      await record(queries, name, ask('127.0.0.11', 53))
+      if (contender === contenders[0]) await record(queries, floorName, ask('127.0.0.1', 5300))
       const own = hostAddress()
       const ways = [['127.0.0.1', '127.0.0.1'], ...(own === undefined ? [] : [["the host's address", own]])] as const
       const from = contender.netns === undefined ? [] : ['nsenter', `--net=${contender.netns}`]

@@ -1,8 +1,9 @@
 /**
  * The ends of the network benchmarks, each a process of its own, put into a container's network namespace by nsenter:
  *
- *   serve                          port 80: FLOW_BYTES to whoever connects; port 81: hangs up at once
- *   ask NAME COUNT                 COUNT queries for NAME to 127.0.0.11, 64 under way; prints milliseconds
+ *   serve                          port 80: FLOW_BYTES to whoever connects; port 81: hangs up at once; UDP port 5300:
+ *                                  any query comes back as its own answer
+ *   ask NAME COUNT HOST PORT       COUNT queries for NAME, 64 under way; prints milliseconds
  *   take HOST PORT                 reads to the end of one connection; prints milliseconds
  *   connect HOST PORT COUNT        COUNT connections, 16 under way, each to its end; prints milliseconds
  */
@@ -15,6 +16,8 @@ const CONNECTIONS_UNDER_WAY = 16
 const LOST_MS = 1000
 
 function serve(): void {
+  const echo = createSocket('udp4')
+  echo.on('message', (query, { address, port }) => echo.send(query, port, address)).bind(5300)
   const chunk = Buffer.alloc(1 << 18, 'x')
   createServer((socket) => {
     let left = FLOW_BYTES
@@ -41,14 +44,14 @@ function query(name: string, id: number): Buffer {
 }
 
 /** A lost datagram is asked for again: what is counted is answers. */
-function ask(name: string, count: number): Promise<void> {
+function ask(name: string, count: number, server: { host: string; port: number }): Promise<void> {
   const socket = createSocket('udp4')
   const waiting = new Map<number, NodeJS.Timeout>()
   let [sent, answered] = [0, 0]
   return new Promise((resolve, reject) => {
     const send = (id: number): void => {
       waiting.set(id, setTimeout(send, LOST_MS, id))
-      socket.send(query(name, id), 53, '127.0.0.11')
+      socket.send(query(name, id), server.port, server.host)
     }
     socket.on('message', (reply) => {
       const id = reply.readUInt16BE(0)
@@ -56,7 +59,7 @@ function ask(name: string, count: number): Promise<void> {
       if (timer === undefined) return
       clearTimeout(timer)
       waiting.delete(id)
-      if (reply.readUInt16BE(6) === 0) reject(new Error(`${name} is not known`))
+      if (reply.readUInt16BE(6) === 0 && server.port === 53) reject(new Error(`${name} is not known`))
       answered += 1
       if (answered === count) {
         socket.close()
@@ -88,14 +91,15 @@ async function connectMany(host: string, port: number, count: number): Promise<v
   await Promise.all(Array.from({ length: CONNECTIONS_UNDER_WAY }, one))
 }
 
-const [verb, target = '', port = '', count = ''] = process.argv.slice(2)
+const [verb, target = '', ...rest] = process.argv.slice(2)
+const [first = '', second = '', third = ''] = rest
 if (verb === 'serve') serve()
 else {
   const startedMs = performance.now()
-  if (verb === 'ask') await ask(target, Number(port))
-  else if (verb === 'connect') await connectMany(target, Number(port), Number(count))
+  if (verb === 'ask') await ask(target, Number(first), { host: second, port: Number(third) })
+  else if (verb === 'connect') await connectMany(target, Number(first), Number(second))
   else {
-    const bytes = await take(target, Number(port))
+    const bytes = await take(target, Number(first))
     if (bytes !== FLOW_BYTES) throw new Error(`${bytes} bytes came instead of ${FLOW_BYTES}`)
   }
   process.stdout.write(`${performance.now() - startedMs}\n`)
