@@ -25,13 +25,17 @@ const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'zeros',
     matches: ({ path, docker, ours }) =>
-      docker === undefined && (ours === false || (path.endsWith('.tmpfs.size') && ours === '0')),
+      docker === undefined &&
+      (ours === false ||
+        (path.endsWith('.pids_limit') && ours === 0) ||
+        (path.endsWith('.tmpfs.size') && ours === '0')),
   },
   {
     id: 'spelling',
     matches: ({ docker, ours }) => docker === `${String(ours)}/` || docker === `${String(ours)}:rw`,
   },
   { id: 'extensions', matches: ({ path, docker }) => /\.x-[^.]+$/.test(path) && docker === undefined },
+  { id: 'credential-spec', matches: ({ path }) => path.endsWith('.credential_spec.file') },
   { id: 'targets', matches: ({ path }) => /\.(secrets|configs)\[\d+\]\.target$/.test(path) },
   {
     id: 'create_host_path',
@@ -61,6 +65,14 @@ const VERDICTS: readonly ExplainedVerdict[] = [
     kind: 'onlyDockerRefuses',
     reason: /can't set distinct values on '(cpus|mem_limit|mem_reservation|pids_limit)'/,
   },
+  {
+    id: 'scalars',
+    kind: 'onlyDockerRefuses',
+    reason:
+      /must be an? (string|boolean|number|integer)$|got unconvertible type '(string|int|bool)'|unexpected type int$/,
+  },
+  { id: 'cpu-times', kind: 'onlyDockerRefuses', reason: /\.cpu_\w+: failed to cast to expected type/ },
+  { id: 'no-swap-limit', kind: 'onlyDockerRefuses', reason: /\.memswap_limit' invalid size: '-1'/ },
   { id: 'bombs', kind: 'onlyWeRefuse', reason: /aliases of the document repeat more than \d+ values/ },
   { id: 'device-permissions', kind: 'onlyWeRefuse', reason: /invalid device permissions/ },
   { id: 'short-names', kind: 'onlyWeRefuse', reason: /refers to undefined volume "[a-zA-Z]"/ },

@@ -191,6 +191,16 @@ describe('errors', () => {
     assert.deepEqual([code, problems.length], ['UNKNOWN_KEY', 2])
   })
 
+  test('of a line of a million characters, what is around the place', () => {
+    const location = { file: '/p/compose.yaml', line: 1, column: 500_001 }
+    const sourceLine = `${'a'.repeat(500_000)}Z${'b'.repeat(500_000)}`
+    const error = new ConfigErrors([{ code: 'UNKNOWN_KEY', message: 'unknown', location, sourceLine }])
+    const [, line = '', caret = ''] = formatError(error, plainStyle).split('\n')
+    assert.equal(line.length, 400 + '  1 | '.length)
+    assert.equal(line.indexOf('Z'), caret.indexOf('^'))
+    assert.ok(errorJson(error).length < 1000)
+  })
+
   test('a bug shows its causes', () => {
     const text = formatBug(new Error('outer', { cause: new Error('inner') }), '1.2.3')
     assert.match(text, /^mycompose 1\.2\.3 has a bug/)
