@@ -71,6 +71,7 @@ const VERDICTS: readonly ExplainedVerdict[] = [
     reason:
       /must be an? (string|boolean|number|integer)$|got unconvertible type '(string|int|bool)'|unexpected type int$/,
   },
+  { id: 'unused-defaults', kind: 'onlyDockerRefuses', reason: /required variable \w+ is missing a value/ },
   { id: 'cpu-times', kind: 'onlyDockerRefuses', reason: /\.cpu_\w+: failed to cast to expected type/ },
   { id: 'no-swap-limit', kind: 'onlyDockerRefuses', reason: /\.memswap_limit' invalid size: '-1'/ },
   { id: 'bombs', kind: 'onlyWeRefuse', reason: /aliases of the document repeat more than \d+ values/ },

@@ -125,9 +125,9 @@ function readQuoted(scanner: Scanner, quote: string, lookup: Lookup, problems: P
     problems.error({ source: scanner.source, offset: start }, { code: 'DOTENV_SYNTAX', message, hint })
     return undefined
   }
+  // what stands behind the quote is the next assignment, or a comment
   scanner.at = end + 1
-  skipLine(scanner)
-  const body = text.slice(start + 1, end).replaceAll('\r\n', '\n')
+  const body = text.slice(start + 1, end)
   if (quote === "'") return body.replaceAll("\\'", "'")
   return fill(unescapeDouble(body), { scanner, offset: start + 1 }, lookup, problems)
 }
