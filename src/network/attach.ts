@@ -7,7 +7,7 @@ import { ConflictError, InvalidRequestError, NotFoundError } from '../errors.ts'
 import type { EndpointRecord, NetworkRecord, SandboxRecord } from '../state/networks.ts'
 import { isRelayed, isRouted } from './bindings.ts'
 import { ensureLink } from './macvlan.ts'
-import { endpointNames, planEndpoint } from './endpoints.ts'
+import { endpointNames, planEndpoint, type Attachment } from './endpoints.ts'
 import { announce, hasInterface, publishEvent, type NetworkParts } from './parts.ts'
 import type { HeldPorts, PortTargets } from './ports.ts'
 import type { OpenSandbox } from './registry.ts'
@@ -106,6 +106,36 @@ export async function connectSandbox(
     throw error
   }
   announce(parts, { ...opened(parts, containerId), endpoints: [endpoint] }, true)
+}
+
+/** True when its outer end, or the macvlan itself, is there. */
+function hasLink({ base }: NetworkParts, { endpoint, network }: Attachment, netnsPath: string): boolean {
+  const { links, netns } = base.host
+  if (network.driver === 'bridge') return links.find(endpoint.hostInterface) !== undefined
+  return netns.inside(netnsPath, () => links.find(endpoint.interfaceName) !== undefined)
+}
+
+/**
+ * After a crash: endpoints that were recorded before they had an interface, or had none any more, are let go. Returns those
+ * of the sandbox that stay.
+ */
+export async function dropLostEndpoints(parts: NetworkParts, containerId: string): Promise<OpenSandbox> {
+  const { base, registry, zone } = parts
+  const sandbox = opened(parts, containerId)
+  const { netnsPath, containerName } = sandbox.record
+  const lost = registry.attachments(sandbox).filter((each) => hasInterface(each) && !hasLink(parts, each, netnsPath))
+  if (lost.length === 0) return sandbox
+  for (const { endpoint, network } of lost) {
+    base.log('warn', 'an interface of a container is gone', { container: containerName, network: network.name })
+    zone.remove(containerId, endpoint.networkId)
+  }
+  const gone = new Set(lost.map(({ endpoint }) => endpoint.endpointId))
+  await settle(
+    parts,
+    sandbox,
+    sandbox.endpoints.filter(({ endpointId }) => !gone.has(endpointId)),
+  )
+  return opened(parts, containerId)
 }
 
 /** Unplugs it. @throws NotFoundError when it is not on the network */

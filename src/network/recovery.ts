@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { EngineBase } from '../engine/context.ts'
 import type { SandboxRecord } from '../state/networks.ts'
+import { dropLostEndpoints } from './attach.ts'
 import { configureBridge, hasOwnBridge, linkAlias } from './bridge.ts'
 import { ensureLink } from './macvlan.ts'
 import { chooseDnsPorts, isPortTaken, openDnsSockets, type DnsSockets } from './dns/embedded.ts'
@@ -33,7 +34,7 @@ async function removeStrayNamespaces(base: EngineBase, registry: Registry): Prom
 }
 
 /** After an engine restart: the container runs on, this process takes up what the last one held for it. */
-function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): OpenSandbox {
+function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): void {
   const { base, registry, ports } = parts
   const { record } = sandbox
   const { netns, links } = base.host
@@ -41,8 +42,8 @@ function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): O
   const bridged = registry.attachments(sandbox).filter(hasInterface)
   for (const { endpoint, network } of bridged) {
     ensureLink(base, network)
-    if (network.driver === 'bridge' && links.find(endpoint.hostInterface)?.masterIndex === undefined)
-      links.setMaster(endpoint.hostInterface, network.bridge)
+    const outer = network.driver === 'bridge' ? links.find(endpoint.hostInterface) : undefined
+    if (outer !== undefined && outer.masterIndex === undefined) links.setMaster(endpoint.hostInterface, network.bridge)
   }
   const reopened = bridged.length === 0 ? undefined : reopenResolver(parts, record)
   const current = reopened?.record ?? record
@@ -52,7 +53,6 @@ function adoptSandbox(parts: NetworkParts, sandbox: OpenSandbox, pid: number): O
   const adopted = { ...sandbox, record: current, held, server, ready: true }
   registry.keepSandbox(adopted)
   announce(parts, adopted, false)
-  return adopted
 }
 
 /** At the recorded ports, where the redirect inside the namespace leads; at others when a process took those. */
@@ -86,7 +86,10 @@ export async function recoverNetworks(
     const pid = pids.get(containerId)
     try {
       if (pid === undefined) await closeSandbox(parts, containerId)
-      else adopted.push(adoptSandbox(parts, sandbox, pid))
+      else {
+        adoptSandbox(parts, sandbox, pid)
+        adopted.push(await dropLostEndpoints(parts, containerId))
+      }
     } catch (error) {
       base.log('error', 'cannot recover the network of a container', { container: containerName, error: String(error) })
     }

@@ -50,6 +50,14 @@ async function removeAll({ containers, networks, volumes }: Engine['context']): 
   )
 }
 
+async function checkNetworks({ containers }: Engine['context']): Promise<void> {
+  const names = async (): Promise<string[]> =>
+    Object.keys((await containers.inspect(SUBJECT)).NetworkSettings.Networks).toSorted()
+  const before = await names()
+  await containers.restart(SUBJECT, { timeoutSeconds: 0 })
+  assert.deepEqual(await names(), before, 'networks after a restart')
+}
+
 /** On engines of that root, one after the other; disposal removes what they left. */
 export async function openPoints(root: string): Promise<PointsCampaign> {
   const config = engineConfig(root, 'points')
@@ -92,6 +100,7 @@ export async function openPoints(root: string): Promise<PointsCampaign> {
     const now = await look()
     if (survivor !== undefined && scenario.mayEnd !== true && scenario.name !== 'start of a one-shot')
       assert.equal(now.Pid, survivor.pid, `the process that ran; now ${JSON.stringify(now)}`)
+    if (scenario.changesNetworks === true) await checkNetworks(engine)
     if (scenario.name === 'start of a one-shot') await checkOneShot(engine)
     else if (!state.Running) assert.equal(await containers.start(SUBJECT), true, 'it can be started')
   }

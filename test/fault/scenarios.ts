@@ -26,6 +26,8 @@ export interface Scenario {
   readonly outcome?: 'running' | 'ended well'
   /** It is meant to end one that runs. */
   readonly mayEnd?: true
+  /** What networks it is on must outlast a restart. */
+  readonly changesNetworks?: true
   /** There need be no container after it. */
   readonly mayBeGone?: true
 }
@@ -127,6 +129,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await containers.disconnectNetwork(SUBJECT, OTHER, false)
     },
     outcome: 'running',
+    changesNetworks: true,
   },
   {
     name: 'network and volume',

@@ -67,3 +67,40 @@ export async function disconnectNetwork(
     context.store.update(container, { endpoints })
   })
 }
+
+/** Of an endpoint as `inspect` shows it, what its owner may have asked for: a MAC address may be one that we chose. */
+function wishIn({ Aliases, IPAMConfig, Links, DriverOpts, GwPriority }: EndpointSettings): EndpointSettings {
+  const wish = { Aliases, IPAMConfig, Links, DriverOpts, GwPriority }
+  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined))
+}
+
+/** Of a network that is named by its id; undefined when there is none. */
+async function nameOf({ networks }: ContainersContext, reference: string): Promise<string | undefined> {
+  try {
+    return (await networks.inspect(reference)).Name
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}
+
+/**
+ * A connect or disconnect of a running container is two steps, and a crash may come between them. What it has becomes its
+ * wish, or it would lose it at its next start; what it wishes and has not (also: somebody deleted the interface) it is
+ * given again. Holds the lock; idempotent.
+ */
+export async function settleNetworks(context: ContainersContext, container: Container): Promise<void> {
+  const sandbox = context.networks.sandbox(container.id)
+  if (sandbox === undefined) return
+  const { endpoints } = container.document
+  const unwished = new Set(Object.keys(sandbox.endpoints))
+  for (const [reference, wish] of Object.entries(endpoints)) {
+    const name = reference in sandbox.endpoints ? reference : await nameOf(context, reference)
+    if (name === undefined || unwished.delete(name)) continue
+    context.log('info', 'plugging a container into its network again', { container: container.id, network: name })
+    await context.networks.connect(name, container.id, wish)
+  }
+  if (unwished.size === 0) return
+  const added = [...unwished].map((name) => [name, wishIn(sandbox.endpoints[name] ?? {})] as const)
+  context.store.update(container, { endpoints: { ...endpoints, ...Object.fromEntries(added) } })
+}

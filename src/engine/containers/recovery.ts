@@ -6,6 +6,7 @@ import { endCommitPause } from './commit.ts'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import type { ContainerDocument } from '../../state/containers.ts'
+import { settleNetworks } from './connect.ts'
 import { lockKey, type ContainersContext } from './context.ts'
 import { containerFolder } from './folders.ts'
 import { LOST_EXIT_CODE, cleanUp, finishLocked, retryOrGiveUp } from './exit.ts'
@@ -57,6 +58,14 @@ async function finishUpdate(context: ContainersContext, container: Container): P
   }
 }
 
+async function finishConnecting(context: ContainersContext, container: Container): Promise<void> {
+  try {
+    await settleNetworks(context, container)
+  } catch (error) {
+    context.log('error', 'cannot settle the networks of a container', { container: container.id, error: String(error) })
+  }
+}
+
 /** Holds the lock. True when its process lives and is looked after again. */
 async function adopt(context: ContainersContext, container: Container): Promise<boolean> {
   const { machine } = await context.platform()
@@ -65,6 +74,7 @@ async function adopt(context: ContainersContext, container: Container): Promise<
   await resumeStart(context, container)
   context.logKeeper.watch(container)
   await finishUpdate(context, container)
+  await finishConnecting(context, container)
   container.health = startHealthMonitor(context, container, { resume: true })
   await endCommitPause(context, container)
   container.health?.pause(container.document.state.status === 'paused')
