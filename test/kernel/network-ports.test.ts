@@ -177,8 +177,8 @@ for (const [what, ...argv] of [
     const whole = await rules()
     const before = harness.host.links.rulesetGeneration()
     await harness.run(undefined, 'nft', ...argv.map((word) => word.replace('TABLE', nftTable)))
-    assert.notEqual(await rules(), whole)
-    assert.notEqual(harness.host.links.rulesetGeneration(), before)
+    // on a slow machine they may stand again before anybody looks
+    assert.notEqual(harness.host.links.rulesetGeneration(), before, 'something was flushed')
     const deadline = Date.now() + 3000
     while ((await rules()) !== whole && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
     assert.equal(await rules(), whole)
