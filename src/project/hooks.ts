@@ -10,6 +10,10 @@ import { printableLines } from './diagnose.ts'
 import { toEnv } from './translate/env.ts'
 import { present } from './translate/present.ts'
 
+/** As long as taking away what a container had may last on a busy machine. */
+const END_MS = 1000
+const END_PAUSE_MS = 50
+
 const MAX_OUTPUT_BYTES = 4096
 
 export interface HookTarget {
@@ -40,6 +44,15 @@ export async function runPreStop(
   await whileItRuns(() => runAll(context, target, serviceOf(project, target.service)?.preStop))
 }
 
+/** Its end is recorded only after all that it had is taken away, which a failed hook may be the first to notice. */
+async function goesOn({ client, clock }: ProjectContext, { id }: HookTarget): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < END_MS; waitedMs += END_PAUSE_MS) {
+    if (!(await client.containers.inspect(id)).State.Running) return false
+    await clock.sleep(END_PAUSE_MS)
+  }
+  return true
+}
+
 /**
  * post_start of `run`, beside its command, which may end at any moment: before a hook, while its process is being made, or
  * under it. What fails in a container that has ended by then is not told. Throws MycomposeError HOOK_FAILED.
@@ -49,8 +62,7 @@ export async function runPostStartBeside(context: ProjectContext, project: Proje
     try {
       await runPostStart(context, project, target)
     } catch (error) {
-      const { State } = await context.client.containers.inspect(target.id)
-      if (State.Running) throw error
+      if (await goesOn(context, target)) throw error
     }
   })
 }

@@ -12,6 +12,7 @@ import { createNodeHost } from '../../src/host/node-host.ts'
 import { BUSYBOX_IMAGE, busyboxTar } from '../support/busybox.ts'
 import { runCommand } from '../support/command.ts'
 import { describeTraces, findTraces, sweep } from '../support/leaks.ts'
+import { nodeForSources } from '../support/node-sources.ts'
 import { until } from '../support/poll.ts'
 import { KEPT, OTHER, SUBJECT, type Scenario } from './scenarios.ts'
 import { conmonsOf, documentsOf, isAlive, type ProcessId } from './victims.ts'
@@ -139,7 +140,7 @@ export async function openPoints(root: string): Promise<PointsCampaign> {
     })
     if (pid > 0) scenario.meanwhile?.(pid)
     const { exitCode, stdout, stderr } = await runCommand([
-      process.execPath,
+      ...nodeForSources,
       VICTIM,
       root,
       scenario.name,

@@ -66,6 +66,15 @@ async function finishConnecting(context: ContainersContext, container: Container
   }
 }
 
+/** A pause or its end that the engine did not live to finish: what is recorded counts. */
+async function finishPause(context: ContainersContext, { id, document, run }: Container): Promise<void> {
+  if (document.state.status !== 'paused' || run === undefined) return
+  const { cgroups } = await context.platform()
+  await cgroups.freeze(run.cgroupPath, true).catch((error: unknown) => {
+    context.log('error', 'cannot pause a container again', { container: id, error: String(error) })
+  })
+}
+
 /** Holds the lock. True when its process lives and is looked after again. */
 async function adopt(context: ContainersContext, container: Container): Promise<boolean> {
   const { machine } = await context.platform()
@@ -77,6 +86,7 @@ async function adopt(context: ContainersContext, container: Container): Promise<
   await finishConnecting(context, container)
   container.health = startHealthMonitor(context, container, { resume: true })
   await endCommitPause(context, container)
+  await finishPause(context, container)
   container.health?.pause(container.document.state.status === 'paused')
   return true
 }

@@ -195,6 +195,19 @@ export async function killContainer(context: ContainersContext, container: Conta
   if (signal === SIGKILL) await endsWithin(run, KILL_GRACE_MS)
 }
 
+/** Recorded first: an engine that is killed in between leaves nothing frozen that nobody knows of. */
+async function pauseRun(context: ContainersContext, container: Container, run: Run): Promise<void> {
+  const { cgroups } = await context.platform()
+  context.store.updateState(container, { status: 'paused' })
+  try {
+    await cgroups.freeze(run.cgroupPath, true)
+  } catch (error) {
+    await cgroups.freeze(run.cgroupPath, false).catch(() => {}) // there may be no freezer at all
+    context.store.updateState(container, { status: 'running' })
+    throw error
+  }
+}
+
 export async function setPaused(context: ContainersContext, container: Container, paused: boolean): Promise<void> {
   await context.locks.run(lockKey(container.id), async () => {
     const { run } = container
@@ -202,9 +215,8 @@ export async function setPaused(context: ContainersContext, container: Container
     if (run === undefined) throw notRunning(container)
     if (paused && status === 'paused') throw new ConflictError(`container ${container.id} is already paused`)
     if (!paused && status !== 'paused') throw new ConflictError(`container ${container.id} is not paused`)
-    const { cgroups } = await context.platform()
-    await cgroups.freeze(run.cgroupPath, paused)
-    context.store.updateState(container, { status: paused ? 'paused' : 'running' })
+    if (paused) await pauseRun(context, container, run)
+    else await thaw(context, container, run)
     container.health?.pause(paused)
     publish(context, container, paused ? 'pause' : 'unpause')
   })
