@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { Sandbox } from '../../src/engine/services/index.ts'
+import { until } from '../support/poll.ts'
 import { createHarness, type Harness } from './network-harness.ts'
 
 let harness: Harness
@@ -179,10 +180,10 @@ for (const [what, ...argv] of [
     await harness.run(undefined, 'nft', ...argv.map((word) => word.replace('TABLE', nftTable)))
     // on a slow machine they may stand again before anybody looks
     assert.notEqual(harness.host.links.rulesetGeneration(), before, 'something was flushed')
-    const deadline = Date.now() + 3000
-    while ((await rules()) !== whole && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
-    assert.equal(await rules(), whole)
-    assert.match((await harness.connect(undefined, '127.0.0.1', 8085)) ?? '', /^web from/)
+    await until(async () => (await rules()) === whole, { what: 'its own rules', timeoutMs: 3000 })
+    // what came through in between is cut off right after
+    const answer = async (): Promise<string> => (await harness.connect(undefined, '127.0.0.1', 8085)) ?? ''
+    await until(async () => (await answer()).startsWith('web from'), { what: 'an answer', timeoutMs: 3000 })
     assert.equal(await harness.connect(lan, '10.77.0.1', 8085), 'web from 10.77.0.2')
     const [outside, other] = await Promise.all([
       harness.isShut(lan, '10.77.0.1', 8086),
