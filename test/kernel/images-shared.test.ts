@@ -126,7 +126,7 @@ test('the one who began is canceled: the other goes on with the same download an
   const abort = new AbortController()
   const first = scene.pull('web:1', { signal: abort.signal })
   const failed = assert.rejects(first, { code: 'CANCELED' })
-  await until(() => Promise.resolve(scene.unpacked() === 1), { what: 'the first unpacks' })
+  await until(() => Promise.resolve(scene.unpacked() >= 1), { what: 'the first unpacks' })
   const messages: ProgressMessage[] = []
   const second = scene.pull('other:1', { messages })
   await until(() => Promise.resolve(told(messages, BASE).includes('Extracting')), { what: 'the second hears of it' })
@@ -144,7 +144,7 @@ test('both are canceled: nothing is left, and the next pull begins anew', async 
   const abort = new AbortController()
   const pulls = [scene.pull('web:1', { signal: abort.signal }), scene.pull('other:1', { signal: abort.signal })]
   const failed = Promise.all(pulls.map((pull) => assert.rejects(pull, { code: 'CANCELED' })))
-  await until(() => Promise.resolve(scene.unpacked() === 1), { what: 'it is unpacked' })
+  await until(() => Promise.resolve(scene.unpacked() >= 1), { what: 'it is unpacked' })
   abort.abort()
   await failed
   assert.deepEqual(readdirSync(join(scene.store.root, 'tmp')), [])
@@ -160,7 +160,7 @@ for (const isRemoved of [false, true])
     slowly(scene, LEANING, 60)
     let isOver = false
     const other = scene.pull('other:1').finally(() => (isOver = true))
-    await until(() => Promise.resolve(scene.unpacked() === 2), { what: 'the upper one is begun' })
+    await until(() => Promise.resolve(scene.unpacked() >= 2), { what: 'the upper one is begun' })
     await scene.pull('base:1')
     assert.equal(scene.unpacked(), 2)
     if (isRemoved) await scene.store.images.remove(`${scene.proxy.host}/base:1`, { force: false, noPrune: false })
