@@ -16,6 +16,9 @@ export interface PostgresFloor {
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID', 'SETPCAP', 'NET_BIND_SERVICE']
 const PROJECT_FILE = 'postgres.yaml'
 
+/** The entrypoint has become the server: the one that it starts to fill a new cluster answers, too. */
+const READY = '[ "$(cat /proc/1/comm)" = postgres ] && pg_isready -q -U app'
+
 interface Program {
   readonly args: readonly string[]
   readonly env: readonly string[]
@@ -71,7 +74,7 @@ export async function createPostgresFloor(runtime: string, folder: string, own: 
 
   async function untilReady(): Promise<void> {
     for (;;) {
-      const isReady = await bare('exec', name('db'), 'pg_isready', '-q', '-U', 'app').then(
+      const isReady = await bare('exec', name('db'), 'bash', '-c', READY).then(
         () => true,
         () => false,
       )
@@ -79,21 +82,22 @@ export async function createPostgresFloor(runtime: string, folder: string, own: 
     }
   }
 
+  /** The database in good order, so that its data is as after a `down`. */
   async function end(): Promise<void> {
-    for (const [service, signal] of [
-      ['web', 'KILL'],
-      ['db', 'INT'],
-    ] as const) {
-      await bare('kill', name(service), signal).catch(() => {}) // it had ended by itself
-      for (let tries = 0; tries < 100; tries += 1) {
-        const isGone = await bare('delete', name(service)).then(
-          () => true,
-          () => false,
-        )
-        if (isGone) break
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
+    const delay = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms))
+    const goes = (...args: readonly string[]): Promise<boolean> =>
+      bare(...args).then(
+        () => true,
+        () => false,
+      )
+    await goes('kill', name('db'), 'INT')
+    let isGone = false
+    for (let tries = 0; tries < 200 && !isGone; tries += 1) {
+      isGone = await goes('delete', name('db'))
+      if (!isGone) await delay(50)
     }
+    if (!isGone) await goes('delete', '-f', name('db'))
+    await goes('delete', '-f', name('web'))
   }
 
   async function up(kind: 'new' | 'old'): Promise<number> {
